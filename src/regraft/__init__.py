@@ -1,0 +1,248 @@
+"""Opens a trained network, reuses the layers you name and trains the rest on your data.
+
+Everything public is named here and loaded on first use: `import regraft` costs nothing. Only here is a
+source's address turned into a network; the rooms below take networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from regraft.data import Splits
+    from regraft.errors import RegraftError
+    from regraft.network.loading import Loaded
+    from regraft.network.network import GraphNetwork
+    from regraft.network.plan import New, Plan
+    from regraft.tasks.classify import Report
+    from regraft.tasks.fit import FitResult
+    from regraft.tasks.like_source import GoneOn
+    from regraft.tasks.predict import Predictions
+    from regraft.train.settings import Settings
+
+__version__ = "0.1.0"
+__all__ = [
+    "New",
+    "Plan",
+    "RegraftError",
+    "evaluate",
+    "export",
+    "fit",
+    "fit_like_source",
+    "load_weights",
+    "open",
+    "predict",
+]
+
+_HOMES = {
+    "New": "regraft.network.plan",
+    "Plan": "regraft.network.plan",
+    "RegraftError": "regraft.errors",
+}
+
+
+def open(address: str | PathLike[str], *, to: str | list[str] | None = None) -> GraphNetwork:
+    """Open a trained network.
+
+    Args:
+        address: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel, or what regraft saved.
+        to: the tensor or tensors wanted; None: the outputs. What they do not need is not read.
+
+    Raises:
+        RegraftError: the file is missing, damaged, or needs what regraft cannot run; see regraft.errors.
+    """
+    from regraft.formats import read
+
+    return read(Path(address), to=[to] if isinstance(to, str) else to)
+
+
+def load_weights(module: nn.Module, address: str | PathLike[str], rename: Mapping[str, str] | None = None) -> Loaded:
+    """Copy the weights of a file into your own torch module, matched by name.
+
+    Args:
+        module: changed in place.
+        rename: old name (a full-match regular expression) -> the module's name. Without it "hidden1/kernel"
+            finds "hidden1.weight". Layouts are turned from TensorFlow's to torch's.
+
+    Returns:
+        What was matched and what was left alone on both sides; print it.
+
+    Raises:
+        RegraftError: nothing matches, or a shape does not fit; the module is then unchanged.
+    """
+    from regraft.formats import read_weights
+    from regraft.network.loading import load_into
+
+    return load_into(module, read_weights(Path(address)), rename)
+
+
+def fit(
+    source: str | PathLike[str] | GraphNetwork,
+    data: str | PathLike[str] | Splits,
+    *,
+    plan: Plan | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    out: str | PathLike[str] | None = None,
+    input: str | None = None,
+    resume: bool = False,
+) -> FitResult:
+    """Reuse a part of a network and train the rest on labelled data.
+
+    Args:
+        source: a network, or the address of one.
+        data: a folder of pictures by class, an archive, arrays or a table; or what `open_splits` gives.
+        plan: what is reused, frozen and new; None: all up to the bottleneck is frozen, a linear layer goes on it.
+        settings: of the training, all or those that differ from the defaults: {"epochs": 20, "lr": 0.01}.
+        out: the run folder; None: a new one in `runs`.
+        input: how pictures are fed ("range=-1..1,channels=rgb"); None: as the file says, or guessed.
+        resume: go on with the run in `out`.
+
+    Raises:
+        RegraftError: the plan or the data do not fit the network, or there is nothing to train.
+    """
+    from regraft.tasks.fit import fit as carry_out
+
+    return carry_out(
+        _network(source),
+        Path(data) if isinstance(data, PathLike) else data,
+        plan=plan,
+        settings=settings,
+        out=None if out is None else Path(out),
+        input=input,
+        resume=resume,
+    )
+
+
+def fit_like_source(
+    source: str | PathLike[str] | GraphNetwork,
+    data: str | PathLike[str] | Splits | Mapping[str, np.ndarray],
+    *,
+    settings: Mapping[str, Any] | None = None,
+    out: str | PathLike[str] | None = None,
+    input: str | None = None,
+    resume: bool = False,
+) -> GoneOn:
+    """Go on training a network as its source did: its loss, its optimizer with its slots, its measures.
+
+    Args:
+        source: a TensorFlow 1 training graph with its checkpoint, as a network or an address.
+        data: labelled data as `fit` takes them; or an array for each input of the loss, by name.
+        settings: epochs, batch, seed, device, and lr if it shall be another one than the source's.
+        out: the run folder; None: a new one in `runs`.
+        input: how pictures are fed ("range=0..1").
+        resume: go on with the run in `out`.
+
+    Raises:
+        RegraftError: the source does not say how it was trained, or the data do not fit its loss.
+    """
+    from regraft.tasks.like_source import fit_like_source as carry_out
+
+    return carry_out(
+        _network(source),
+        Path(data) if isinstance(data, PathLike) else data,
+        settings=settings,
+        out=None if out is None else Path(out),
+        input=input,
+        resume=resume,
+    )
+
+
+def predict(
+    model: str | PathLike[str] | GraphNetwork,
+    inputs: Any,
+    *,
+    to: str | None = None,
+    labels: str | PathLike[str] | None = None,
+    input: str | None = None,
+    skip_bad: bool = False,
+    device: str = "auto",
+) -> Predictions:
+    """The class of each picture or row, and how probable it is.
+
+    Args:
+        model: a run, a model folder or any source, as an address; or a network.
+        inputs: pictures, folders and archives of them as paths, or one array (n ...).
+        to: the tensor that tells classes apart, where there are several outputs.
+        labels: a file with the names of the classes, one a line; None: the model's own, or their numbers.
+        input: how pictures are fed; None: as the model says, or guessed.
+        skip_bad: leave out pictures that cannot be read.
+        device: auto, cpu or cuda.
+    """
+    from regraft.tasks.predict import predict as carry_out
+
+    classes = _classes(model, labels)
+    return carry_out(_network(model, to), inputs, classes=classes, input=input, skip_bad=skip_bad, device=device)
+
+
+def evaluate(
+    model: str | PathLike[str] | GraphNetwork,
+    data: Any,
+    *,
+    to: str | None = None,
+    labels: str | PathLike[str] | None = None,
+    input: str | None = None,
+    skip_bad: bool = False,
+    device: str = "auto",
+) -> Report:
+    """How much of labelled data a model gets right, class by class.
+
+    Args:
+        data: labelled data as `fit` takes them; of data that come in parts, the test part.
+        model, to, labels, input, skip_bad, device: as for `predict`.
+    """
+    from regraft.tasks.evaluate import evaluate as carry_out
+
+    classes = _classes(model, labels)
+    return carry_out(_network(model, to), data, classes=classes, input=input, skip_bad=skip_bad, device=device)
+
+
+def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str]) -> list[Path]:
+    """Write a network as a TensorFlow 1 checkpoint with its graph, which `tf.train.Saver` restores.
+
+    Args:
+        source: a network, or the address of one: a run, a model folder, ...
+        out: the prefix of the checkpoint ("export/model.ckpt"); files of that name are replaced.
+
+    Returns:
+        The files written: .index, .data-00000-of-00001, .meta and the `checkpoint` file that names them.
+
+    Raises:
+        UnsupportedOp: TensorFlow 1 has no operation for some of the network.
+        OutOfSpace: the disk is full; nothing half written is left.
+    """
+    from regraft.formats.tf1.export import write
+
+    return write(_network(source), Path(out))
+
+
+def _network(source: str | PathLike[str] | GraphNetwork, to: str | None = None) -> GraphNetwork:
+    if isinstance(source, str | PathLike):
+        return open(source, to=to)
+    return source if to is None else source.towards(to)
+
+
+def _classes(model: str | PathLike[str] | GraphNetwork, labels: str | PathLike[str] | None) -> Sequence[str] | None:
+    """The names of a model's classes: those of the file given, or the ones saved with it."""
+    from regraft.formats import class_names
+    from regraft.tasks.judging import read_names
+
+    if labels is not None:
+        return read_names(Path(labels))
+    return class_names(Path(model)) if isinstance(model, str | PathLike) else None
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'regraft' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
