@@ -1,0 +1,124 @@
+"""How data flow through a graph: ancestors, what hangs on an input, where one tensor carries everything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from regraft.network.graph import Graph, Node
+
+# These read a tensor's shape, not its values: counted as data flow they would hide most cuts.
+SHAPE_READS = frozenset({"shape", "shape_n", "size", "rank", "zeros_like", "ones_like"})
+
+# Operations that carry the weights of a layer.
+WEIGHTED = frozenset({"conv2d", "depthwise_conv2d_native", "conv2d_backprop_input", "mat_mul", "batch_mat_mul"})
+
+# Operations that give something else each time.
+RANDOM = frozenset(
+    {"dropout", "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal"}
+)
+
+# Operations after which a block may end.
+BLOCK_ENDS = frozenset(
+    {
+        "relu", "relu6", "elu", "selu", "leaky_relu", "sigmoid", "tanh", "softplus", "softsign",
+        "add", "add_v2", "add_n", "concat", "concat_v2", "max_pool", "avg_pool", "mean", "lrn", "maximum",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """A tensor through which all data flow, at the end of a block.
+
+    `shape` is with the batch (None where free); `parameters` counts the numbers in the weights below it,
+    `layers` the weighted layers below it.
+    """
+
+    tensor: str
+    shape: tuple[int | None, ...] | None
+    layers: int
+    parameters: int
+
+
+def by_name(graph: Graph) -> dict[str, Node]:
+    """The nodes of a graph under their names."""
+    return {node.name: node for node in graph.nodes}
+
+
+def ancestors(nodes: Mapping[str, Node], wanted: Iterable[str], stop: Collection[str] = ()) -> set[str]:
+    """Names of the wanted tensors and of all they are computed from, not looking behind `stop`."""
+    seen: set[str] = set()
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name not in stop:
+            waiting.extend(nodes[name].refs())
+    return seen
+
+
+def data_refs(node: Node) -> Iterator[str]:
+    """The tensors whose values (not only shapes) a node reads."""
+    if node.function not in SHAPE_READS:
+        yield from node.refs()
+
+
+def data_path(nodes: Sequence[Node], inputs: Collection[str], output: str) -> list[Node]:
+    """The nodes on some way from an input to the output along values, in running order."""
+    fed = set(inputs)
+    for node in nodes:
+        if any(name in fed for name in data_refs(node)):
+            fed.add(node.name)
+    table = {node.name: node for node in nodes}
+    needed: set[str] = set()
+    waiting = [output]
+    while waiting:
+        name = waiting.pop()
+        if name in needed or name not in fed:
+            continue
+        needed.add(name)
+        waiting.extend(data_refs(table[name]))
+    return [node for node in nodes if node.name in needed]
+
+
+def narrow_points(path: Sequence[Node]) -> list[Node]:
+    """The nodes of a data path through which all of it flows."""
+    position = {node.name: index for index, node in enumerate(path)}
+    last_use = [0] * len(path)
+    for index, node in enumerate(path):
+        for name in data_refs(node):
+            if name in position:
+                last_use[position[name]] = index
+    points: list[Node] = []
+    open_until = 0
+    for index, node in enumerate(path):
+        if open_until <= index and node.function != "input" and not _is_tuple(node, path, index):
+            points.append(node)
+        open_until = max(open_until, last_use[index])
+    return points
+
+
+def _is_tuple(node: Node, path: Sequence[Node], index: int) -> bool:
+    """Whether the node is an operation of several outputs, which is no tensor itself."""
+    return any(later.function == "item" and node.name in later.refs() for later in path[index + 1 : index + 10])
+
+
+def block_ends(path: Sequence[Node]) -> list[Node]:
+    """Of the narrow points before each weighted layer, the last one that ends a block."""
+    points = {node.name for node in narrow_points(path)}
+    ends: list[Node] = []
+    candidate: Node | None = None
+    started = False
+    for node in path:
+        if node.function in WEIGHTED:
+            if candidate and started:
+                ends.append(candidate)
+            candidate, started = None, True
+        if node.name in points and node.function in BLOCK_ENDS:
+            candidate = node
+    if candidate and started and candidate is not path[-1]:
+        ends.append(candidate)
+    return ends

@@ -1,0 +1,136 @@
+"""Sums, products, powers and other element-wise arithmetic, and products of matrices.
+
+Gradients follow TensorFlow where torch has another convention: at ties of `maximum` and `minimum` all of
+it goes to the first operand, at the bounds of a clip to the value; a power of a negative number has none in its
+exponent.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from regraft.network.functions.operands import binary, together, unary
+
+
+def div(x: Tensor, y: Tensor) -> Tensor:
+    """The quotient; whole numbers are divided towards zero."""
+    x, y = together(x, y)
+    return x / y if x.is_floating_point() else torch.div(x, y, rounding_mode="trunc")
+
+
+def truncate_div(x: Tensor, y: Tensor) -> Tensor:
+    """The quotient without its fraction."""
+    x, y = together(x, y)
+    return torch.div(x, y, rounding_mode="trunc")
+
+
+def div_no_nan(x: Tensor, y: Tensor) -> Tensor:
+    """The quotient, and 0 where y is 0."""
+    x, y = together(x, y)
+    zero = y == 0
+    return (x / y.masked_fill(zero, 1)).masked_fill(zero, 0)
+
+
+def maximum(x: Tensor, y: Tensor) -> Tensor:
+    """The greater one; nan where one is nan."""
+    x, y = together(x, y)
+    if not (x.requires_grad or y.requires_grad):
+        return torch.maximum(x, y)
+    return torch.where((x >= y) | x.isnan(), x, y)
+
+
+def minimum(x: Tensor, y: Tensor) -> Tensor:
+    """The smaller one; nan where one is nan."""
+    x, y = together(x, y)
+    if not (x.requires_grad or y.requires_grad):
+        return torch.minimum(x, y)
+    return torch.where((x <= y) | x.isnan(), x, y)
+
+
+def pow(x: Tensor, y: Tensor) -> Tensor:
+    """The power of x with exponent y."""
+    x, y = together(x, y)
+    if not y.requires_grad:
+        return torch.pow(x, y)
+    positive = x > 0
+    without_gradient_of_exponent = torch.pow(x.masked_fill(positive, 1), y.detach())
+    return torch.where(positive, torch.pow(x.masked_fill(~positive, 1), y), without_gradient_of_exponent)
+
+
+def squared_difference(x: Tensor, y: Tensor) -> Tensor:
+    """(x - y) squared."""
+    x, y = together(x, y)
+    return (x - y).square()
+
+
+def add_n(*inputs: Tensor) -> Tensor:
+    """The sum of tensors of one shape."""
+    total, *rest = together(*inputs)
+    for one in rest:
+        total = total + one
+    return total
+
+
+def clip_by_value(t: Tensor, clip_value_min: Tensor, clip_value_max: Tensor) -> Tensor:
+    """The values, those outside the bounds replaced by the bounds."""
+    t, low, high = together(t, clip_value_min, clip_value_max)
+    return torch.where(t < low, low, torch.where(t > high, high, t))
+
+
+def mat_mul(a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
+    """The product of two matrices."""
+    return batch_mat_mul(a, b, adj_x=transpose_a, adj_y=transpose_b)
+
+
+def batch_mat_mul(x: Tensor, y: Tensor, *, adj_x: bool = False, adj_y: bool = False) -> Tensor:
+    """Products of the matrices in the last two dimensions; the others broadcast."""
+    x, y = together(x, y)
+    return torch.matmul(x.mH if adj_x else x, y.mH if adj_y else y)
+
+
+def einsum(*inputs: Tensor, equation: str) -> Tensor:
+    """A sum of products, written as in "bij,bjk->bik"."""
+    return torch.einsum(equation, *together(*inputs))
+
+
+FUNCTIONS = {
+    "add": binary(torch.add),
+    "add_v2": binary(torch.add),
+    "sub": binary(torch.sub),
+    "mul": binary(torch.mul),
+    "real_div": binary(torch.div),
+    "div": div,
+    "truncate_div": truncate_div,
+    "floor_div": binary(torch.floor_divide),
+    "div_no_nan": div_no_nan,
+    "floor_mod": binary(torch.remainder),
+    "mod": binary(torch.fmod),
+    "maximum": maximum,
+    "minimum": minimum,
+    "pow": pow,
+    "squared_difference": squared_difference,
+    "add_n": add_n,
+    "clip_by_value": clip_by_value,
+    "neg": unary(torch.neg),
+    "abs": unary(torch.abs),
+    "sign": unary(torch.sign),
+    "reciprocal": unary(torch.reciprocal),
+    "square": unary(torch.square),
+    "sqrt": unary(torch.sqrt),
+    "rsqrt": unary(torch.rsqrt),
+    "exp": unary(torch.exp),
+    "expm1": unary(torch.expm1),
+    "log": unary(torch.log),
+    "log1p": unary(torch.log1p),
+    "floor": unary(torch.floor),
+    "ceil": unary(torch.ceil),
+    "round": unary(torch.round),  # halves to the even neighbour, as TensorFlow does
+    "erf": unary(torch.erf),
+    "erfc": unary(torch.erfc),
+    "sin": unary(torch.sin),
+    "cos": unary(torch.cos),
+    "mat_mul": mat_mul,
+    "batch_mat_mul": batch_mat_mul,
+    "einsum": einsum,
+}

@@ -1,0 +1,140 @@
+"""Convolutions. Filters keep TensorFlow's layout: (h w in out), depthwise ones (h w in multiplier)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from regraft.network.functions.operands import numbers, together
+from regraft.network.functions.windows import Window, channels_first, padded, restored, window
+
+
+def conv2d(
+    input: Tensor,
+    filter: Tensor,
+    *,
+    strides: tuple[int, ...],
+    padding: str,
+    explicit_paddings: tuple[int, ...] = (),
+    data_format: str = "NHWC",
+    dilations: tuple[int, ...] = (1, 1, 1, 1),
+) -> Tensor:
+    """Convolve pictures; in groups where the filter has fewer input channels than they."""
+    input, filter = together(input, filter)
+    pictures = channels_first(input, data_format)
+    sliding = window(
+        pictures.shape[2:],
+        filter.shape[:2],
+        strides=strides,
+        padding=padding,
+        explicit_paddings=explicit_paddings,
+        data_format=data_format,
+        dilations=dilations,
+    )
+    groups = pictures.shape[1] // filter.shape[2]
+    return restored(_convolved(pictures, filter.permute(3, 2, 0, 1), sliding, groups), data_format)
+
+
+def depthwise_conv2d_native(
+    input: Tensor,
+    filter: Tensor,
+    *,
+    strides: tuple[int, ...],
+    padding: str,
+    explicit_paddings: tuple[int, ...] = (),
+    data_format: str = "NHWC",
+    dilations: tuple[int, ...] = (1, 1, 1, 1),
+) -> Tensor:
+    """Convolve each channel of pictures with filters of its own."""
+    input, filter = together(input, filter)
+    pictures = channels_first(input, data_format)
+    height, width, channels, multiplier = filter.shape
+    sliding = window(
+        pictures.shape[2:],
+        (height, width),
+        strides=strides,
+        padding=padding,
+        explicit_paddings=explicit_paddings,
+        data_format=data_format,
+        dilations=dilations,
+    )
+    weight = filter.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    return restored(_convolved(pictures, weight, sliding, channels), data_format)
+
+
+def conv2d_backprop_input(
+    input_sizes: Tensor,
+    filter: Tensor,
+    out_backprop: Tensor,
+    *,
+    strides: tuple[int, ...],
+    padding: str,
+    explicit_paddings: tuple[int, ...] = (),
+    data_format: str = "NHWC",
+    dilations: tuple[int, ...] = (1, 1, 1, 1),
+) -> Tensor:
+    """Convolve transposed ("deconvolution"): the gradient of `conv2d` in its input.
+
+    Args:
+        input_sizes: the shape of the result; its batch is not looked at, the pictures have theirs.
+        filter: (h w out in), in the sense of this operation.
+        out_backprop: the pictures.
+    """
+    filter, out_backprop = together(filter, out_backprop)
+    sizes = numbers(input_sizes)
+    height, width = sizes[1:3] if data_format == "NHWC" else sizes[2:4]
+    sliding = window(
+        (height, width),
+        filter.shape[:2],
+        strides=strides,
+        padding=padding,
+        explicit_paddings=explicit_paddings,
+        data_format=data_format,
+        dilations=dilations,
+    )
+    pictures = channels_first(out_backprop, data_format)
+    above, left = sliding.before
+    reach = [
+        (count - 1) * stride + (size - 1) * dilation + 1
+        for count, stride, size, dilation in zip(
+            pictures.shape[2:], sliding.strides, sliding.size, sliding.dilations, strict=True
+        )
+    ]
+    whole = functional.conv_transpose2d(
+        pictures,
+        filter.permute(3, 2, 0, 1),
+        stride=sliding.strides,
+        dilation=sliding.dilations,
+        # Rows that no window of the convolution reached have no gradient.
+        output_padding=(max(0, above + height - reach[0]), max(0, left + width - reach[1])),
+    )
+    return restored(whole[:, :, above : above + height, left : left + width], data_format)
+
+
+def bias_add(value: Tensor, bias: Tensor, *, data_format: str = "NHWC") -> Tensor:
+    """Add one number to each channel."""
+    value, bias = together(value, bias)
+    if data_format == "NCHW":
+        bias = bias.view(-1, *[1] * (value.ndim - 2))
+    return value + bias
+
+
+def _convolved(pictures: Tensor, weight: Tensor, sliding: Window, groups: int) -> Tensor:
+    if not sliding.is_symmetric:
+        pictures = padded(pictures, sliding.pads)
+    return functional.conv2d(
+        pictures,
+        weight,
+        stride=sliding.strides,
+        padding=sliding.before if sliding.is_symmetric else 0,
+        dilation=sliding.dilations,
+        groups=groups,
+    )
+
+
+FUNCTIONS = {
+    "conv2d": conv2d,
+    "depthwise_conv2d_native": depthwise_conv2d_native,
+    "conv2d_backprop_input": conv2d_backprop_input,
+    "bias_add": bias_add,
+}

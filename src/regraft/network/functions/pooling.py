@@ -1,0 +1,111 @@
+"""Pooling. What is padded is no part of the picture: it is no maximum, and does not count in an average."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from regraft.network.functions.operands import dtype_named, numbers
+from regraft.network.functions.windows import Window, channels_first, padded, restored, spatial, window
+
+
+def max_pool(
+    input: Tensor,
+    ksize: Tensor | Sequence[int],
+    strides: Tensor | Sequence[int],
+    *,
+    padding: str,
+    explicit_paddings: tuple[int, ...] = (),
+    data_format: str = "NHWC",
+) -> Tensor:
+    """The greatest value in each window of each channel."""
+    pictures = channels_first(input, data_format)
+    sliding = window(
+        pictures.shape[2:],
+        spatial(numbers(ksize), data_format),
+        strides=numbers(strides),
+        padding=padding,
+        explicit_paddings=explicit_paddings,
+        data_format=data_format,
+    )
+    if not _torch_pads(sliding):
+        pictures, sliding = padded(pictures, sliding.pads, -math.inf), _unpadded(sliding)
+    pooled = functional.max_pool2d(
+        pictures, sliding.size, sliding.strides, sliding.before, ceil_mode=not sliding.is_symmetric
+    )
+    return restored(pooled, data_format)
+
+
+def max_pool_with_argmax(
+    input: Tensor,
+    *,
+    ksize: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: str,
+    Targmax: str = "int64",  # noqa: N803 - TensorFlow's name
+    include_batch_in_index: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool` of (b h w c), and where in the flattened picture (or batch) each value stood."""
+    batch, height, width, channels = input.shape
+    sliding = window((height, width), spatial(ksize, "NHWC"), strides=strides, padding=padding, data_format="NHWC")
+    (above, _), (left, right) = sliding.pads
+    pooled, places = functional.max_pool2d(
+        padded(channels_first(input, "NHWC"), sliding.pads, -math.inf),
+        sliding.size,
+        sliding.strides,
+        return_indices=True,
+    )
+    padded_width = left + width + right
+    row, column = places // padded_width - above, places % padded_width - left
+    channel = torch.arange(channels, device=input.device)
+    index = restored(row * width + column, "NHWC") * channels + channel
+    if include_batch_in_index:
+        index = index + torch.arange(batch, device=input.device).view(-1, 1, 1, 1) * (height * width * channels)
+    return restored(pooled, "NHWC"), index.to(dtype_named(Targmax))
+
+
+def avg_pool(
+    value: Tensor, *, ksize: tuple[int, ...], strides: tuple[int, ...], padding: str, data_format: str = "NHWC"
+) -> Tensor:
+    """The mean of each window of each channel."""
+    pictures = channels_first(value, data_format)
+    sliding = window(
+        pictures.shape[2:], spatial(ksize, data_format), strides=strides, padding=padding, data_format=data_format
+    )
+    if _torch_pads(sliding):
+        pooled = functional.avg_pool2d(
+            pictures,
+            sliding.size,
+            sliding.strides,
+            sliding.before,
+            ceil_mode=not sliding.is_symmetric,
+            count_include_pad=False,
+        )
+    else:
+        inside = padded(torch.ones_like(pictures[:1, :1]), sliding.pads)
+        sums = functional.avg_pool2d(padded(pictures, sliding.pads), sliding.size, sliding.strides)
+        pooled = sums / functional.avg_pool2d(inside, sliding.size, sliding.strides)
+    return restored(pooled, data_format)
+
+
+def _torch_pads(sliding: Window) -> bool:
+    """Whether torch's pooling can pad this window itself, which saves a copy of the pictures.
+
+    One row more below than above is what its `ceil_mode` does, if the window moves by more than one row.
+    """
+    sides = zip(sliding.pads, sliding.size, sliding.strides, strict=True)
+    return all(
+        before <= size // 2 and (after == before or (after == before + 1 and stride > 1))
+        for (before, after), size, stride in sides
+    )
+
+
+def _unpadded(sliding: Window) -> Window:
+    return Window(size=sliding.size, strides=sliding.strides, dilations=sliding.dilations, pads=((0, 0), (0, 0)))
+
+
+FUNCTIONS = {"max_pool": max_pool, "max_pool_with_argmax": max_pool_with_argmax, "avg_pool": avg_pool}

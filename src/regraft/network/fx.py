@@ -1,0 +1,123 @@
+"""From the graph as data to a `torch.fx.GraphModule` that runs and trains."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx, nn
+
+from regraft.errors import UnsupportedOp, nearest_names
+from regraft.network.functions import FUNCTIONS
+from regraft.network.graph import Node, Ref
+
+
+def build(
+    nodes: Sequence[Node], weights: Mapping[str, nn.Parameter], inputs: Sequence[str], to: Sequence[str]
+) -> fx.GraphModule:
+    """A module that computes `to` from `inputs`.
+
+    Args:
+        nodes: specialised for one mode, in running order.
+        weights: the network's parameters; the module shares them.
+
+    Returns:
+        `forward(*inputs) -> tuple`: one tensor for each name of `to`.
+    """
+    graph, root = fx.Graph(), nn.Module()
+    made: dict[str, fx.Node] = {name: graph.placeholder(_identifier(name)) for name in inputs}
+    attributes: dict[str, str] = {}
+    for node in nodes:
+        if node.name in made:
+            continue
+        if node.function == "parameter":
+            made[node.name] = _attribute(graph, root, attributes, node.args[0], weights[node.args[0]])
+        elif node.function == "constant":
+            made[node.name] = _attribute(graph, root, attributes, node.name, constant(node))
+        else:
+            function = function_of(node)
+            args = _substituted(node.args, made.__getitem__)
+            made[node.name] = graph.create_node(
+                "call_function", function, args, dict(node.kwargs), _identifier(node.name)
+            )
+    graph.output(tuple(made[name] for name in to))
+    return fx.GraphModule(root, graph)
+
+
+def call(node: Node, value_of: Callable[[str], Any]) -> Any:
+    """The value of one node, given the values of the nodes it reads."""
+    if node.function == "constant":
+        return constant(node)
+    return function_of(node)(*_substituted(node.args, value_of), **node.kwargs)
+
+
+def constant(node: Node) -> torch.Tensor:
+    """The tensor a constant node holds."""
+    return torch.from_numpy(np.array(node.args[0], dtype=node.kwargs["dtype"]))
+
+
+def select(predicate: torch.Tensor, on_true: torch.Tensor, on_false: torch.Tensor) -> torch.Tensor:
+    """The side a scalar predicate chooses; gradients flow through that side only."""
+    if predicate.is_meta:  # shapes are asked for, not values
+        return on_true
+    return on_true if bool(predicate) else on_false
+
+
+_BUILT_IN: dict[str, Callable[..., Any]] = {"item": operator.getitem, "select": select}
+
+
+def function_of(node: Node) -> Callable[..., Any]:
+    """The function a node calls.
+
+    Raises:
+        UnsupportedOp: there is none of that name, or it does not take these attributes. A model.json may
+            come from anywhere, and torch.fx writes attribute names into the code it generates.
+    """
+    function = _BUILT_IN.get(node.function) or FUNCTIONS.get(node.function)
+    if function is None:
+        raise UnsupportedOp(
+            f"there is no function {node.function!r}",
+            where=f"node {node.name}",
+            nearest=nearest_names(node.function, FUNCTIONS),
+        )
+    known = set() if function is operator.getitem else set(inspect.signature(function).parameters)
+    strange = sorted(set(node.kwargs) - known)
+    if strange:
+        raise UnsupportedOp(
+            f"{node.function} has no attribute {', '.join(strange)}",
+            where=f"node {node.name}",
+            expected=", ".join(sorted(known)),
+        )
+    return function
+
+
+def _identifier(name: str) -> str:
+    """A name torch.fx may put into code: source names may hold anything."""
+    return re.sub(r"\W", "_", name, flags=re.ASCII) or "_"
+
+
+def _attribute(
+    graph: fx.Graph, root: nn.Module, attributes: dict[str, str], name: str, tensor: torch.Tensor
+) -> fx.Node:
+    if name not in attributes:
+        readable = re.sub(r"[^0-9A-Za-z_/]", "_", name)
+        attribute = readable if readable not in attributes.values() else f"{readable}_{len(attributes)}"
+        attributes[name] = attribute
+        if isinstance(tensor, nn.Parameter):
+            root.register_parameter(attribute, tensor)
+        else:
+            root.register_buffer(attribute, tensor)
+    return graph.get_attr(attributes[name])
+
+
+def _substituted(args: Any, value_of: Callable[[str], Any]) -> Any:
+    if isinstance(args, Ref):
+        return value_of(args.name)
+    if isinstance(args, tuple):
+        return tuple(_substituted(item, value_of) for item in args)
+    return args

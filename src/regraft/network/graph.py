@@ -1,0 +1,113 @@
+"""The graph of a network as plain data: what importers emit, what is saved, what torch.fx is built from.
+
+A graph is a list of nodes in the order they run. A node's `function` is one of
+
+    "input"      args: ()            a value fed from outside; described in `Graph.inputs` or `Graph.switches`
+    "parameter"  args: (name,)       a named weight; its value lives beside the graph. kwargs: trainable (False for
+                                     moving averages and counters), frozen (True: a plan keeps it as it is)
+    "constant"   args: (nested list,) kwargs: dtype (numpy name)
+    "item"       args: (Ref, index)  one output of a node that has several
+    "select"     args: (Ref pred, Ref on_true, Ref on_false)  a conditional: only the chosen side is run
+                 where the predicate hangs on switches and constants alone
+    anything else: a key of `regraft.network.functions.FUNCTIONS`
+
+Nothing here imports torch: reading a file and looking at it must not load it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Layout = Literal["NHWC", "NCHW", "flat", "other"]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The value of another node, by its tensor name."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One tensor of the graph, under the name the source file gives it ("dnn/hidden4/Relu:0").
+
+    `args` may hold Refs, numbers, strings, booleans, None and (nested) tuples of them;
+    `kwargs` the same without Refs: they are the operation's attributes.
+    """
+
+    name: str
+    function: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def refs(self) -> Iterator[str]:
+        """Names of the tensors this node reads."""
+        yield from _refs(self.args)
+
+
+def _refs(value: Any) -> Iterator[str]:
+    if isinstance(value, Ref):
+        yield value.name
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _refs(item)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """What a network expects at one input.
+
+    A picture with values 0..255 becomes `(value / 255 * (high - low) + low - mean) / std`
+    with `range = (low, high)`. `range` is None as long as nobody knows it.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]  # with the batch, None where free: (None, 224, 224, 3); () where nothing is known
+    dtype: str = "float32"
+    layout: Layout = "other"
+    channels: Literal["rgb", "bgr", "grey"] | None = None
+    range: tuple[float, float] | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    resize: Literal["antialias", "tf1"] = "antialias"  # "tf1": ResizeBilinear with its old corner rule
+    origin: Literal["file", "user", "guessed", "unknown"] = "unknown"  # who says how pictures are prepared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch:
+    """A scalar placeholder that only tells training from evaluation (is_training, keep_prob)."""
+
+    name: str
+    evaluation: bool | float
+    training: bool | float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How the source itself was trained, read from the training part of its graph."""
+
+    loss: str  # a scalar tensor of the graph
+    optimizer: Literal["sgd", "momentum", "adam", "rmsprop", "adagrad"]
+    learning_rate: str  # a scalar tensor of the graph: a constant, a parameter, or a decay of the global step
+    settings: Mapping[str, float] = field(default_factory=dict)  # momentum, nesterov, beta1, beta2, epsilon, rho
+    clip: tuple[float, float] | None = None  # gradients are clipped to these bounds first
+    parameters: tuple[str, ...] = ()  # the ones it trains
+    slots: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # parameter -> slot -> name of its value
+    counters: Mapping[str, str] = field(default_factory=dict)  # beta1_power, beta2_power, global_step -> name
+    metrics: tuple[str, ...] = ()  # scalar tensors that measure ("eval/accuracy:0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """Nodes in running order, and what is known about them."""
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[InputSpec, ...]
+    outputs: tuple[str, ...]
+    switches: tuple[Switch, ...] = ()
+    updates: Mapping[str, str] = field(default_factory=dict)  # parameter -> tensor holding its next value in training
+    collections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    training: Training | None = None

@@ -1,0 +1,95 @@
+"""Layers: the nodes of a graph grouped as their author named them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from regraft.network.flow import WEIGHTED
+from regraft.network.graph import Node
+from regraft.network.shapes import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A group of operations under one name ("dnn/hidden1"): usually a weighted one and what follows it.
+
+    `shape` is that of the output, with the batch; `flops` are for one example.
+    """
+
+    name: str
+    kind: str  # functions in running order: "mat_mul bias_add relu"
+    output: str
+    shape: tuple[int | None, ...] | None
+    parameters: tuple[str, ...]
+    parameter_count: int
+    flops: int
+
+
+def group(
+    nodes: Sequence[Node], tensors: Mapping[str, Tensor], sizes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Layer]:
+    """The layers of the nodes on the data path, in running order.
+
+    Args:
+        sizes: shape of each parameter.
+    """
+    table = {node.name: node for node in nodes}
+    scopes = sorted({_scope(n.name) for n in nodes if n.function in WEIGHTED and _scope(n.name)}, key=len, reverse=True)
+    members: dict[str, list[Node]] = {}
+    fed = {node.name for node in nodes if node.function == "input"}
+    for node in nodes:
+        if any(name in fed for name in node.refs()):
+            fed.add(node.name)
+        if node.function not in ("input", "parameter", "constant"):
+            members.setdefault(_layer_of(node.name, scopes), []).append(node)
+    return {
+        name: _layer(name, inside, table, tensors, sizes)
+        for name, inside in members.items()
+        if any(node.name in fed for node in inside)  # what only reads a variable is no layer
+    }
+
+
+def parameters_of(node: Node, table: Mapping[str, Node]) -> list[str]:
+    """Names of the parameters a node reads, looking through `identity` reads."""
+    found: list[str] = []
+    for name in node.refs():
+        source = table.get(name)
+        while source is not None and source.function == "identity":
+            source = table.get(next(source.refs()))
+        if source is not None and source.function == "parameter":
+            found.append(source.args[0])
+    return found
+
+
+def _scope(tensor: str) -> str:
+    return tensor.rpartition("/")[0]
+
+
+def _layer_of(tensor: str, scopes: Sequence[str]) -> str:
+    for scope in scopes:
+        if tensor.startswith(f"{scope}/"):
+            return scope
+    return _scope(tensor) or tensor.partition(":")[0]
+
+
+def _layer(
+    name: str,
+    nodes: Sequence[Node],
+    table: Mapping[str, Node],
+    tensors: Mapping[str, Tensor],
+    sizes: Mapping[str, tuple[int, ...]],
+) -> Layer:
+    parameters = tuple(dict.fromkeys(p for node in nodes for p in parameters_of(node, table)))
+    output = nodes[-1].name
+    kinds = dict.fromkeys(node.function for node in nodes if node.function not in ("identity", "item"))
+    return Layer(
+        name=name,
+        kind=" ".join(kinds) or "identity",
+        output=output,
+        shape=tensors[output].shape if output in tensors else None,
+        parameters=parameters,
+        parameter_count=sum(prod(sizes[p]) for p in parameters),
+        flops=sum(tensors[node.name].flops for node in nodes if node.name in tensors),
+    )

@@ -1,0 +1,320 @@
+"""The opened network: a graph, its weights, and what can be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regraft.errors import BadArgument, ShapeMismatch, UnknownName, nearest_names
+from regraft.network.flow import WEIGHTED, Cut, ancestors, block_ends, by_name, data_path, data_refs, narrow_points
+from regraft.network.graph import Graph, InputSpec, Node
+from regraft.network.modes import specialise
+from regraft.network.naming import resolve
+
+if TYPE_CHECKING:
+    from torch import fx, nn
+
+    from regraft.network.layers import Layer
+    from regraft.network.shapes import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A named weight, in the layout of its source file."""
+
+    name: str
+    value: np.ndarray
+    trainable: bool  # a weight, not a moving average or a counter
+    frozen: bool = False  # a plan keeps it as it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its dimensions."""
+        return self.value.shape
+
+    @property
+    def dtype(self) -> str:
+        """Its numpy type name."""
+        return str(self.value.dtype)
+
+
+class GraphNetwork:
+    """A network held as a graph of named tensors; torch is loaded when it first runs.
+
+    A network never changes: surgery and training give new ones. Activations keep the layout of the
+    source (b h w c for most TensorFlow files).
+
+    Attributes:
+        graph: the nodes as data.
+        values: every weight the file held, by name, optimizer slots included.
+        format: what the file was ("tf1-meta", "tf1-pb", "saved", ...).
+    """
+
+    def __init__(self, graph: Graph, values: Mapping[str, np.ndarray], *, format: str) -> None:
+        self.graph = graph
+        self.values = dict(values)
+        self.format = format
+        self._modules: dict[tuple[object, ...], fx.GraphModule] = {}
+
+    # --- looking ------------------------------------------------------------------------------------
+
+    @property
+    def inputs(self) -> dict[str, InputSpec]:
+        """What the network expects, by tensor name."""
+        return {spec.name: spec for spec in self.graph.inputs}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The tensors the network was opened for."""
+        return self.graph.outputs
+
+    @property
+    def collections(self) -> Mapping[str, tuple[str, ...]]:
+        """The source's own lists of names ("trainable_variables", "train_op")."""
+        return self.graph.collections
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The named weights, in the order the graph first uses them."""
+        found: dict[str, Parameter] = {}
+        for node in self.graph.nodes:
+            if node.function == "parameter" and node.args[0] not in found:
+                name = node.args[0]
+                found[name] = Parameter(name=name, value=self.values[name], **node.kwargs)
+        return found
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """The named activations, parameters' tensors included, in running order."""
+        from regraft.network.shapes import propagate
+
+        return propagate(self.graph, {p.name: (p.shape, p.dtype) for p in self.parameters.values()})
+
+    @cached_property
+    def layers(self) -> dict[str, Layer]:
+        """The layers between the inputs and the outputs, in running order."""
+        from regraft.network.layers import group
+
+        nodes = specialise(self.graph, self.outputs, list(self.inputs), training=False) if self.outputs else []
+        return group(nodes, self.tensors, {p.name: p.shape for p in self.parameters.values()})
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        """The nodes of the graph by tensor name."""
+        return by_name(self.graph)
+
+    def resolve(self, name: str) -> str:
+        """The full name of a tensor given with or without its ":0".
+
+        Raises:
+            UnknownName: there is none; the message holds the nearest.
+        """
+        self.require_graph()
+        return resolve(name, self.nodes, where=f"{self.format} network")
+
+    def require_graph(self) -> None:
+        """Raise BadArgument where the file held weights but no graph."""
+        if not self.outputs:
+            raise BadArgument(
+                f"this {self.format} file holds weights but no graph",
+                got=f"{len(self.parameters)} parameters",
+                fix="no graph: regraft.load_weights puts them into a module of your own",
+            )
+
+    # --- cuts ---------------------------------------------------------------------------------------
+
+    def cuts(self, *, all: bool = False) -> list[Cut]:
+        """Where the network can be cut at one tensor, from input to output: one a block, or `all`."""
+        self.require_graph()
+        path = self._path(self.outputs[-1])
+        ends = narrow_points(path)[:-1] if all else block_ends(path)
+        return [self._cut(node.name) for node in ends]
+
+    def bottleneck(self) -> str:
+        """The input of the last trainable layer: where transfer usually cuts.
+
+        Raises:
+            BadArgument: no weighted layer sits where all data flow.
+        """
+        self.require_graph()
+        path = self._path(self.outputs[-1])
+        points = {node.name for node in narrow_points(path)} | set(self.inputs)
+        on_path = {node.name for node in path} | set(self.inputs)
+        for node in reversed(path):
+            data = next((name for name in data_refs(node) if name in on_path), None)
+            if node.function in WEIGHTED and data in points:
+                return data
+        raise BadArgument(
+            "no layer of this network can be told to be the last trainable one",
+            where=f"{self.format} network",
+            fix="name the tensor where the trunk ends: --at NAME (`regraft show` lists all)",
+        )
+
+    def split(self, at: Sequence[str]) -> tuple[GraphNetwork, GraphNetwork]:
+        """The part that computes the tensors `at`, and the part that goes on from them.
+
+        Raises:
+            BadArgument: data flow past the cut, or the two parts do not give exactly what the whole gives.
+        """
+        from regraft.network.halves import split
+
+        return split(self, [self.resolve(name) for name in at])
+
+    def _path(self, output: str) -> list[Node]:
+        """The data path with both sides of its conditionals: a cut must hold in every mode."""
+        return data_path(self.graph.nodes, list(self.inputs), output)
+
+    def _cut(self, tensor: str) -> Cut:
+        below = ancestors(self.nodes, [tensor], stop=self.inputs)
+        parameters = {self.nodes[n].args[0] for n in below if self.nodes[n].function == "parameter"}
+        return Cut(
+            tensor=tensor,
+            shape=self.tensors[tensor].shape,
+            layers=sum(self.nodes[name].function in WEIGHTED for name in below),
+            parameters=sum(prod(self.parameters[p].shape) for p in parameters if self.parameters[p].trainable),
+        )
+
+    # --- running ------------------------------------------------------------------------------------
+
+    @cached_property
+    def weights(self) -> dict[str, nn.Parameter]:
+        """The parameters as torch holds them, in the source's layout; every module of this network shares them."""
+        import torch
+
+        return {
+            p.name: torch.nn.Parameter(torch.from_numpy(np.array(p.value)), requires_grad=p.trainable and not p.frozen)
+            for p in self.parameters.values()
+        }
+
+    def module(
+        self, to: Sequence[str], inputs: Sequence[str] | None = None, *, training: bool = False, updates: bool = False
+    ) -> fx.GraphModule:
+        """A torch module that computes tensors from tensors.
+
+        Args:
+            to: what to compute.
+            inputs: the order of `forward`'s arguments; None: the network's inputs that are needed.
+            training: which side of the network's conditionals runs.
+            updates: also give the next values of the moving averages whose data are at hand; `module.updated`
+                names their parameters in order.
+
+        Returns:
+            `forward(*inputs) -> tuple` in the order of `to`, then of `module.updated`.
+        """
+        from regraft.network.fx import build
+
+        to = [self.resolve(name) for name in to]
+        below = ancestors(self.nodes, to, stop=inputs or ())
+        if inputs is None:
+            inputs = [name for name in self.inputs if name in below]
+        inputs = [self.resolve(name) for name in inputs]
+        updated = self._updates(below, inputs) if updates else {}
+        wanted = [*to, *updated.values()]
+        module = build(specialise(self.graph, wanted, inputs, training=training), self.weights, inputs, wanted)
+        module.updated = tuple(updated)  # pyright: ignore[reportArgumentType]
+        return module
+
+    def _updates(self, below: set[str], inputs: Sequence[str]) -> dict[str, str]:
+        """Moving averages that can be kept while computing what is in `below`."""
+        return {
+            parameter: tensor
+            for parameter, tensor in self.graph.updates.items()
+            if all(
+                name in below or self.nodes[name].function not in ("input", *WEIGHTED)
+                for name in ancestors(self.nodes, [tensor], stop=inputs)
+            )
+        }
+
+    def run(self, x: Any, to: str | Sequence[str] | None = None, *, training: bool = False) -> Any:
+        """The values of tensors for given inputs.
+
+        Args:
+            x: an array for the only input, or {tensor name: array}; any tensor of the graph may be fed.
+            to: a tensor, or a list of them; None: the outputs (the only one, or a list).
+
+        Returns:
+            An array for one tensor, a list for a list; in the source's own layout.
+        """
+        self.require_graph()
+        wanted = [to] if isinstance(to, str) else list(self.outputs if to is None else to)
+        wanted = [self.resolve(name) for name in wanted]
+        fed = self._fed(x, wanted)
+        key = (tuple(wanted), tuple(fed), training)
+        if key not in self._modules:
+            self._modules[key] = self.module(wanted, list(fed), training=training)
+        results = _evaluate(self._modules[key], list(fed.values()))
+        single = isinstance(to, str) or (to is None and len(wanted) == 1)
+        return results[0] if single else results
+
+    def _fed(self, x: Any, wanted: Sequence[str]) -> dict[str, np.ndarray]:
+        if not isinstance(x, Mapping):
+            needed = [n for n in ancestors(self.nodes, wanted) if n in self.inputs]
+            if len(needed) != 1:
+                raise BadArgument(
+                    f"one array was given, but {', '.join(wanted[:3])} needs {len(needed)} inputs",
+                    expected="{name: array} for " + (", ".join(sorted(needed)) or "no input at all"),
+                )
+            x = {needed[0]: x}
+        named = {self.resolve(str(name)): array for name, array in x.items()}
+        return {name: self._checked(name, array) for name, array in named.items()}
+
+    def _checked(self, name: str, array: Any) -> np.ndarray:
+        spec = self.inputs.get(name)
+        shape = spec.shape if spec else self.tensors[name].shape
+        dtype = spec.dtype if spec else self.tensors[name].dtype
+        array = np.asarray(array, dtype=dtype)
+        fits = not shape or (
+            len(shape) == array.ndim and all(a in (None, b) for a, b in zip(shape, array.shape, strict=True))
+        )
+        if not fits:
+            raise ShapeMismatch(
+                f"the array for {name} does not fit",
+                expected=str(shape),
+                got=str(array.shape),
+                fix="None stands for any size",
+            )
+        return array
+
+    # --- changing -----------------------------------------------------------------------------------
+
+    def with_values(self, values: Mapping[str, np.ndarray]) -> GraphNetwork:
+        """The same network with other values for some parameters.
+
+        Raises:
+            UnknownName: a name is none of the network's parameters.
+            ShapeMismatch: a value has another shape.
+        """
+        for name, value in values.items():
+            if name not in self.parameters:
+                raise UnknownName(f"there is no parameter {name!r}", nearest=nearest_names(name, self.parameters))
+            if value.shape != self.parameters[name].shape:
+                raise ShapeMismatch(
+                    f"the new value of {name} does not fit",
+                    expected=str(self.parameters[name].shape),
+                    got=str(value.shape),
+                )
+        return GraphNetwork(self.graph, {**self.values, **values}, format=self.format)
+
+    def towards(self, *outputs: str) -> GraphNetwork:
+        """The part of the network that computes other outputs than the ones it was opened for."""
+        from regraft.network.halves import restricted
+
+        graph = restricted(self.graph, [self.resolve(name) for name in outputs])
+        return GraphNetwork(graph, self.values, format=self.format)
+
+    def with_input(self, spec: InputSpec) -> GraphNetwork:
+        """The same network with another description of one input."""
+        inputs = tuple(spec if old.name == spec.name else old for old in self.graph.inputs)
+        return GraphNetwork(replace(self.graph, inputs=inputs), self.values, format=self.format)
+
+
+def _evaluate(module: fx.GraphModule, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    import torch
+
+    with torch.no_grad():
+        return [value.numpy() for value in module(*(torch.from_numpy(np.array(array)) for array in arrays))]

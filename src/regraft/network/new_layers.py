@@ -1,0 +1,191 @@
+"""New layers on top of a trunk, built of the same operations a TensorFlow graph has."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from regraft.errors import BadArgument, ShapeMismatch
+from regraft.network.graph import Node, Ref, Switch
+from regraft.network.plan import New
+
+# Keras's defaults, which tf.layers shared.
+_BATCH_NORM_MOMENTUM = 0.99
+_BATCH_NORM_EPSILON = 1e-3
+
+TRAINING = Switch(name="regraft/training:0", evaluation=False, training=True)
+
+
+@dataclass
+class Stack:
+    """Layers being put on top of each other.
+
+    `top` is the tensor reached so far, `shape` its dimensions without the batch, `dtype` its numpy type,
+    `channels_first` whether a spatial tensor is (b c h w) instead of (b h w c).
+    """
+
+    top: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    channels_first: bool
+    seed: int
+    nodes: list[Node] = field(default_factory=list)
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+    updates: dict[str, str] = field(default_factory=dict)
+    uses_switch: bool = False
+
+    def add(self, name: str, function: str, *args: Any, **attributes: Any) -> Ref:
+        """A node that reads `args`; arguments that are strings name tensors."""
+        refs = tuple(Ref(arg) if isinstance(arg, str) else arg for arg in args)
+        self.nodes.append(Node(name=name, function=function, args=refs, kwargs=attributes))
+        return Ref(name)
+
+    def parameter(self, name: str, value: np.ndarray, *, trainable: bool = True) -> Ref:
+        """A new parameter."""
+        self.values[name] = value.astype(self.dtype)
+        self.nodes.append(Node(name=f"{name}:0", function="parameter", args=(name,), kwargs={"trainable": trainable}))
+        return Ref(f"{name}:0")
+
+    def constant(self, name: str, value: Any, dtype: str | None = None) -> Ref:
+        """A constant tensor."""
+        self.nodes.append(Node(name=name, function="constant", args=(value,), kwargs={"dtype": dtype or self.dtype}))
+        return Ref(name)
+
+    def switch(self) -> Ref:
+        """The predicate that is true in training."""
+        if not self.uses_switch:
+            self.nodes.append(Node(name=TRAINING.name, function="input"))
+            self.uses_switch = True
+        return Ref(TRAINING.name)
+
+    @property
+    def data_format(self) -> str:
+        """The layout of spatial tensors, in TensorFlow's word."""
+        return "NCHW" if self.channels_first else "NHWC"
+
+
+def glorot_uniform(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Fresh weights (Glorot and Bengio 2010), the same for the same name and seed whatever else is drawn."""
+    receptive = int(np.prod(shape[:-2]))
+    limit = np.sqrt(6 / (receptive * shape[-2] + receptive * shape[-1]))
+    return np.random.default_rng([seed, zlib.crc32(name.encode())]).uniform(-limit, limit, shape)
+
+
+def put(stack: Stack, layer: New, name: str) -> None:
+    """Put one layer on the stack."""
+    _BUILDERS[layer.kind](stack, layer, name)
+    if layer.activation:
+        stack.top = stack.add(f"{name}/{layer.activation.capitalize()}:0", layer.activation, stack.top).name
+
+
+def _dense(stack: Stack, layer: New, name: str) -> None:
+    width = layer.width
+    if width is None:
+        raise BadArgument(f"the dense layer {name} has no width", fix="give it one: dense:64")
+    _flatten(stack, name)
+    (units,) = stack.shape
+    kernel = stack.parameter(f"{name}/kernel", glorot_uniform(f"{name}/kernel", (units or 0, width), stack.seed))
+    bias = stack.parameter(f"{name}/bias", np.zeros(width))
+    product = stack.add(f"{name}/MatMul:0", "mat_mul", stack.top, kernel, transpose_a=False, transpose_b=False)
+    stack.top = stack.add(f"{name}/BiasAdd:0", "bias_add", product, bias, data_format="NHWC").name
+    stack.shape = (width,)
+
+
+def _flatten(stack: Stack, name: str) -> None:
+    """Average a spatial tensor over its places: a dense layer reads one vector an example."""
+    if len(stack.shape) == 3:
+        axes = (2, 3) if stack.channels_first else (1, 2)
+        where = stack.constant(f"{name}/Mean/reduction_indices:0", axes, "int32")
+        stack.top = stack.add(f"{name}/Mean:0", "mean", stack.top, where, keep_dims=False).name
+        stack.shape = (stack.shape[0] if stack.channels_first else stack.shape[-1],)
+    if len(stack.shape) != 1 or not stack.shape[0]:
+        raise ShapeMismatch(
+            f"the dense layer {name} cannot stand on {stack.top}",
+            expected="one vector an example (b d), or a picture (b h w c) to average over",
+            got=f"(b, {', '.join(str(size or '?') for size in stack.shape)})",
+            fix="cut at another tensor: --at NAME",
+        )
+
+
+def _conv(stack: Stack, layer: New, name: str) -> None:
+    if len(stack.shape) != 3 or not layer.width:
+        raise ShapeMismatch(
+            f"the conv layer {name} cannot stand on {stack.top}",
+            expected="a picture (b h w c) and a width",
+            got=f"{len(stack.shape) + 1} dimensions, width {layer.width}",
+            fix="cut below the layer that flattens, or use dense:WIDTH",
+        )
+    channels = stack.shape[0] if stack.channels_first else stack.shape[-1]
+    shape = (layer.kernel, layer.kernel, channels or 0, layer.width)
+    kernel = stack.parameter(f"{name}/kernel", glorot_uniform(f"{name}/kernel", shape, stack.seed))
+    bias = stack.parameter(f"{name}/bias", np.zeros(layer.width))
+    data_format = stack.data_format
+    attributes = {"strides": (1, 1, 1, 1), "padding": "SAME", "dilations": (1, 1, 1, 1), "data_format": data_format}
+    product = stack.add(f"{name}/Conv2D:0", "conv2d", stack.top, kernel, **attributes)
+    stack.top = stack.add(f"{name}/BiasAdd:0", "bias_add", product, bias, data_format=data_format).name
+    spatial = stack.shape[1:] if stack.channels_first else stack.shape[:-1]
+    stack.shape = (layer.width, *spatial) if stack.channels_first else (*spatial, layer.width)
+
+
+def _dropout(stack: Stack, layer: New, name: str) -> None:
+    if not 0 <= layer.rate < 1:
+        raise BadArgument(f"the dropout layer {name} drops {layer.rate} of its inputs", expected="0 <= rate < 1")
+    dropped = stack.add(f"{name}/random:0", "dropout", stack.top, rate=layer.rate)
+    stack.top = stack.add(f"{name}/dropout:0", "select", stack.switch(), dropped, stack.top).name
+
+
+def _batch_norm(stack: Stack, layer: New, name: str) -> None:
+    """Batch statistics in training, moving averages in evaluation; a vector is a picture of one place."""
+    flat = len(stack.shape) == 1
+    channels = stack.shape[0] if flat or stack.channels_first else stack.shape[-1]
+    source = stack.top
+    if flat:
+        source = _unsqueezed(stack, name)
+    gamma = stack.parameter(f"{name}/gamma", np.ones(channels or 0))
+    beta = stack.parameter(f"{name}/beta", np.zeros(channels or 0))
+    mean = stack.parameter(f"{name}/moving_mean", np.zeros(channels or 0), trainable=False)
+    variance = stack.parameter(f"{name}/moving_variance", np.ones(channels or 0), trainable=False)
+    shared: dict[str, Any] = {"epsilon": _BATCH_NORM_EPSILON, "data_format": "NHWC" if flat else stack.data_format}
+    empty = stack.constant(f"{name}/empty:0", ())
+    trained = stack.add(
+        f"{name}/batch", "fused_batch_norm", source, gamma, beta, empty, empty, is_training=True, **shared
+    )
+    batch = [stack.add(f"{name}/batch:{k}", "item", trained, k) for k in range(3)]
+    stored = stack.add(
+        f"{name}/moving", "fused_batch_norm", source, gamma, beta, mean, variance, is_training=False, **shared
+    )
+    moving = stack.add(f"{name}/moving:0", "item", stored, 0)
+    stack.top = stack.add(f"{name}/normal:0", "select", stack.switch(), batch[0], moving).name
+    if flat:
+        stack.top = stack.add(f"{name}/Squeeze:0", "squeeze", stack.top, squeeze_dims=(1, 2)).name
+    _follow(stack, f"{name}/moving_mean", mean, batch[1])
+    _follow(stack, f"{name}/moving_variance", variance, batch[2])
+
+
+def _unsqueezed(stack: Stack, name: str) -> str:
+    top = stack.top
+    for k in (1, 2):
+        axis = stack.constant(f"{name}/ExpandDims_{k}/dim:0", 1, "int32")
+        top = stack.add(f"{name}/ExpandDims_{k}:0", "expand_dims", top, axis).name
+    return top
+
+
+def _follow(stack: Stack, name: str, old: Ref, batch: Ref) -> None:
+    """The next value of a moving average: momentum * old + (1 - momentum) * batch."""
+    keep = stack.constant(f"{name}/momentum:0", _BATCH_NORM_MOMENTUM)
+    rest = stack.constant(f"{name}/rest:0", 1 - _BATCH_NORM_MOMENTUM)
+    kept = stack.add(f"{name}/kept:0", "mul", old, keep)
+    added = stack.add(f"{name}/added:0", "mul", batch, rest)
+    stack.updates[name] = stack.add(f"{name}/next:0", "add", kept, added).name
+
+
+_BUILDERS: Mapping[str, Callable[[Stack, New, str], None]] = {
+    "dense": _dense,
+    "conv": _conv,
+    "dropout": _dropout,
+    "batch_norm": _batch_norm,
+}

@@ -1,0 +1,129 @@
+"""What to reuse of a network, what to freeze, and what to put on top: plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from regraft.errors import BadArgument, MissingFile, UnreadableFile, nearest_names
+
+Kind = Literal["dense", "conv", "dropout", "batch_norm"]
+Activation = Literal["relu", "elu", "sigmoid", "tanh"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class New:
+    """A layer put on top of the trunk.
+
+    kind: "dense" and "conv" have `width` units or filters (a dense layer without a width is the output
+    layer: one unit a class); "conv" a square `kernel`; "dropout" drops `rate` of its inputs in training.
+    """
+
+    kind: Kind
+    name: str | None = None
+    width: int | None = None
+    activation: Activation | None = None
+    kernel: int = 3
+    rate: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Which part of a source is reused and how.
+
+    Patterns are matched as `tf.get_collection(key, scope)` does: `re.match` on the parameter's name,
+    with and without its ":0".
+    """
+
+    at: str | None = None  # the tensor where the trunk ends; None: the bottleneck
+    reuse: str = ".*"  # parameters that keep the source's values; all others start fresh
+    rename: Mapping[str, str] = field(default_factory=dict)  # old name (a full-match regex) -> new name
+    freeze: str | None = ".*"  # reused parameters that stay as they are; None: none of them
+    stop_gradient: tuple[str, ...] = ()  # tensors through which no gradient flows
+    new: tuple[New, ...] | None = None  # None: one output layer; (): the trunk's end is the output
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a YAML or JSON file.
+
+    Raises:
+        MissingFile: there is no such file.
+        UnreadableFile: it is neither YAML nor JSON.
+        BadArgument: it holds something that is no plan.
+    """
+    import yaml
+
+    if not path.is_file():
+        raise MissingFile("there is no such plan", where=str(path))
+    try:
+        data = yaml.safe_load(path.read_bytes())  # JSON is YAML too
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UnreadableFile("the plan is neither YAML nor JSON", where=str(path), got=str(error)) from error
+    return plan_from_data(data, where=str(path))
+
+
+def plan_from_data(data: Any, where: str = "plan") -> Plan:
+    """A plan from what YAML or JSON gives: {at, reuse, rename, freeze, stop_gradient, new: [{kind, name, ...}]}.
+
+    Raises:
+        BadArgument: a word is unknown or a value of the wrong kind.
+    """
+    given = _checked(Plan, data, where)
+    if given.get("new") is not None:
+        layers = enumerate(given["new"], 1)
+        given["new"] = tuple(New(**_checked(New, layer, f"{where}, new layer {k}")) for k, layer in layers)
+    if "stop_gradient" in given:
+        given["stop_gradient"] = tuple(given["stop_gradient"])
+    return Plan(**given)
+
+
+def plan_to_data(plan: Plan) -> dict[str, Any]:
+    """The plan as YAML and JSON hold it; `plan_from_data` gives it back."""
+    data = dataclasses.asdict(plan)
+    data["stop_gradient"] = list(plan.stop_gradient)
+    data["new"] = None if plan.new is None else [dataclasses.asdict(layer) for layer in plan.new]
+    return data
+
+
+# What a word of a plan may hold; numbers given for a real one may be whole.
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "at": ((str, type(None)), "a tensor's name"),
+    "reuse": ((str,), "a pattern"),
+    "rename": ((dict,), "old names and new names: {old: new}"),
+    "freeze": ((str, type(None)), "a pattern, or null for nothing"),
+    "stop_gradient": ((list, tuple), "a list of tensor names"),
+    "new": ((list, tuple, type(None)), "a list of layers"),
+    "kind": ((str,), "dense, conv, dropout or batch_norm"),
+    "name": ((str, type(None)), "a name"),
+    "width": ((int, type(None)), "a number of units"),
+    "activation": ((str, type(None)), "relu, elu, sigmoid or tanh"),
+    "kernel": ((int,), "a number of pixels"),
+    "rate": ((float, int), "a share between 0 and 1"),
+}
+_CHOICES = {"kind": get_args(Kind), "activation": (*get_args(Activation), None)}
+
+
+def _checked(record: type[Plan] | type[New], data: Any, where: str) -> dict[str, Any]:
+    """The words of a plan or of a layer, each known and holding what it should."""
+    known = [field.name for field in dataclasses.fields(record)]
+    if not isinstance(data, dict):
+        raise BadArgument(
+            "this is no plan", where=where, expected="words and values: " + ", ".join(known), got=repr(data)
+        )
+    unknown = sorted(str(word) for word in data if word not in known)
+    if unknown:
+        nearest = [name for word in unknown for name in nearest_names(word, known, 1)]
+        raise BadArgument(
+            f"a plan has no {', '.join(unknown)}", where=where, expected=", ".join(known), nearest=nearest
+        )
+    for word, value in data.items():
+        types, expected = _KINDS[word]
+        fits = isinstance(value, types) and not isinstance(value, bool) and value in _CHOICES.get(word, [value])
+        if not fits:
+            raise BadArgument(f"{word} cannot be {value!r}", where=where, expected=expected)
+    if record is New and "kind" not in data:
+        raise BadArgument("a new layer has no kind", where=where, expected=_KINDS["kind"][1])
+    return dict(data)

@@ -1,0 +1,101 @@
+"""Shapes, types and FLOPs of every tensor, without computing a number: the graph runs on the meta device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from regraft.network.fx import call
+from regraft.network.graph import Graph, InputSpec, Node
+from regraft.network.modes import specialise
+
+# Sizes put in place of free dimensions. Two passes with different ones show which dimensions of a tensor
+# are free; both suit nets that halve a picture five times.
+_PASSES = ((2, 224), (3, 288))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """A named activation. `shape` is with the batch, None where free; None as a whole where it cannot be told."""
+
+    name: str
+    shape: tuple[int | None, ...] | None
+    dtype: str | None
+    flops: int = 0  # for one example: a multiplication and an addition count as two
+
+
+def propagate(graph: Graph, values: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, Tensor]:
+    """What is known of every tensor of the graph in evaluation.
+
+    Args:
+        values: shape and numpy type of each parameter.
+    """
+    first, second = (_run(graph, values, batch, size) for batch, size in _PASSES)
+    tensors: dict[str, Tensor] = {}
+    for node in graph.nodes:
+        one, other = first.get(node.name), second.get(node.name)
+        if one is None or other is None:
+            tensors[node.name] = Tensor(name=node.name, shape=None, dtype=None)
+        elif isinstance(one.value, torch.Tensor) and isinstance(other.value, torch.Tensor):
+            shape = _merged(one.value.shape, other.value.shape)
+            flops = one.flops // _PASSES[0][0] if shape and shape[0] is None else one.flops
+            tensors[node.name] = Tensor(name=node.name, shape=shape, dtype=_numpy_name(one.value.dtype), flops=flops)
+        # what remains is an operation of several outputs: no tensor itself
+    return tensors
+
+
+@dataclass
+class _Seen:
+    value: object
+    flops: int
+
+
+def _run(graph: Graph, values: Mapping[str, tuple[tuple[int, ...], str]], batch: int, size: int) -> dict[str, _Seen]:
+    specs = {spec.name: spec for spec in graph.inputs}
+    seen: dict[str, _Seen] = {}
+    for node in specialise(graph, [n.name for n in graph.nodes], list(specs), training=False):
+        if node.function == "input":
+            if specs[node.name].shape:
+                seen[node.name] = _Seen(_sample(specs[node.name], batch, size), 0)
+        elif node.function == "parameter":
+            shape, dtype = values[node.args[0]]
+            seen[node.name] = _Seen(_meta(shape, dtype), 0)
+        else:
+            result = _compute(node, seen)
+            if result:
+                seen[node.name] = result
+    return seen
+
+
+def _compute(node: Node, seen: Mapping[str, _Seen]) -> _Seen | None:
+    """The node's shape, or None where it needs values (a shape computed from data)."""
+    if any(name not in seen for name in node.refs()):
+        return None
+    counter = FlopCounterMode(display=False)
+    try:
+        with counter:
+            return _Seen(call(node, lambda name: seen[name].value), counter.get_total_flops())
+    except (RuntimeError, NotImplementedError, ValueError, IndexError, TypeError):
+        return None
+
+
+def _sample(spec: InputSpec, batch: int, size: int) -> torch.Tensor:
+    free = [batch] + [size] * (len(spec.shape) - 1)
+    return _meta(tuple(have or put for have, put in zip(spec.shape, free, strict=True)), spec.dtype)
+
+
+def _meta(shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    return torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
+
+
+def _merged(one: torch.Size, other: torch.Size) -> tuple[int | None, ...] | None:
+    if len(one) != len(other):
+        return None
+    return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
+
+
+def _numpy_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

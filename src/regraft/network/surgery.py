@@ -1,0 +1,296 @@
+"""A plan carried out: the trunk that stays, the layers that go on top, and what of it will be trained."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Literal
+
+import numpy as np
+
+from regraft.errors import BadArgument, ShapeMismatch, nearest_names
+from regraft.network.flow import ancestors, by_name
+from regraft.network.freezing import feature_tensors, frozen_graph, thawed
+from regraft.network.graph import Graph, Node, Ref
+from regraft.network.halves import restricted
+from regraft.network.naming import matching, renamed
+from regraft.network.network import GraphNetwork
+from regraft.network.new_layers import TRAINING, Stack, glorot_uniform, put
+from regraft.network.plan import New, Plan
+
+State = Literal["frozen", "reused", "fresh", "new", "dropped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What happens to one parameter."""
+
+    parameter: str
+    shape: tuple[int, ...]
+    state: State
+    source: str | None  # its name in the source; None for a new one
+
+    @property
+    def count(self) -> int:
+        """How many numbers it holds."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graft:
+    """A source with a plan carried out on it.
+
+    Attributes:
+        network: the trunk and the new layers; its one output is `logits`.
+        at: where the trunk ends.
+        rows: what happens to each parameter of the source, then the new ones.
+        frozen: parameters (new names) that stay as they are.
+        features: the highest tensors that stay the same however the rest is trained: computed once and stored.
+        logits: the output, (b classes).
+        plan: as carried out, with `at` and `new` filled in.
+    """
+
+    network: GraphNetwork
+    at: str
+    rows: tuple[Row, ...]
+    frozen: frozenset[str]
+    features: tuple[str, ...]
+    logits: str
+    plan: Plan
+
+    @property
+    def matched(self) -> dict[str, float]:
+        """How much of the trunk keeps the source's values: {tensors, of, percent} (of the numbers)."""
+        trunk = [row for row in self.rows if row.state in ("frozen", "reused", "fresh")]
+        kept = [row for row in trunk if row.state != "fresh"]
+        total = sum(row.count for row in trunk)
+        return {
+            "tensors": len(kept),
+            "of": len(trunk),
+            "percent": round(100 * sum(row.count for row in kept) / total, 2) if total else 0.0,
+        }
+
+
+def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0) -> Graft:
+    """Carry out a plan.
+
+    Args:
+        classes: width of the output layer.
+        seed: of the fresh weights.
+
+    Raises:
+        UnknownName: a tensor or a pattern of the plan fits nothing.
+        ShapeMismatch: the new layers do not fit the trunk, or the output is not one number a class.
+    """
+    at = network.bottleneck() if plan.at is None else network.resolve(plan.at)
+    trunk = GraphNetwork(thawed(restricted(network.graph, [at])), network.values, format=network.format)
+    trunk = _renamed(trunk, plan)
+    names = {renamed(old, plan.rename): old for old in _parameter_names(network.graph) if old in _inside(network, at)}
+    trained = [name for name in trunk.parameters if _is_weight(trunk, name)]
+    reused = set(matching(plan.reuse, trained, "reuse")) if trained else set()
+    fresh = {name: _fresh(trunk, name, seed) for name in trained if name not in reused}
+    frozen = _frozen(plan, [name for name in trained if name in reused])
+    layers = _with_output(plan.new)
+    grown, logits = _grow(_stopped(trunk, plan), at, layers, classes, seed, fresh)
+    grown = GraphNetwork(frozen_graph(grown.graph, frozen), grown.values, format=grown.format)
+    rows = (
+        *_trunk_rows(trunk, names, frozen, fresh),
+        *_new_rows(grown, trunk),
+        *_dropped_rows(network, names.values()),
+    )
+    return Graft(
+        network=grown,
+        at=at,
+        rows=rows,
+        frozen=frozenset(frozen),
+        features=feature_tensors(grown.graph, logits),
+        logits=logits,
+        plan=replace(plan, at=at, new=tuple(layers)),
+    )
+
+
+def _inside(network: GraphNetwork, at: str) -> set[str]:
+    nodes = network.nodes
+    return {nodes[name].args[0] for name in ancestors(nodes, [at]) if nodes[name].function == "parameter"}
+
+
+def _parameter_names(graph: Graph) -> list[str]:
+    return list(dict.fromkeys(node.args[0] for node in graph.nodes if node.function == "parameter"))
+
+
+def _is_weight(network: GraphNetwork, name: str) -> bool:
+    """Counters and other whole numbers are no weights: they are kept, never reset or frozen by a pattern."""
+    return network.parameters[name].value.dtype.kind == "f"
+
+
+def _frozen(plan: Plan, reused: Sequence[str]) -> set[str]:
+    if plan.freeze is None or not reused:
+        return set()
+    return set(matching(plan.freeze, reused, "freeze"))
+
+
+def _renamed(network: GraphNetwork, plan: Plan) -> GraphNetwork:
+    if not plan.rename:
+        return network
+    old_names = list(network.parameters)
+    new = {old: renamed(old, plan.rename) for old in old_names}
+    for pattern in plan.rename:
+        if not any(renamed(old, {pattern: plan.rename[pattern]}) != old for old in old_names):
+            raise BadArgument(
+                f"rename: {pattern!r} is the full name of no parameter of the trunk",
+                nearest=nearest_names(pattern, old_names),
+                fix="`regraft show` lists all parameters",
+            )
+    if len(set(new.values())) < len(new):
+        raise BadArgument("rename: two parameters would get the same name", got=str(plan.rename))
+    nodes = tuple(replace(n, args=(new[n.args[0]],)) if n.function == "parameter" else n for n in network.graph.nodes)
+    updates = {new[p]: tensor for p, tensor in network.graph.updates.items()}
+    values = {new.get(name, name): value for name, value in network.values.items()}
+    return GraphNetwork(replace(network.graph, nodes=nodes, updates=updates), values, format=network.format)
+
+
+def _fresh(network: GraphNetwork, name: str, seed: int) -> np.ndarray:
+    """A fresh value for a parameter that is not reused: as its layer would have been initialised."""
+    old = network.parameters[name]
+    if old.value.ndim >= 2:
+        value = glorot_uniform(name, old.shape, seed)
+    elif name.rpartition("/")[2] in ("gamma", "moving_variance", "scale"):
+        value = np.ones(old.shape)
+    else:
+        value = np.zeros(old.shape)
+    return value.astype(old.dtype)
+
+
+def _with_output(new: Sequence[New] | None) -> list[New]:
+    """The layers to add, with the output layer where the plan leaves it out."""
+    if new is None:
+        return [New(kind="dense")]
+    has_output = any(layer.kind == "dense" and layer.width is None for layer in new)
+    return list(new) if has_output or not new else [*new, New(kind="dense")]
+
+
+def _stopped(network: GraphNetwork, plan: Plan) -> GraphNetwork:
+    """The network with gradients stopped at tensors: what reads them reads a copy without gradient."""
+    stops = {network.resolve(name): f"{name}@stop_gradient" for name in plan.stop_gradient}
+    if not stops:
+        return network
+    nodes: list[Node] = []
+    for node in network.graph.nodes:
+        nodes.append(replace(node, args=_redirected(node.args, stops)))
+        if node.name in stops:
+            nodes.append(Node(name=stops[node.name], function="stop_gradient", args=(Ref(node.name),)))
+    outputs = tuple(stops.get(name, name) for name in network.graph.outputs)
+    return GraphNetwork(
+        replace(network.graph, nodes=tuple(nodes), outputs=outputs), network.values, format=network.format
+    )
+
+
+def _redirected(args: tuple[object, ...], to: Mapping[str, str]) -> tuple[object, ...]:
+    def redirect(value: object) -> object:
+        if isinstance(value, Ref):
+            return Ref(to.get(value.name, value.name))
+        return _redirected(value, to) if isinstance(value, tuple) else value
+
+    return tuple(redirect(value) for value in args)
+
+
+def _grow(
+    trunk: GraphNetwork, at: str, layers: Sequence[New], classes: int, seed: int, fresh: Mapping[str, np.ndarray]
+) -> tuple[GraphNetwork, str]:
+    """The trunk with the new layers on top, and the name of its output."""
+    top = trunk.graph.outputs[0]
+    tensor = trunk.tensors[at]
+    if tensor.shape is None or tensor.dtype is None:
+        raise BadArgument(
+            f"the shape of {at} depends on the data: nothing can be put on it", fix="cut below it: --at NAME"
+        )
+    stack = Stack(
+        top=top, shape=tensor.shape[1:], dtype=tensor.dtype, channels_first=_channels_first(trunk.graph, at), seed=seed
+    )
+    taken = {name.partition("/")[0] for name in (*trunk.nodes, *trunk.parameters)}
+    for index, layer in enumerate(layers):
+        name = _name(layer, index, taken)
+        taken.add(name)
+        wide = replace(layer, width=classes) if layer.kind == "dense" and layer.width is None else layer
+        put(stack, wide, name)
+    if stack.shape != (classes,):
+        raise ShapeMismatch(
+            f"the output {stack.top} does not fit the task",
+            expected=f"(b, {classes}): one number a class",
+            got=f"(b, {', '.join(str(size or '?') for size in stack.shape)})",
+            fix="let the new layers end with a dense layer without a width",
+        )
+    return _joined(trunk, stack, fresh), stack.top
+
+
+def _name(layer: New, index: int, taken: Collection[str]) -> str:
+    """The name of a new layer: the plan's, or one that is free."""
+    if layer.name is None:
+        wanted = "outputs" if layer.width is None and layer.kind == "dense" else f"new{index + 1}"
+        numbered = (f"{wanted}_{k}" for k in itertools.count(1))
+        return next(name for name in itertools.chain([wanted], numbered) if name not in taken)
+    if layer.name in taken:
+        raise BadArgument(
+            f"the new layer {layer.name!r} has the name of a layer that is there", fix="give it another name"
+        )
+    return layer.name
+
+
+def _joined(trunk: GraphNetwork, stack: Stack, fresh: Mapping[str, np.ndarray]) -> GraphNetwork:
+    graph = trunk.graph
+    switches = (*graph.switches, TRAINING) if stack.uses_switch and TRAINING not in graph.switches else graph.switches
+    known = {node.name for node in graph.nodes}
+    joined = replace(
+        graph,
+        nodes=(*graph.nodes, *(node for node in stack.nodes if node.name not in known)),
+        outputs=(stack.top,),
+        switches=switches,
+        updates={**graph.updates, **stack.updates},
+    )
+    inside = set(_parameter_names(joined))
+    values = {name: value for name, value in trunk.values.items() if name in inside}
+    return GraphNetwork(joined, {**values, **fresh, **stack.values}, format=trunk.format)
+
+
+def _channels_first(graph: Graph, tensor: str) -> bool:
+    """The layout of a spatial tensor: what the nearest operation below it that has one says."""
+    nodes = by_name(graph)
+    waiting, seen = [tensor], set[str]()
+    while waiting:
+        name = waiting.pop(0)
+        if "data_format" in nodes[name].kwargs:
+            return nodes[name].kwargs["data_format"] == "NCHW"
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(nodes[name].refs())
+    return any(spec.layout == "NCHW" for spec in graph.inputs)
+
+
+def _trunk_rows(
+    trunk: GraphNetwork, sources: Mapping[str, str], frozen: Collection[str], fresh: Collection[str]
+) -> list[Row]:
+    def state(name: str) -> State:
+        return "frozen" if name in frozen else "fresh" if name in fresh else "reused"
+
+    return [
+        Row(parameter=name, shape=trunk.parameters[name].shape, state=state(name), source=sources[name])
+        for name in trunk.parameters
+    ]
+
+
+def _new_rows(grown: GraphNetwork, trunk: GraphNetwork) -> list[Row]:
+    return [
+        Row(parameter=p.name, shape=p.shape, state="new", source=None)
+        for p in grown.parameters.values()
+        if p.name not in trunk.parameters
+    ]
+
+
+def _dropped_rows(network: GraphNetwork, kept: Collection[str]) -> list[Row]:
+    return [
+        Row(parameter=p.name, shape=p.shape, state="dropped", source=p.name)
+        for p in network.parameters.values()
+        if p.name not in kept
+    ]

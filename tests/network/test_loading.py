@@ -1,0 +1,81 @@
+"""Weights of a file put into a user's own module."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from regraft.errors import BadArgument, ShapeMismatch
+from regraft.network.loading import load_into
+
+RANDOM = np.random.default_rng(0)
+
+
+def values(**shapes: tuple[int, ...]) -> dict[str, np.ndarray]:
+    return {name.replace("__", "/"): RANDOM.normal(size=shape).astype("float32") for name, shape in shapes.items()}
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 4, (3, 5))
+        self.depth = nn.Conv2d(4, 8, 3, groups=4)
+        self.norm = nn.BatchNorm2d(8)
+        self.hidden1 = nn.Linear(6, 6)
+
+
+def test_names_and_layouts_are_turned_from_tensorflow_to_torch() -> None:
+    net = Net()
+    given = values(
+        conv1__kernel=(3, 5, 2, 4), conv1__bias=(4,), depth__depthwise_weights=(3, 3, 4, 2), depth__biases=(8,),
+        norm__gamma=(8,), norm__beta=(8,), norm__moving_mean=(8,), norm__moving_variance=(8,),
+        hidden1__kernel=(6, 6), hidden1__bias=(6,), global_step=(),
+    )  # fmt: skip
+    loaded = load_into(net, given)
+    assert str(loaded) == "loaded 10/10 tensors, 100.0 % of the parameters\n  not in the module: global_step"
+    np.testing.assert_array_equal(net.conv1.weight.detach(), given["conv1/kernel"].transpose(3, 2, 0, 1))
+    np.testing.assert_array_equal(net.hidden1.weight.detach(), given["hidden1/kernel"].T)
+    np.testing.assert_array_equal(net.norm.running_var, given["norm/moving_variance"])
+    depthwise = given["depth/depthwise_weights"]
+    for channel in range(4):
+        for multiple in range(2):
+            np.testing.assert_array_equal(
+                net.depth.weight.detach()[channel * 2 + multiple, 0], depthwise[:, :, channel, multiple]
+            )
+
+
+def test_a_map_of_names_leads_where_names_differ() -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
+    given = values(hidden1__kernel=(3, 2), hidden1__bias=(2,), hidden2__kernel=(2, 2))
+    loaded = load_into(net, given, rename={"hidden1/(.*)": r"0/\1"})
+    assert loaded.matched == {"hidden1/kernel": "0.weight", "hidden1/bias": "0.bias"}
+    assert loaded.untouched == ("1.weight", "1.bias")
+    assert loaded.unused == ("hidden2/kernel",)
+    assert loaded.percent == pytest.approx(100 * 8 / 14)
+
+
+def test_nothing_that_matches_is_an_error() -> None:
+    with pytest.raises(BadArgument) as error:
+        load_into(nn.Sequential(nn.Linear(3, 2)), values(hidden1__kernel=(3, 2)))
+    assert str(error.value) == (
+        "none of the file's weights is in the module\n"
+        "  expected: names like 0.weight, 0.bias\n"
+        "  got: names like hidden1/kernel\n"
+        "  to do: map them: rename={'old name': 'new name'}; groups work: {'(.*)/kernel': r'\\1.weight'}"
+    )
+
+
+def test_a_shape_that_does_not_fit_changes_nothing() -> None:
+    net = nn.ModuleDict({"hidden1": nn.Linear(3, 2)})
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    with pytest.raises(ShapeMismatch) as error:
+        load_into(net, values(hidden1__bias=(2,), hidden1__kernel=(4, 2)))
+    assert str(error.value) == (
+        "1 of the file's weights do not fit the module; nothing was changed\n"
+        "  expected: hidden1.weight (2, 3)\n"
+        "  got: hidden1/kernel (2, 4)\n"
+        "  to do: leave them out: rename={'old name': 'not used'}"
+    )
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())

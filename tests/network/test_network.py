@@ -1,0 +1,119 @@
+"""Looking into a network and running it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from regraft.errors import BadArgument, ShapeMismatch, UnknownName
+from regraft.network import GraphNetwork
+
+
+def test_a_dense_net_computes_what_numpy_computes(dense_net: GraphNetwork, vectors: np.ndarray) -> None:
+    value = vectors
+    for scope in ("hidden1", "hidden2", "hidden3"):
+        value = np.maximum(value @ dense_net.values[f"{scope}/kernel"] + dense_net.values[f"{scope}/bias"], 0)
+    expected = value @ dense_net.values["outputs/kernel"] + dense_net.values["outputs/bias"]
+    np.testing.assert_allclose(dense_net.run(vectors), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_every_tensor_is_addressable_and_cutting_there_changes_nothing(
+    conv_net: GraphNetwork, pictures: np.ndarray
+) -> None:
+    whole = conv_net.run(pictures)
+    for cut in conv_net.cuts(all=True):
+        value = conv_net.run(pictures, to=cut.tensor)
+        np.testing.assert_array_equal(conv_net.run({cut.tensor: value}), whole)
+        trunk, rest = conv_net.split([cut.tensor])
+        np.testing.assert_array_equal(rest.run(trunk.run(pictures)), whole)
+
+
+def test_cuts_stand_after_activations_and_residual_adds(conv_net: GraphNetwork, dense_net: GraphNetwork) -> None:
+    assert [cut.tensor for cut in conv_net.cuts()] == ["conv1/Relu:0", "pool:0"]
+    assert [cut.tensor for cut in dense_net.cuts()] == [f"dnn/hidden{k}/Relu:0" for k in (1, 2, 3)]
+    assert [cut.layers for cut in dense_net.cuts()] == [1, 2, 3]
+    assert [cut.parameters for cut in dense_net.cuts()] == [54, 89, 113]
+
+
+def test_a_cut_that_data_flow_past_is_refused(conv_net: GraphNetwork) -> None:
+    with pytest.raises(BadArgument, match="data flow past the cut conv2/Relu:0"):
+        conv_net.split(["conv2/Relu:0"])
+
+
+def test_a_cut_of_two_tensors_carries_what_one_cannot(conv_net: GraphNetwork, pictures: np.ndarray) -> None:
+    trunk, rest = conv_net.split(["conv2/Relu:0", "drop/Merge:0"])
+    one, other = trunk.run(pictures)
+    np.testing.assert_array_equal(rest.run({"conv2/Relu:0": one, "drop/Merge:0": other}), conv_net.run(pictures))
+
+
+def test_the_bottleneck_is_the_input_of_the_last_weighted_layer(conv_net: GraphNetwork) -> None:
+    assert conv_net.bottleneck() == "pool:0"
+
+
+def test_the_mode_decides_which_side_of_a_conditional_runs(conv_net: GraphNetwork, pictures: np.ndarray) -> None:
+    before, stored, batch = conv_net.run(pictures, to=["conv1/Conv2D", "bn1/Merge", "bn1/batch:0"])
+    mean, variance = before.mean((0, 1, 2)), before.var((0, 1, 2))
+    np.testing.assert_allclose(stored, (before - 0.3) / np.sqrt(2.001) * 1.5 + 0.2, rtol=1e-4, atol=1e-5)
+    trained = conv_net.run(pictures, to="bn1/Merge", training=True)
+    np.testing.assert_allclose(trained, (before - mean) / np.sqrt(variance + 1e-3) * 1.5 + 0.2, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(trained, batch, rtol=1e-6)
+
+
+def test_moving_averages_come_out_beside_the_outputs_in_training(conv_net: GraphNetwork, pictures: np.ndarray) -> None:
+    import torch
+
+    module = conv_net.module(conv_net.outputs, training=True, updates=True)
+    _, following = module(torch.from_numpy(pictures))
+    assert module.updated == ("bn1/moving_mean",)
+    before = conv_net.run(pictures, to="conv1/Conv2D")
+    np.testing.assert_allclose(following.detach().numpy(), 0.3 + before.mean((0, 1, 2)), rtol=1e-4, atol=1e-5)
+
+
+def test_shapes_counts_and_flops(conv_net: GraphNetwork) -> None:
+    assert conv_net.tensors["conv1/Relu:0"].shape == (None, None, None, 4)
+    assert conv_net.tensors["pool:0"].shape == (None, 4)
+    layers = conv_net.layers
+    assert list(layers) == ["conv1", "bn1", "drop", "conv2", "add", "pool", "dnn/logits"]
+    assert layers["dnn/logits"].parameters == ("logits/kernel", "logits/bias")
+    assert layers["dnn/logits"].parameter_count == 15
+    assert layers["dnn/logits"].flops == 2 * 4 * 3
+
+
+def test_names_are_given_with_or_without_their_output_number(dense_net: GraphNetwork) -> None:
+    assert dense_net.resolve("dnn/hidden1/Relu") == dense_net.resolve("dnn/hidden1/Relu:0") == "dnn/hidden1/Relu:0"
+
+
+def test_an_unknown_tensor_gives_the_nearest_names(dense_net: GraphNetwork) -> None:
+    with pytest.raises(UnknownName) as error:
+        dense_net.resolve("dnn/hiden1/Relu:0")
+    assert str(error.value) == (
+        "there is no tensor 'dnn/hiden1/Relu:0'\n"
+        "  where: test network\n"
+        "  nearest: dnn/hidden1/Relu:0, dnn/hidden3/Relu:0, dnn/hidden2/Relu:0\n"
+        "  to do: `regraft show` lists all tensors"
+    )
+
+
+def test_an_input_of_another_shape_is_refused(dense_net: GraphNetwork) -> None:
+    with pytest.raises(ShapeMismatch) as error:
+        dense_net.run(np.zeros((2, 9)))
+    assert str(error.value) == (
+        "the array for X:0 does not fit\n  expected: (None, 8)\n  got: (2, 9)\n  to do: None stands for any size"
+    )
+
+
+def test_new_values_give_a_new_network(dense_net: GraphNetwork, vectors: np.ndarray) -> None:
+    before = dense_net.run(vectors)
+    zeroed = dense_net.with_values({"outputs/kernel": np.zeros((4, 3), "float32")})
+    np.testing.assert_array_equal(dense_net.run(vectors), before)
+    np.testing.assert_array_equal(zeroed.run(vectors), np.tile(dense_net.values["outputs/bias"], (5, 1)))
+    with pytest.raises(ShapeMismatch, match="the new value of outputs/bias does not fit"):
+        dense_net.with_values({"outputs/bias": np.zeros(4, "float32")})
+
+
+def test_every_operation_the_rules_name_exists() -> None:
+    from regraft.network import flow
+    from regraft.network.functions import FUNCTIONS
+
+    named = flow.SHAPE_READS | flow.WEIGHTED | flow.RANDOM | flow.BLOCK_ENDS
+    assert named <= set(FUNCTIONS)

@@ -1,0 +1,59 @@
+"""Plans as YAML and JSON hold them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from regraft.errors import BadArgument, MissingFile, UnreadableFile
+from regraft.network.plan import New, Plan, plan_from_data, plan_to_data, read_plan
+
+PLAN = Plan(
+    at="dnn/hidden3/Relu:0",
+    reuse="hidden[123]",
+    rename={"hidden1/(.*)": r"first/\1"},
+    freeze=None,
+    stop_gradient=("dnn/hidden1/Relu:0",),
+    new=(New(kind="dense", width=50, activation="relu", name="hidden4"), New(kind="dropout", rate=0.2)),
+)
+
+
+def test_a_plan_survives_json_and_yaml(tmp_path: Path) -> None:
+    assert plan_from_data(json.loads(json.dumps(plan_to_data(PLAN)))) == PLAN
+    assert plan_from_data(plan_to_data(Plan())) == Plan()
+    (tmp_path / "plan.yaml").write_text("reuse: hidden[12]\nfreeze: null\nnew:\n  - {kind: dense, width: 8}\n")
+    assert read_plan(tmp_path / "plan.yaml") == Plan(reuse="hidden[12]", freeze=None, new=(New(kind="dense", width=8),))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            {"frezee": "a"},
+            "a plan has no frezee\n  where: plan\n  expected: at, reuse, rename, freeze, stop_gradient, new\n"
+            "  nearest: freeze",
+        ),
+        ({"reuse": None}, "reuse cannot be None\n  where: plan\n  expected: a pattern"),
+        (
+            {"new": [{"width": 4}]},
+            "a new layer has no kind\n  where: plan, new layer 1\n  expected: dense, conv, dropout",
+        ),
+        ({"new": [{"kind": "lstm"}]}, "kind cannot be 'lstm'\n  where: plan, new layer 1"),
+        ({"new": [{"kind": "dense", "width": True}]}, "width cannot be True"),
+        (["a"], "this is no plan\n  where: plan\n  expected: words and values"),
+    ],
+)
+def test_what_is_no_plan_is_refused(data: object, message: str) -> None:
+    with pytest.raises(BadArgument) as error:
+        plan_from_data(data)
+    assert str(error.value).startswith(message)
+
+
+def test_plan_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match="there is no such plan"):
+        read_plan(tmp_path / "plan.yaml")
+    (tmp_path / "plan.yaml").write_text("a: [")
+    with pytest.raises(UnreadableFile, match="the plan is neither YAML nor JSON"):
+        read_plan(tmp_path / "plan.yaml")
