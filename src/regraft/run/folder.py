@@ -1,0 +1,219 @@
+"""The run folder: everything about one training, readable by all, never half written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from regraft.errors import BadArgument, MissingFile, OutOfSpace, UnreadableFile, UnsupportedFormat
+from regraft.run.atomic import append_line, disk_errors, read_json, read_lines, sweep, write_bytes, write_json
+from regraft.run.locks import take
+
+Status = Literal["running", "interrupted", "done"]
+
+_FORMAT = 1
+_MARK = "run.json"
+_LOCK = ".lock"
+
+
+class RunFolder:
+    """A folder with everything about one training.
+
+        run.json         what this folder is, and its status
+        settings.json    what was asked: source, plan, data, preprocessing, training
+        metrics.jsonl    one line an epoch
+        checkpoints/     the training's own state, last and best
+        features/        stored trunk outputs, where they are kept with the run
+        model/           the finished model
+        tensorboard/     the curves
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Open an existing run.
+
+        Raises:
+            MissingFile: there is no such folder.
+            UnsupportedFormat: it is no run folder, or a newer regraft wrote it.
+            UnreadableFile: its run.json is damaged.
+        """
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise MissingFile("there is no such run folder", where=str(path))
+        if not is_run(self.path):
+            raise UnsupportedFormat(
+                "this folder is no run", where=str(path), expected=f"a folder that `regraft fit` wrote, with a {_MARK}"
+            )
+        _ = self.status
+
+    @classmethod
+    def create(cls, path: Path | str) -> RunFolder:
+        """Start a new run in a folder that is absent or empty.
+
+        Raises:
+            BadArgument: something is there already.
+            OutOfSpace: the disk is full.
+        """
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise BadArgument(
+                "a run needs a folder", where=str(path), got="a file", fix="name another folder: --out DIR"
+            )
+        if is_run(path):
+            raise BadArgument(
+                "there is a run in this folder already",
+                where=str(path),
+                got=f"a run that is {cls(path).status}",
+                fix="go on with it: --resume; or name another folder: --out DIR",
+            )
+        if path.is_dir() and any(entry.name != _LOCK for entry in path.iterdir()):
+            raise BadArgument(
+                "the folder for the run is not empty",
+                where=str(path),
+                got=", ".join(sorted(entry.name for entry in path.iterdir())[:3]),
+                fix="name another folder: --out DIR",
+            )
+        with disk_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+        _write_status(path, "running")
+        return cls(path)
+
+    # --- places -------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Path:
+        """Where the settings are."""
+        return self.path / "settings.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Where the measurements of each epoch are."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def results(self) -> Path:
+        """Where the final numbers are."""
+        return self.path / "results.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the training's own state is."""
+        return self.path / "checkpoints"
+
+    @property
+    def features(self) -> Path:
+        """Where stored trunk outputs are, if they are kept with the run."""
+        return self.path / "features"
+
+    @property
+    def model(self) -> Path:
+        """Where the finished model is."""
+        return self.path / "model"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Where the curves are."""
+        return self.path / "tensorboard"
+
+    # --- status -------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> Status:
+        """How far the run has come: "running" is also what a killed run says."""
+        mark = self.read_json(_MARK)
+        status = mark.get("status") if isinstance(mark, Mapping) else None
+        if status not in ("running", "interrupted", "done"):
+            raise UnreadableFile(f"{_MARK} does not say what became of the run", where=str(self.path), got=repr(mark))
+        if mark.get("format") != _FORMAT:
+            raise UnsupportedFormat(
+                "this run was written by another version of regraft",
+                where=str(self.path),
+                expected=f"format {_FORMAT}",
+                got=f"format {mark.get('format')}",
+            )
+        return status
+
+    @contextmanager
+    def working(self) -> Generator[None]:
+        """Work on the run: alone, marked "running", and "done" when the block ends well.
+
+        Ctrl-C or an error leaves it "interrupted"; after a kill it stays "running". Both can be resumed.
+
+        Raises:
+            BadArgument: another process works on it now.
+        """
+        with open(self.path / _LOCK, "ab") as lock:
+            if not take(lock.fileno()):
+                raise BadArgument(
+                    "another process works on this run now",
+                    where=str(self.path),
+                    fix="wait for it, or name another folder",
+                )
+            sweep(self.path)
+            _write_status(self.path, "running")
+            try:
+                yield
+            except BaseException:
+                with suppress(OutOfSpace):  # then it stays "running", which can be resumed as well
+                    _write_status(self.path, "interrupted")
+                raise
+            _write_status(self.path, "done")
+
+    # --- reading and writing ------------------------------------------------------------------------
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON document of the run, whole or not at all."""
+        write_json(self._inside(name), value)
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """Write a file of the run, whole or not at all."""
+        write_bytes(self._inside(name), data)
+
+    def append_line(self, name: str, value: Any) -> None:
+        """Add a JSON line to a file of the run."""
+        append_line(self._inside(name), value)
+
+    def read_json(self, name: str) -> Any:
+        """A JSON document of the run.
+
+        Raises:
+            MissingFile: the run has no such file.
+            UnreadableFile: it is not JSON.
+        """
+        path = self._inside(name)
+        if not path.is_file():
+            raise MissingFile(
+                f"the run has no {name}", where=str(self.path), got=f"a run that is {self._last_status()}"
+            )
+        return read_json(path)
+
+    def read_lines(self, name: str) -> list[Any]:
+        """The JSON lines of a file of the run; none where it is not there yet."""
+        return read_lines(self._inside(name))
+
+    def keep_lines(self, name: str, values: Sequence[Any]) -> None:
+        """Replace the lines of a file: a resumed training drops what came after its checkpoint."""
+        self.write_bytes(name, "".join(json.dumps(value, allow_nan=False) + "\n" for value in values).encode())
+
+    def _inside(self, name: str) -> Path:
+        path = self.path / name
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise BadArgument("a run keeps its files in its own folder", where=str(self.path), got=name)
+        return path
+
+    def _last_status(self) -> str:
+        return str(read_json(self.path / _MARK).get("status"))
+
+
+def is_run(path: Path | str) -> bool:
+    """Whether a folder is a run."""
+    return (Path(path) / _MARK).is_file()
+
+
+def _write_status(path: Path, status: Status) -> None:
+    write_json(path / _MARK, {"format": _FORMAT, "status": status})
