@@ -1,0 +1,264 @@
+"""The TensorFlow operations regraft reads and writes, one line each.
+
+Where several types map to one function, the first that fits is the one that is written. What `Variable`, `Placeholder`,
+`Const`, `Switch`, `Merge` and `If` become is the graph reader's matter: they are no functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from regraft.formats.tf1.operation import Attr, Kind, Op
+
+INTS, TEXT, TYPE, SHAPE = Attr("ints"), Attr("str"), Attr("type"), Attr("shape")
+INT, FLAG, NUMBER = Attr("int"), Attr("bool"), Attr("float")
+
+_KINDS: dict[type, Kind] = {bool: "bool", int: "int", str: "str", tuple: "ints"}
+
+
+def _op(type: str, function: str, inputs: str, outputs: str, ignored: str = "", **attrs: Any) -> Op:
+    """A line of the table. An attribute is an Attr, or a default that shows its kind."""
+    return Op(
+        type=type,
+        function=function,
+        inputs=tuple(inputs.split()),
+        outputs=tuple(outputs.split()),
+        attrs={
+            name: attr if isinstance(attr, Attr) else Attr(_KINDS[attr.__class__], attr) for name, attr in attrs.items()
+        },
+        ignored=tuple(ignored.split()),
+    )
+
+
+def _float(value: float) -> Attr:
+    """A default as TensorFlow holds it: with the precision of float32."""
+    return Attr("float", float(np.float32(value)))
+
+
+def _type(default: str) -> Attr:
+    return Attr("type", default)
+
+
+def _alike(inputs: str, outputs: str, functions: dict[str, str], **attrs: Any) -> list[Op]:
+    """Operations that differ in name only."""
+    return [_op(type, function, inputs, outputs, **attrs) for type, function in functions.items()]
+
+
+_PASSING = [
+    _op("Identity", "identity", "T", "output"),
+    _op("RefIdentity", "identity", "T", "output"),
+    _op("ReadVariableOp", "identity", "dtype", "value"),
+    _op("PlaceholderWithDefault", "identity", "dtype", "output", "shape"),
+    _op("Snapshot", "identity", "T", "output"),
+    _op("IdentityN", "identity_n", "*T", "T*output"),
+    _op("StopGradient", "stop_gradient", "T", "output"),
+    _op("PreventGradient", "prevent_gradient", "T", "output", message=""),
+    _op("CheckNumerics", "check_numerics", "T", "output", message=TEXT),
+    _op("EnsureShape", "ensure_shape", "T", "output", shape=SHAPE),
+    _op("Print", "print", "T *U", "output", "first_n summarize", message=""),
+    _op("Cast", "cast", "SrcT", "y", "Truncate", DstT=TYPE),
+]
+
+_ARITHMETIC = [
+    *_alike("T T", "z", {"AddV2": "add_v2", "Add": "add", "Sub": "sub", "Mul": "mul"}),
+    *_alike("T T", "z", {"RealDiv": "real_div", "Div": "div", "DivNoNan": "div_no_nan", "FloorDiv": "floor_div"}),
+    *_alike("T T", "z", {"TruncateDiv": "truncate_div", "FloorMod": "floor_mod", "Mod": "mod", "TruncateMod": "mod"}),
+    *_alike("T T", "z", {"Maximum": "maximum", "Minimum": "minimum", "Pow": "pow"}),
+    *_alike("T T", "z", {"SquaredDifference": "squared_difference"}),
+    _op("AddN", "add_n", "N*T", "sum"),
+    _op("AccumulateNV2", "add_n", "N*T", "sum", "shape"),
+    _op("ClipByValue", "clip_by_value", "T T T", "output"),
+    *_alike("T", "y", {"Neg": "neg", "Abs": "abs", "Sign": "sign", "Reciprocal": "reciprocal", "Inv": "reciprocal"}),
+    *_alike("T", "y", {"Square": "square", "Sqrt": "sqrt", "Rsqrt": "rsqrt", "Exp": "exp", "Expm1": "expm1"}),
+    *_alike("T", "y", {"Log": "log", "Log1p": "log1p", "Floor": "floor", "Ceil": "ceil", "Round": "round"}),
+    *_alike("T", "y", {"Rint": "round", "Erf": "erf", "Erfc": "erfc", "Sin": "sin", "Cos": "cos"}),
+    _op("MatMul", "mat_mul", "T T", "product", "grad_a grad_b", transpose_a=False, transpose_b=False),
+    _op("BatchMatMulV2", "batch_mat_mul", "T T", "output", "grad_x grad_y", adj_x=False, adj_y=False),
+    _op("BatchMatMul", "batch_mat_mul", "T T", "output", "grad_x grad_y", adj_x=False, adj_y=False),
+    _op("BatchMatMulV3", "batch_mat_mul", "Ta Tb", "output", "grad_x grad_y Tout", adj_x=False, adj_y=False),
+    _op("Einsum", "einsum", "N*T", "output", equation=TEXT),
+]
+
+_COMPARISON = [
+    _op("Equal", "equal", "T T", "z", "incompatible_shape_error"),
+    _op("NotEqual", "not_equal", "T T", "z", "incompatible_shape_error"),
+    *_alike("T T", "z", {"Less": "less", "LessEqual": "less_equal"}),
+    *_alike("T T", "z", {"Greater": "greater", "GreaterEqual": "greater_equal"}),
+    *_alike("bool bool", "z", {"LogicalAnd": "logical_and", "LogicalOr": "logical_or"}),
+    _op("LogicalNot", "logical_not", "bool", "y"),
+    *_alike("T", "y", {"IsNan": "is_nan", "IsInf": "is_inf", "IsFinite": "is_finite"}),
+]
+
+_ACTIVATIONS = [
+    *_alike("T", "activations", {"Relu": "relu", "Relu6": "relu6", "Elu": "elu", "Selu": "selu"}),
+    *_alike("T", "activations", {"Softplus": "softplus", "Softsign": "softsign"}),
+    _op("LeakyRelu", "leaky_relu", "T", "activations", alpha=_float(0.2)),
+    *_alike("T", "y", {"Sigmoid": "sigmoid", "Tanh": "tanh"}),
+    _op("Softmax", "softmax", "T", "softmax"),
+    _op("LogSoftmax", "log_softmax", "T", "logsoftmax"),
+]
+
+_WINDOW: dict[str, Any] = {"strides": INTS, "padding": TEXT}
+_CONVOLVED: dict[str, Any] = {
+    **_WINDOW,
+    "explicit_paddings": (),
+    "data_format": "NHWC",
+    "dilations": (1, 1, 1, 1),
+}
+
+_CONVOLUTION = [
+    _op("Conv2D", "conv2d", "T T", "output", "use_cudnn_on_gpu", **_CONVOLVED),
+    _op("DepthwiseConv2dNative", "depthwise_conv2d_native", "T T", "output", **_CONVOLVED),
+    _op("Conv2DBackpropInput", "conv2d_backprop_input", "int32 T T", "output", "use_cudnn_on_gpu", **_CONVOLVED),
+    _op("BiasAdd", "bias_add", "T T", "output", data_format="NHWC"),
+    _op("BiasAddV1", "bias_add", "T T", "output"),
+]
+
+_POOLED: dict[str, Any] = {"ksize": INTS, **_WINDOW}
+
+_POOLING = [
+    _op("MaxPool", "max_pool", "T", "output", **_POOLED, explicit_paddings=(), data_format="NHWC"),
+    _op("MaxPoolV2", "max_pool", "T int32 int32", "output", padding=TEXT, data_format="NHWC"),
+    _op("MaxPoolWithArgmax", "max_pool_with_argmax", "T", "output argmax", **_POOLED,
+        Targmax=_type("int64"), include_batch_in_index=False),
+    _op("AvgPool", "avg_pool", "T", "output", **_POOLED, data_format="NHWC"),
+]  # fmt: skip
+
+_MOMENTS = "y batch_mean batch_variance reserve_space_1 reserve_space_2"
+_NORMALISED: dict[str, Any] = {
+    "epsilon": _float(1e-4),
+    "exponential_avg_factor": _float(1.0),
+    "data_format": "NHWC",
+    "is_training": True,
+}
+
+_NORMALISATION = [
+    _op("FusedBatchNormV3", "fused_batch_norm", "T U U U U", f"{_MOMENTS} reserve_space_3", **_NORMALISED),
+    _op("FusedBatchNormV2", "fused_batch_norm", "T U U U U", _MOMENTS, **_NORMALISED),
+    _op("FusedBatchNorm", "fused_batch_norm", "T T T T T", _MOMENTS, **_NORMALISED),
+    _op("BatchNormWithGlobalNormalization", "batch_norm_with_global_normalization", "T T T T T", "result",
+        variance_epsilon=NUMBER, scale_after_normalization=FLAG),
+    _op("LRN", "lrn", "T", "output", depth_radius=5, bias=_float(1), alpha=_float(1), beta=_float(0.5)),
+]  # fmt: skip
+
+_SHAPING = [
+    _op("Reshape", "reshape", "T Tshape", "output"),
+    _op("Squeeze", "squeeze", "T", "output", squeeze_dims=()),
+    _op("ExpandDims", "expand_dims", "T Tdim", "output"),
+    _op("Transpose", "transpose", "T Tperm", "y"),
+    _op("Shape", "shape", "T", "output", out_type=_type("int32")),
+    _op("ShapeN", "shape_n", "N*T", "N*output", out_type=_type("int32")),
+    _op("Size", "size", "T", "output", out_type=_type("int32")),
+    _op("Rank", "rank", "T", "output"),
+    _op("Pack", "pack", "N*T", "output", axis=0),
+    _op("Unpack", "unpack", "T", "num*output", num=INT, axis=0),
+    _op("Split", "split", "int32 T", "num_split*output", num_split=INT),
+    _op("SplitV", "split_v", "T Tlen int32", "num_split*output", num_split=INT),
+    _op("Concat", "concat", "int32 N*T", "output"),
+    _op("ConcatV2", "concat_v2", "N*T Tidx", "output"),
+    _op("Slice", "slice", "T Index Index", "output"),
+    _op("StridedSlice", "strided_slice", "T Index Index Index", "output",
+        begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0),
+    _op("Reverse", "reverse", "T bool", "output"),
+    _op("ReverseV2", "reverse_v2", "T Tidx", "output"),
+    _op("BroadcastTo", "broadcast_to", "T Tidx", "output"),
+    _op("Tile", "tile", "T Tmultiples", "output"),
+]  # fmt: skip
+
+_FILLING = [
+    _op("Fill", "fill", "index_type T", "output"),
+    _op("Range", "range", "Tidx Tidx Tidx", "output"),
+    _op("LinSpace", "lin_space", "T T Tidx", "output"),
+    *_alike("T", "y", {"ZerosLike": "zeros_like", "OnesLike": "ones_like"}),
+    _op("InvertPermutation", "invert_permutation", "T", "y"),
+    _op("Pad", "pad", "T Tpaddings", "output"),
+    _op("PadV2", "pad", "T Tpaddings T", "output"),
+    _op("MirrorPad", "mirror_pad", "T Tpaddings", "output", mode=TEXT),
+    _op("SpaceToBatchND", "space_to_batch_nd", "T Tblock_shape Tpaddings", "output"),
+    _op("BatchToSpaceND", "batch_to_space_nd", "T Tblock_shape Tcrops", "output"),
+    _op("SpaceToDepth", "space_to_depth", "T", "output", block_size=INT, data_format="NHWC"),
+    _op("DepthToSpace", "depth_to_space", "T", "output", block_size=INT, data_format="NHWC"),
+]
+
+_INDEXING = [
+    _op("GatherV2", "gather", "Tparams Tindices Taxis", "output", batch_dims=0),
+    _op("Gather", "gather", "Tparams Tindices", "output", "validate_indices"),
+    _op("ResourceGather", "gather", "dtype Tindices", "output", "validate_indices", batch_dims=0),
+    _op("GatherNd", "gather_nd", "Tparams Tindices", "output", "bad_indices_policy"),
+    _op("ScatterNd", "scatter_nd", "Tindices T Tindices", "output", "bad_indices_policy"),
+    _op("OneHot", "one_hot", "TI int32 T T", "output", axis=-1),
+    _op("Where", "where", "T", "index"),
+    _op("Select", "select_v1", "bool T T", "output"),
+    _op("SelectV2", "select_v2", "bool T T", "output"),
+    _op("TopKV2", "top_k", "T Tk", "values indices", sorted=True, index_type=_type("int32")),
+    _op("TopK", "top_k", "T", "values indices", k=INT, sorted=True),
+    _op("InTopKV2", "in_top_k", "float32 T T", "precision"),
+    _op("InTopK", "in_top_k", "float32 T", "precision", k=INT),
+    _op("ArgMax", "arg_max", "T Tidx", "output", output_type=_type("int64")),
+    _op("ArgMin", "arg_min", "T Tidx", "output", output_type=_type("int64")),
+]
+
+_REDUCTION = [
+    *_alike("T Tidx", "output", {"Sum": "sum", "Mean": "mean", "Prod": "prod"}, keep_dims=False),
+    *_alike("T Tidx", "output", {"Max": "max", "Min": "min"}, keep_dims=False),
+    *_alike("bool Tidx", "output", {"All": "all", "Any": "any"}, keep_dims=False),
+    *_alike("T Tidx", "out", {"Cumsum": "cumsum", "Cumprod": "cumprod"}, exclusive=False, reverse=False),
+]
+
+_LOSSES = [
+    _op("SoftmaxCrossEntropyWithLogits", "softmax_cross_entropy_with_logits", "T T", "loss backprop"),
+    _op(
+        "SparseSoftmaxCrossEntropyWithLogits", "sparse_softmax_cross_entropy_with_logits", "T Tlabels", "loss backprop"
+    ),
+    _op("L2Loss", "l2_loss", "T", "output"),
+]
+
+# Seeds are ignored: TensorFlow's streams of random numbers cannot be drawn here.
+_RANDOM = [
+    _op("RandomUniform", "random_uniform", "T", "output", "seed seed2", dtype=TYPE),
+    _op("RandomStandardNormal", "random_standard_normal", "T", "output", "seed seed2", dtype=TYPE),
+    _op("TruncatedNormal", "truncated_normal", "T", "output", "seed seed2", dtype=TYPE),
+    _op("RandomUniformInt", "random_uniform_int", "T Tout Tout", "output", "seed seed2"),
+    _op("Multinomial", "multinomial", "T int32", "output", "seed seed2", output_dtype=_type("int64")),
+]
+
+_RESIZED: dict[str, Any] = {"align_corners": False, "half_pixel_centers": False}
+
+_IMAGES = [
+    _op("ResizeBilinear", "resize_bilinear", "T int32", "resized_images", **_RESIZED),
+    _op("ResizeNearestNeighbor", "resize_nearest_neighbor", "T int32", "resized_images", **_RESIZED),
+]
+
+_QUANTISED: dict[str, Any] = {"num_bits": 8, "narrow_range": False}
+_RANGE = "float32 float32 float32"
+
+_QUANTISATION = [
+    _op("FakeQuantWithMinMaxVars", "fake_quant_with_min_max_vars", _RANGE, "outputs", **_QUANTISED),
+    _op("FakeQuantWithMinMaxVarsPerChannel", "fake_quant_with_min_max_vars_per_channel", _RANGE, "outputs",
+        **_QUANTISED),
+    _op("FakeQuantWithMinMaxArgs", "fake_quant_with_min_max_args", "float32", "outputs", **_QUANTISED,
+        min=_float(-6), max=_float(6)),
+    _op("QuantizeAndDequantizeV2", "quantize_and_dequantize", "T T T", "output", **_QUANTISED,
+        signed_input=True, range_given=False, round_mode="HALF_TO_EVEN", axis=-1),
+    _op("QuantizeAndDequantizeV3", "quantize_and_dequantize", "T T T int32", "output",
+        signed_input=True, range_given=True, narrow_range=False, axis=-1),
+]  # fmt: skip
+
+_TABLE = [
+    *_PASSING, *_ARITHMETIC, *_COMPARISON, *_ACTIVATIONS, *_CONVOLUTION, *_POOLING, *_NORMALISATION, *_SHAPING,
+    *_FILLING, *_INDEXING, *_REDUCTION, *_LOSSES, *_RANDOM, *_IMAGES, *_QUANTISATION,
+]  # fmt: skip
+
+OPS: dict[str, Op] = {op.type: op for op in _TABLE}
+
+
+def writer(function: str, inputs: int, attrs: Collection[str]) -> Op | None:
+    """The operation that writes a node: the first with this function, so many inputs and these attributes."""
+    for op in OPS.values():
+        fits = inputs >= len(op.inputs) if op.takes_list else inputs == len(op.inputs)
+        if op.function == function and fits and set(attrs) <= set(op.attrs):
+            return op
+    return None

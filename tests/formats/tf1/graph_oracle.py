@@ -1,0 +1,19 @@
+"""Run under TensorFlow: writes small graphs in every form a TensorFlow 1 user could have, and what they compute.
+
+    python graph_oracle.py FOLDER [CASE ...]
+
+Each case is a folder with the model's files, feeds.npz, and for each mode values.npz: every tensor that can be fetched.
+"""
+
+import sys
+from pathlib import Path
+
+import graph_cases_conditional
+import graph_cases_inputs
+import graph_cases_training
+from graph_storing import CASES
+
+FILES = (graph_cases_conditional, graph_cases_inputs, graph_cases_training)  # each puts its cases into the table
+
+for name in sys.argv[2:] or CASES:
+    CASES[name](Path(sys.argv[1]))

@@ -1,0 +1,117 @@
+"""How the cases of graph_oracle.py are made and stored; runs under TensorFlow."""
+
+import numpy as np
+import tensorflow as tf
+
+v1 = tf.compat.v1
+v1.disable_eager_execution()
+RANDOM = np.random.default_rng(3)
+UNFETCHABLE = ("Switch", "VarHandleOp", "NoOp", "Assert", "Placeholder", "RandomUniform")
+CASES = {}
+
+
+def case(*, resource=False, control_flow_v2=False):
+    """Register a case: it builds its graph, trains or sets its variables, and saves itself."""
+
+    def register(function):
+        def run(into):
+            (v1.enable_resource_variables if resource else v1.disable_resource_variables)()
+            (v1.enable_control_flow_v2 if control_flow_v2 else v1.disable_control_flow_v2)()
+            v1.set_random_seed(5)
+            folder = into / function.__name__
+            folder.mkdir(parents=True)
+            with tf.Graph().as_default(), v1.Session() as session:
+                v1.set_random_seed(5)
+                function(folder, session)
+
+        CASES[function.__name__] = run
+        return function
+
+    return register
+
+
+def below(tensors, feeds=()):
+    """The tensors that can be fetched among those these are computed from, up to what is fed."""
+    seen, waiting, fed = {}, [tensor.op for tensor in tensors], {tensor.op.name for tensor in feeds}
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in seen and operation.name not in fed:
+            seen[operation.name] = operation
+            waiting += [tensor.op for tensor in operation.inputs]
+    return [
+        operation.outputs[0]
+        for operation in seen.values()
+        if operation.outputs
+        and operation.type not in UNFETCHABLE
+        and operation.outputs[0].dtype != tf.string
+        and operation.graph.is_fetchable(operation.outputs[0])
+    ]
+
+
+def store(folder, session, feeds, outputs, name="values"):
+    """Compute everything below the outputs, and store it."""
+    fetched = below(outputs, feeds)
+    values = {}
+    for tensor in fetched:
+        try:
+            values[tensor.name] = session.run(tensor, feeds)
+        except tf.errors.InvalidArgumentError:  # on the dead side of a conditional
+            continue
+    numbers = {key: value for key, value in values.items() if isinstance(value, np.ndarray | np.generic)}
+    np.savez(folder / f"{name}.npz", **numbers)
+    np.savez(folder / "feeds.npz", **{tensor.name: value for tensor, value in feeds.items() if np.ndim(value)})
+
+
+def store_gradients(folder, session, feeds, loss):
+    """The gradients of the loss, by variable."""
+    variables = v1.trainable_variables()
+    gradients = v1.gradients(loss, variables, name="compare")
+    known = [(v.op.name, tf.convert_to_tensor(g)) for v, g in zip(variables, gradients, strict=True) if g is not None]
+    np.savez(
+        folder / "gradients.npz",
+        **dict(zip([n for n, _ in known], session.run([g for _, g in known], feeds), strict=True)),
+    )
+
+
+def initialise(session):
+    """Give every variable a value that is not its initial one, so that a mistake shows."""
+    session.run(v1.global_variables_initializer())
+    for variable in v1.global_variables():
+        value = session.run(variable)
+        if value.dtype.kind == "f" and value.ndim:
+            noise = (
+                RANDOM.uniform(0.5, 1.5, value.shape)
+                if "variance" in variable.name
+                else RANDOM.normal(0, 0.2, value.shape)
+            )
+            variable.load(value * (0.5 if "variance" in variable.name else 1) + noise, session)
+
+
+def freeze(session, outputs, path):
+    """A frozen graph, as freeze_graph writes it."""
+    names = [tensor.op.name for tensor in outputs]
+    frozen = v1.graph_util.convert_variables_to_constants(session, session.graph_def, names)
+    path.write_bytes(frozen.SerializeToString())
+
+
+def picture(name="x", size=16, batch=None):
+    """A placeholder for pictures, and some."""
+    return v1.placeholder(tf.float32, [batch, size, size, 3], name), RANDOM.normal(size=(batch or 4, size, size, 3))
+
+
+def normalised_net(x, training):
+    """Convolution, batch norm and dropout as tf.layers writes them."""
+    h = v1.layers.conv2d(x, 6, 3, strides=2, padding="same", name="conv1")
+    h = v1.layers.batch_normalization(h, training=training, name="bn1")
+    h = tf.nn.relu(h, name="relu1")
+    h = v1.layers.conv2d(h, 8, 3, padding="same", use_bias=False, name="conv2")
+    h = v1.layers.batch_normalization(h, training=training, fused=False, name="bn2")
+    h = v1.layers.max_pooling2d(tf.nn.relu6(h), 2, 2, name="pool")
+    h = v1.layers.dropout(v1.layers.flatten(h), 0.4, training=training, name="drop")
+    return v1.layers.dense(h, 5, name="logits")
+
+
+def loss_of(logits, y):
+    with v1.name_scope("loss"):
+        each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
+        return tf.reduce_mean(each, name="loss")
