@@ -1,0 +1,21 @@
+"""Labelled data: opening, dividing, and bringing them into the form a network wants."""
+
+from regraft.data.examples import Examples as Examples
+from regraft.data.examples import Part as Part
+from regraft.data.examples import Picture as Picture
+from regraft.data.examples import Splits as Splits
+from regraft.data.opening import open_data as open_data
+from regraft.data.opening import open_parts as open_parts
+from regraft.data.opening import open_unlabelled as open_unlabelled
+from regraft.data.preparation import needs_range as needs_range
+from regraft.data.preparation import prepare as prepare
+from regraft.data.ranges import NO_EVIDENCE as NO_EVIDENCE
+from regraft.data.ranges import UNLIKE as UNLIKE
+from regraft.data.ranges import Guess as Guess
+from regraft.data.ranges import gap as gap
+from regraft.data.ranges import settle as settle
+from regraft.data.said import as_flag as as_flag
+from regraft.data.said import parse_input as parse_input
+from regraft.data.splits import divide as divide
+from regraft.data.splits import open_splits as open_splits
+from regraft.data.splits import split as split

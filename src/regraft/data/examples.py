@@ -1,0 +1,116 @@
+"""Labelled examples as all later rooms see them: what there is, not yet in the form a network wants."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from regraft.errors import BadData, nearest_names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """An encoded picture, still where it lies: in a folder or in an archive."""
+
+    name: str  # its path inside the data, with "/"
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Examples:
+    """What was found in one place: pictures still encoded, or the rows of an array.
+
+    `labels` is (n) int64, positions in `classes`, or -1 throughout where nothing is labelled.
+    `hashes` tells equal contents; `skipped` names the unreadable pictures that were left out, with the reason.
+    """
+
+    source: str
+    items: Sequence[Picture] | np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    hashes: tuple[bytes, ...]
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def kind(self) -> Literal["picture", "array"]:
+        """What the items are."""
+        return "array" if isinstance(self.items, np.ndarray) else "picture"
+
+    @property
+    def pixels(self) -> bool:
+        """Whether the values are 0..255 and still have to be brought to a network's range."""
+        return not isinstance(self.items, np.ndarray) or self.items.dtype == np.uint8
+
+    def name(self, index: int) -> str:
+        """What to call one example: its path, or its row."""
+        if isinstance(self.items, np.ndarray):
+            return f"row {index}"
+        return self.items[index].name
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all contents in their order; labels and names do not count."""
+        return hashlib.blake2b(self.kind.encode() + b"".join(self.hashes), digest_size=16).hexdigest()
+
+    def with_classes(self, classes: Sequence[str]) -> Examples:
+        """The same examples, labelled by another list of classes that holds all of theirs.
+
+        Raises:
+            BadData: an example has a class that the list lacks.
+        """
+        unknown = [name for name in self.classes if name not in set(classes)]
+        if unknown:
+            raise BadData(
+                f"{_listed(unknown)} {'is' if len(unknown) == 1 else 'are'} no class of the training data",
+                where=self.source,
+                expected=_listed(classes),
+                got=_listed(self.classes),
+                nearest=nearest_names(unknown[0], classes),
+            )
+        position = {name: index for index, name in enumerate(classes)}
+        table = np.array([position[name] for name in self.classes] + [-1], dtype=np.int64)
+        return replace(self, labels=table[self.labels], classes=tuple(classes))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """Some of the examples, by their positions `indices` (n) int64."""
+
+    examples: Examples
+    indices: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(n) int64, positions in the classes."""
+        return self.examples.labels[self.indices]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Splits:
+    """What to train on, what to choose by, and what to look at once, at the end.
+
+    `duplicates` counts examples that are exact copies of an earlier one; copies always share a part.
+    `leaked` counts examples of a validation or test set the user gave that stand in the training part too.
+    """
+
+    train: Part
+    validation: Part
+    test: Part
+    classes: tuple[str, ...]
+    duplicates: int = 0
+    leaked: int = 0
+
+
+def _listed(names: Sequence[str], most: int = 10) -> str:
+    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")

@@ -1,0 +1,183 @@
+"""Opens labelled data in any of their usual forms."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from regraft.data.archives import ENDINGS, list_archive
+from regraft.data.arrays import open_arrays, open_rows
+from regraft.data.examples import Examples, Picture
+from regraft.data.labels import number
+from regraft.data.listing import Listing, by_class, list_folder, pictures
+from regraft.data.pictures import is_picture, problem
+from regraft.data.tables import read_table
+from regraft.errors import BadArgument, BadData, MissingFile, UnreadableFile, UnsupportedFormat
+from regraft.run import Progress
+
+_FORMS = "a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz, .npz, .npy, .csv or .tsv"
+
+Labels = Path | str | np.ndarray | Sequence[object]
+
+
+def open_data(
+    path: Path | str,
+    *,
+    labels: Labels | None = None,
+    skip_bad: bool = False,
+    part: str | None = None,
+    progress: Progress | None = None,
+) -> Examples:
+    """Open labelled data that are one piece.
+
+    Args:
+        path: a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz; a .npz file with
+            x and y (or images and labels, ...); a .npy file; a .csv or .tsv table of paths and labels.
+        labels: for a .npy file: a .npy or text file with one label a row, or the labels themselves.
+        skip_bad: look at every picture first and leave out what cannot be read, instead of refusing all.
+        part: the part to take where the data come as train, validation and test; others are taken whole.
+        progress: silent where left away.
+
+    Raises:
+        MissingFile, UnsupportedFormat, UnreadableFile, UnsafeFile: the data cannot be opened.
+        BadData: they cannot be used as they are.
+        BadArgument: `labels` do not go with this form, or the data come in parts and `part` names none of them.
+    """
+    parts = open_parts(path, labels=labels, skip_bad=skip_bad, progress=progress)
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    if part not in parts:
+        raise BadArgument(
+            "the data come in parts", where=str(path), expected="one of " + ", ".join(parts), got=part or "no choice"
+        )
+    return parts[part]
+
+
+def open_parts(
+    path: Path | str, *, labels: Labels | None = None, skip_bad: bool = False, progress: Progress | None = None
+) -> dict[str, Examples]:
+    """Open labelled data that may come as train/, validation/ and test/ (or x_train, x_test, ...).
+
+    Returns:
+        The parts under these names; one, named "", where the data are one piece.
+    """
+    path = _existing(path)
+    ending = _ending(path)
+    if ending in (".npz", ".npy"):
+        return open_arrays(path, labels)
+    if labels is not None:
+        raise BadArgument(
+            "labels= goes with arrays only", where=str(path), fix="put pictures and labels into a .csv table instead"
+        )
+    if path.is_dir() or ending in ENDINGS:
+        named = by_class(list_folder(path) if path.is_dir() else list_archive(path))
+        return {part: _examples(str(path), members, skip_bad, progress) for part, members in named.items()}
+    if ending in (".csv", ".tsv"):
+        members = read_table(path)
+        if not members:
+            raise BadData("the table names no picture", where=str(path))
+        return {"": _examples(str(path), members, skip_bad, progress)}
+    raise UnsupportedFormat("these are no data that regraft reads", where=str(path), expected=_FORMS)
+
+
+def open_unlabelled(
+    paths: Sequence[Path | str], *, skip_bad: bool = False, progress: Progress | None = None
+) -> Examples:
+    """Open what a network shall judge: pictures, folders and archives of them at any depth, or one array.
+
+    Raises:
+        MissingFile, UnsupportedFormat, UnreadableFile, UnsafeFile: something cannot be opened.
+        BadData: there is no picture, or one cannot be read.
+    """
+    found: list[Picture] = []
+    for path in map(_existing, paths):
+        ending = _ending(path)
+        if ending in (".npz", ".npy"):
+            if len(paths) > 1:
+                raise BadArgument("an array cannot be joined with other inputs", where=str(path), fix="give it alone")
+            return open_rows(path)
+        if path.is_dir() or ending in ENDINGS:
+            found.extend(_under(path, list_folder(path) if path.is_dir() else list_archive(path)))
+        elif is_picture(path.name):
+            found.append(Picture(name=str(path), read=path.read_bytes))
+        else:
+            raise UnsupportedFormat(
+                "this is no picture", where=str(path), expected="a picture, a folder of them, or " + _FORMS
+            )
+    source = ", ".join(str(path) for path in paths)
+    examples = _examples(source, [(picture, "") for picture in found], skip_bad, progress)
+    return replace(examples, labels=np.full(len(examples), -1), classes=())
+
+
+def workers() -> int:
+    """How many threads read and decode pictures."""
+    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def _existing(path: Path | str) -> Path:
+    path = Path(path)
+    if not path.exists():
+        raise MissingFile("there is no such file or folder", where=str(path))
+    return path
+
+
+def _ending(path: Path) -> str:
+    name = "" if path.is_dir() else path.name.lower()
+    return next((ending for ending in ENDINGS if name.endswith(ending)), os.path.splitext(name)[1])
+
+
+def _under(path: Path, listing: Listing) -> list[Picture]:
+    return [Picture(name=f"{path}/{picture.name}", read=picture.read) for picture in pictures(listing)]
+
+
+def _examples(
+    source: str, members: Sequence[tuple[Picture, str]], skip_bad: bool, progress: Progress | None
+) -> Examples:
+    """Every picture looked at and hashed; the unreadable ones refused, or left out and listed."""
+    looked = _look([picture for picture, _ in members], skip_bad, progress or Progress(silent=True))
+    bad = [f"{picture.name}: {why}" for (picture, _), (_, why) in zip(members, looked, strict=True) if why]
+    if bad and not skip_bad:
+        raise BadData(
+            f"{len(bad)} picture{'s' if len(bad) > 1 else ''} cannot be read",
+            where=source,
+            got="; ".join(bad[:5]) + ("; ..." if len(bad) > 5 else ""),
+            fix="mend or remove them, or leave such ones out: --skip-bad",
+        )
+    good = [(member, key) for member, (key, why) in zip(members, looked, strict=True) if not why]
+    numbers, classes = number([label for (_, label), _ in good])
+    lost = sorted({label for _, label in members} - set(classes))
+    if lost:
+        of = f" of {', '.join(lost)}" if any(lost) else ""
+        raise BadData(f"no picture{of} can be read", where=source, got="; ".join(bad[:5]))
+    return Examples(
+        source=source,
+        items=tuple(picture for (picture, _), _ in good),
+        labels=numbers,
+        classes=classes,
+        hashes=tuple(key for _, key in good),
+        skipped=tuple(bad),
+    )
+
+
+def _look(found: Sequence[Picture], thorough: bool, progress: Progress) -> list[tuple[bytes, str | None]]:
+    """For each picture the hash of its content, and what is wrong with it."""
+
+    def look(picture: Picture) -> tuple[bytes, str | None]:
+        try:
+            data = picture.read()
+        except (UnreadableFile, OSError) as error:
+            return b"", str(error).replace("\n", ";")
+        return hashlib.blake2b(data, digest_size=16).digest(), problem(data, thorough=thorough)
+
+    looked: list[tuple[bytes, str | None]] = []
+    with ThreadPoolExecutor(workers()) as pool, progress.task("reading pictures", len(found)) as advance:
+        for result in pool.map(look, found):
+            looked.append(result)
+            advance(1)
+    return looked

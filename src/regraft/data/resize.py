@@ -1,0 +1,47 @@
+"""Bringing a picture to a given size, as it is done today and as TensorFlow 1 did it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+
+def resize(picture: np.ndarray, height: int, width: int, rule: Literal["antialias", "tf1"]) -> np.ndarray:
+    """A picture (h w c) of another size, stretched where its proportions differ; nothing is cropped.
+
+    Networks of retrain.py's days were fed so. Values keep their range; uint8 stays uint8 with "antialias",
+    "tf1" gives float32.
+    """
+    if rule == "tf1":
+        return _tf1(picture.astype(np.float32), height, width)
+    if picture.shape[:2] == (height, width):
+        return picture
+    size = (width, height)
+    if picture.dtype == np.uint8 and picture.shape[2] in (1, 3):
+        image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+        return np.asarray(image.resize(size, Image.Resampling.BILINEAR)).reshape(height, width, -1)
+    planes = [Image.fromarray(picture[..., c].astype(np.float32)) for c in range(picture.shape[2])]
+    return np.stack([np.asarray(plane.resize(size, Image.Resampling.BILINEAR)) for plane in planes], axis=-1)
+
+
+def _tf1(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """ResizeBilinear with align_corners and half_pixel_centers false (core/kernels/image/resize_bilinear_op.cc).
+
+    Output pixel i looks at i * in/out, so the picture moves half a pixel and shrinking skips pixels.
+    """
+    top, bottom, down = _neighbours(picture.shape[0], height)
+    left, right, across = _neighbours(picture.shape[1], width)
+    across = across[None, :, None]
+    upper, lower = picture[top], picture[bottom]
+    above = upper[:, left] + (upper[:, right] - upper[:, left]) * across
+    below = lower[:, left] + (lower[:, right] - lower[:, left]) * across
+    return above + (below - above) * down[:, None, None]
+
+
+def _neighbours(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each new position the two old ones it lies between, and how far it is from the first."""
+    place = np.arange(new, dtype=np.float32) * (np.float32(old) / np.float32(new))
+    first = np.floor(place).astype(np.int64)
+    return first, np.minimum(first + 1, old - 1), (place - first).astype(np.float32)

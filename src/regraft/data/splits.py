@@ -1,0 +1,155 @@
+"""Dividing examples into what to train on, what to choose by, and what to look at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from regraft.data.examples import Examples, Part, Splits
+from regraft.data.opening import Labels, open_data, open_parts
+from regraft.errors import BadArgument, BadData
+from regraft.run import Progress
+
+FRACTIONS = (0.7, 0.15, 0.15)
+
+
+def open_splits(
+    data: Path | str,
+    *,
+    validation: Path | str | None = None,
+    test: Path | str | None = None,
+    seed: int = 0,
+    labels: Labels | None = None,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> Splits:
+    """Open labelled data for a training.
+
+    Validation and test sets are, in this order: the ones named; the ones that come with the data
+    (folders train/, validation/, test/, or arrays x_train, x_test, ...); divided off the training data.
+
+    Raises:
+        BadData: fewer than two classes, a set with a class that the training data lack, or too little to divide.
+        BadArgument: a set is named twice.
+        MissingFile, UnsupportedFormat, UnreadableFile, UnsafeFile: the data cannot be opened.
+    """
+    parts = open_parts(data, labels=labels, skip_bad=skip_bad, progress=progress)
+    train = parts.pop("train", None) or parts.pop("", None)
+    if train is None:
+        raise BadData("the data come in parts, but none to train on", where=str(data), got=", ".join(parts))
+    for name, path in (("validation", validation), ("test", test)):
+        if path is not None and name in parts:
+            raise BadArgument(
+                f"the {name} set is given twice",
+                got=f"{data} holds one, and --{name} {path}",
+                fix=f"leave --{name} away",
+            )
+        if path is not None:
+            parts[name] = open_data(path, skip_bad=skip_bad, part=name, progress=progress)
+    return divide(train, parts, seed=seed)
+
+
+def split(examples: Examples, *, seed: int, fractions: tuple[float, float, float] = FRACTIONS) -> Splits:
+    """Divide examples into train, validation and test parts.
+
+    Each class is divided in the same proportion as far as it can be, none is missing from the training part, and
+    examples with the same content stay together. The same examples and seed always give the same parts.
+
+    Raises:
+        BadData: fewer than two classes, or too few different examples.
+    """
+    _refuse_one_class(examples)
+    groups = _groups(examples)
+    generator = np.random.default_rng(seed)
+    # copies with several labels stay in the training part: each class has to be there
+    pure = [group for group in groups if len(set(examples.labels[group].tolist())) == 1]
+    by_class = [[group for group in pure if examples.labels[group[0]] == k] for k in range(len(examples.classes))]
+    for members in by_class:
+        generator.shuffle(members)
+    parts: list[list[int]] = [[], [], []]
+    for which in (2, 1):
+        for members, quota in zip(by_class, _quotas(by_class, fractions[which], len(examples)), strict=True):
+            parts[which].extend(_take(members, quota))
+        if fractions[which] and not parts[which]:
+            raise BadData(
+                f"too few different examples to divide off a {('', 'validation', 'test')[which]} set",
+                where=examples.source,
+                got=f"{len(groups)} different examples of {len(examples.classes)} classes",
+                fix="add examples, or give the sets: --validation PATH --test PATH",
+            )
+    parts[0] = sorted(set(range(len(examples))).difference(parts[1], parts[2]))
+    train, validation, test = (Part(examples=examples, indices=np.array(sorted(part), np.int64)) for part in parts)
+    return Splits(
+        train=train,
+        validation=validation,
+        test=test,
+        classes=examples.classes,
+        duplicates=len(examples) - len(groups),
+    )
+
+
+def divide(train: Examples, given: Mapping[str, Examples], *, seed: int) -> Splits:
+    """The parts of a training: those given as they are, the others divided off the training data.
+
+    Raises:
+        BadData: fewer than two classes, or a given set has a class that the training data lack.
+    """
+    fixed: dict[str, Part] = {}
+    for name, examples in given.items():
+        agreeing = examples.with_classes(train.classes)
+        fixed[name] = Part(examples=agreeing, indices=np.arange(len(agreeing)))
+    wanted = tuple(0.0 if name in fixed else f for name, f in zip(("", "validation", "test"), FRACTIONS, strict=True))
+    own = split(train, seed=seed, fractions=(1 - wanted[1] - wanted[2], wanted[1], wanted[2]))
+    keys = {train.hashes[index] for index in own.train.indices}
+    return Splits(
+        train=own.train,
+        validation=fixed.get("validation", own.validation),
+        test=fixed.get("test", own.test),
+        classes=train.classes,
+        duplicates=own.duplicates,
+        leaked=sum(key in keys for part in fixed.values() for key in part.examples.hashes),
+    )
+
+
+def _refuse_one_class(examples: Examples) -> None:
+    if len(examples.classes) < 2:
+        raise BadData(
+            "there is one class only" if examples.classes else "nothing is labelled",
+            where=examples.source,
+            expected="two classes or more to tell apart",
+            got=", ".join(examples.classes) or "no class",
+        )
+
+
+def _groups(examples: Examples) -> list[list[int]]:
+    """Examples with equal content, together; in the order of their first."""
+    groups: dict[bytes, list[int]] = {}
+    for index, key in enumerate(examples.hashes):
+        groups.setdefault(key, []).append(index)
+    return list(groups.values())
+
+
+def _quotas(by_class: Sequence[Sequence[Sequence[int]]], fraction: float, total: int) -> list[int]:
+    """How many examples each class gives to a part: its share, rounded so that the sum is right."""
+    sizes = [sum(map(len, members)) for members in by_class]
+    shares = np.array(sizes) / max(1, sum(sizes)) * fraction * total
+    quotas = np.floor(shares).astype(int)
+    missing = max(1, round(fraction * total)) - quotas.sum() if fraction else 0
+    for index in np.argsort(quotas - shares, kind="stable")[: max(0, missing)]:
+        quotas[index] += 1
+    return quotas.tolist()
+
+
+def _take(members: list[list[int]], quota: int) -> list[int]:
+    """Remove groups of at most `quota` examples in all from a class, but not all its groups."""
+    taken: list[int] = []
+    left: list[list[int]] = []
+    for group in members:
+        if len(taken) + len(group) <= quota and group is not members[-1]:
+            taken.extend(group)
+        else:
+            left.append(group)
+    members[:] = left
+    return taken
