@@ -1,0 +1,62 @@
+"""Stored features as training sees them: rows by their positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from regraft.errors import UnknownName, nearest_names
+from regraft.features.store import FeatureStore
+
+
+class Features:
+    """The values of some tensors for all examples, on disk; more than memory holds, if need be.
+
+    Attributes:
+        store: where they lie.
+    """
+
+    def __init__(self, store: FeatureStore) -> None:
+        self.store = store
+
+    def __len__(self) -> int:
+        return self.store.rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tensors."""
+        return tuple(tensor.name for tensor in self.store.tensors)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all rows of all tensors."""
+        return len(self) * sum(tensor.nbytes for tensor in self.store.tensors)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of one row of a tensor, without the batch."""
+        return self.store.tensors[self._position(name)].shape
+
+    def rows(self, name: str, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The values (n ...) of a tensor for the examples at `indices` (n), in that order.
+
+        Raises:
+            UnreadableFile: a chunk they lie in is damaged.
+            UnknownName: the tensor is not among the stored ones.
+        """
+        position = self._position(name)
+        tensor = self.store.tensors[position]
+        wanted = np.asarray(indices, dtype=np.int64)
+        if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(self):
+            raise IndexError(f"rows {wanted.min()}..{wanted.max()} of {len(self)}")
+        chunks = wanted // self.store.chunk_rows
+        result = np.empty((len(wanted), *tensor.shape), tensor.dtype)
+        for chunk in np.unique(chunks).tolist():
+            here = chunks == chunk
+            result[here] = self.store.read(chunk, position)[wanted[here] - chunk * self.store.chunk_rows]
+        return result
+
+    def _position(self, name: str) -> int:
+        if name not in self.names:
+            raise UnknownName(f"no features of {name!r} are stored", nearest=nearest_names(name, self.names))
+        return self.names.index(name)

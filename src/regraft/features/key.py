@@ -1,0 +1,76 @@
+"""What features were computed from: two runs share them if, and only if, all of it is equal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from regraft.data import Examples
+from regraft.network import GraphNetwork, InputSpec, Ref
+from regraft.network.modes import specialise
+
+# To be raised whenever a change to regraft changes what is computed from the same things.
+_RULES = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureKey:
+    """The origin of stored features.
+
+    data: hash of the contents of the examples in their order · preparation: how they are brought to the input ·
+    trunk: hash of the operations and weights below the cut · cut: the tensors and their types · engine: what ran it.
+    """
+
+    data: str
+    preparation: Mapping[str, Any]
+    trunk: str
+    cut: tuple[tuple[str, str], ...]
+    engine: str
+    rules: int = _RULES
+
+    @property
+    def digest(self) -> str:
+        """A hash of it all."""
+        return hashlib.blake2b(json.dumps(self.as_json(), sort_keys=True).encode(), digest_size=16).hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        """The key as JSON has it, where a tuple is a list."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+def feature_key(
+    network: GraphNetwork, tensors: Sequence[str], examples: Examples, spec: InputSpec, engine: str
+) -> FeatureKey:
+    """The key of the values of `tensors` for all examples, prepared for the input `spec`."""
+    return FeatureKey(
+        data=examples.fingerprint,
+        preparation=asdict(replace(spec, name="", origin="unknown")),
+        trunk=trunk_hash(network, tensors, spec.name),
+        cut=tuple((name, str(network.tensors[name].dtype)) for name in tensors),
+        engine=engine,
+    )
+
+
+def trunk_hash(network: GraphNetwork, tensors: Sequence[str], given: str) -> str:
+    """A hash of all that computes `tensors` from the input: operations, settings, weights; names do not count."""
+    digest = hashlib.blake2b(digest_size=16)
+    nodes = specialise(network.graph, tensors, [given], training=False)
+    number = {node.name: str(index) for index, node in enumerate(nodes)}
+    for node in nodes:
+        if node.function == "parameter":
+            value = network.values[node.args[0]]
+            digest.update(f"{value.dtype.str}{value.shape}".encode())
+            digest.update(value.tobytes())
+        else:
+            digest.update(repr((node.function, _numbered(node.args, number), sorted(node.kwargs.items()))).encode())
+    digest.update(repr([number[name] for name in tensors]).encode())
+    return digest.hexdigest()
+
+
+def _numbered(args: Any, number: Mapping[str, str]) -> Any:
+    if isinstance(args, tuple):
+        return tuple(_numbered(arg, number) for arg in args)
+    return Ref(number[args.name]) if isinstance(args, Ref) else args

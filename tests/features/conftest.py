@@ -1,0 +1,1 @@
+from disk import small_disk as small_disk
