@@ -1,0 +1,1 @@
+"""One training loop, whatever is learned: optimizers, moving averages of weights, checkpoints, resume."""

@@ -1,0 +1,117 @@
+"""How to train: plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from math import inf, isfinite
+from typing import Any, Literal
+
+from regraft.errors import BadArgument, nearest_names
+
+OptimizerName = Literal["sgd", "momentum", "adam", "rmsprop", "adagrad"]
+
+# What each optimizer takes beside the learning rate, with TensorFlow's defaults.
+HYPER: Mapping[OptimizerName, Mapping[str, float]] = {
+    "sgd": {},
+    "momentum": {"momentum": 0.9, "nesterov": 0.0},
+    "adam": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+    "rmsprop": {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-10, "centered": 0.0},
+    "adagrad": {"initial_accumulator_value": 0.1},
+}
+_CHOICES = {
+    "schedule": ("constant", "cosine"),
+    "keep": ("best", "last"),
+    "features": ("cached", "off"),
+    "device": ("auto", "cpu", "cuda"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to train.
+
+    Raises:
+        BadArgument: values that cannot be used; the message lists all of them.
+    """
+
+    optimizer: OptimizerName = "adam"
+    lr: float = 1e-3
+    hyper: Mapping[str, float] = field(default_factory=dict)  # momentum, nesterov, beta1, beta2, epsilon, rho, ...
+    epochs: int = 20
+    batch: int = 32
+    seed: int = 0
+    schedule: Literal["constant", "cosine"] = "constant"  # of the learning rate; cosine: down to 0 at the end
+    keep: Literal["best", "last"] = "best"  # the epoch, measured on validation, whose weights are kept
+    patience: int | None = None  # stop after so many epochs without a better validation
+    l2: float = 0.0  # weight of half the sum of squares of all kernels, added to the loss
+    clip_value: tuple[float, float] | None = None  # each number of a gradient is clipped to these bounds
+    clip_norm: float | None = None  # gradients are scaled down so that their joint norm is at most this
+    ema: float | None = None  # decay of the shadow weights; None: there are none
+    centred: bool = False  # a linear head learns from zero, on features of mean 0 and spread 1; folded back afterwards
+    features: Literal["cached", "off"] = "cached"  # frozen outputs are computed once, or in every epoch
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def __post_init__(self) -> None:
+        problems = _problems(self)
+        if problems:
+            raise BadArgument("these training settings cannot be used", got="; ".join(problems))
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as JSON holds them; `from_json` gives them back."""
+        bounds = self.clip_value and [bound if isfinite(bound) else None for bound in self.clip_value]
+        return {**asdict(self), "hyper": dict(self.hyper), "clip_value": bounds}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Settings:
+        """The settings of a JSON document, or of words a user gave.
+
+        Raises:
+            BadArgument: a word is unknown, or a value cannot be used.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = [name for name in data if name not in known]
+        if unknown:
+            raise BadArgument(
+                f"there is no training setting {', '.join(unknown)}",
+                expected=", ".join(known),
+                nearest=[name for word in unknown for name in nearest_names(word, known, 1)],
+            )
+        given: dict[str, Any] = dict(data)
+        if given.get("clip_value") is not None:
+            low, high = given["clip_value"]
+            given["clip_value"] = (-inf if low is None else low, inf if high is None else high)
+        return cls(**given)
+
+
+def _problems(settings: Settings) -> list[str]:
+    known = HYPER.get(settings.optimizer)
+    if known is None:
+        close = nearest_names(str(settings.optimizer), HYPER)
+        return [f"optimizer {settings.optimizer!r} is none of {', '.join(HYPER)}" + _did_you_mean(close)]
+    strange = [
+        f"{settings.optimizer} has no {name!r}" + (f", it takes {', '.join(known)}" if known else "")
+        for name in settings.hyper
+        if name not in known
+    ]
+    clip = settings.clip_value
+    bounds = {
+        "lr must be above 0": settings.lr > 0,
+        "epochs must be at least 1": settings.epochs >= 1,
+        "batch must be at least 1": settings.batch >= 1,
+        "seed must be 0 or more": settings.seed >= 0,
+        "patience must be at least 1": settings.patience is None or settings.patience >= 1,
+        "clip_value must be two bounds, the lower first": clip is None or (len(clip) == 2 and clip[0] < clip[1]),
+        "clip_norm must be above 0": settings.clip_norm is None or settings.clip_norm > 0,
+        "ema must lie between 0 and 1": settings.ema is None or 0 < settings.ema < 1,
+        "l2 must be 0 or more": settings.l2 >= 0,
+        "patience goes with keep best": settings.patience is None or settings.keep == "best",
+        **{f"{name} must be one of {', '.join(c)}": getattr(settings, name) in c for name, c in _CHOICES.items()},
+    }
+    return strange + [
+        f"{rule}, not {getattr(settings, rule.split()[0])!r}" for rule, kept in bounds.items() if not kept
+    ]
+
+
+def _did_you_mean(close: tuple[str, ...]) -> str:
+    return f", did you mean {close[0]}?" if close else ""
