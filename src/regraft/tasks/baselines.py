@@ -1,0 +1,57 @@
+"""What a trained network has to beat: the most frequent class, and the nearest neighbours in the features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from regraft.tasks.rows import batches
+from regraft.train.learner import Rows
+
+_NEIGHBOURS = (1, 3, 5, 10, 20)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Embedded:
+    """Examples as points (n d) of length 1, and their classes (n)."""
+
+    points: Tensor
+    labels: Tensor
+
+
+def majority(train: np.ndarray, test: np.ndarray) -> float:
+    """The accuracy on the classes `test` (m) of always saying the most frequent class of `train` (n)."""
+    return float((test == np.bincount(train).argmax()).mean())
+
+
+def embedded(rows: Rows, batch: int = 256) -> Embedded:
+    """Rows of features as points, all numbers of an example in one row."""
+    points: list[Tensor] = []
+    labels: list[Tensor] = []
+    for numbers in batches(len(rows), batch):
+        *features, classes = rows.take(numbers)
+        flat = [tensor.float().reshape(len(numbers), -1) for tensor in features]
+        points.append(functional.normalize(torch.cat(flat, 1), dim=1).cpu())
+        labels.append(classes)
+    return Embedded(points=torch.cat(points), labels=torch.cat(labels))
+
+
+def neighbours(train: Embedded, validation: Embedded, test: Embedded) -> float:
+    """The accuracy on `test` of a vote of the nearest training examples by angle; how many, validation decides."""
+    choices = [k for k in _NEIGHBOURS if k <= len(train.labels)]
+    best = max(choices, key=lambda k: _accuracy(train, validation, k))
+    return _accuracy(train, test, best)
+
+
+def _accuracy(train: Embedded, judged: Embedded, k: int) -> float:
+    classes = int(train.labels.max()) + 1
+    hits = 0
+    for points, labels in zip(judged.points.split(256), judged.labels.split(256), strict=True):
+        likeness, nearest = (points @ train.points.T).topk(k)
+        votes = torch.zeros(len(points), classes).scatter_add(1, train.labels[nearest], likeness + 1)
+        hits += int((votes.argmax(1) == labels).sum())
+    return hits / len(judged.labels)

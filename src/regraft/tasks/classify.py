@@ -1,0 +1,121 @@
+"""Telling classes apart: the loss, and the numbers that say how well it went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from regraft.errors import ShapeMismatch
+from regraft.train.loop import Measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScore:
+    """How well one class is told from the others."""
+
+    name: str
+    n: int  # examples of it
+    precision: float  # share of the right ones among those taken for it; 0 where nothing was
+    recall: float  # share of its examples that were found
+    f1: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """How well a classifier does on labelled examples.
+
+    `confusion` is (k k): rows are the true classes, columns what they were taken for.
+    """
+
+    accuracy: float
+    loss: float  # mean cross entropy, in nats
+    n: int
+    classes: tuple[str, ...]
+    confusion: np.ndarray
+
+    @property
+    def per_class(self) -> tuple[ClassScore, ...]:
+        """The same by class."""
+        hits, found = np.diag(self.confusion), self.confusion.sum(axis=0)
+        return tuple(
+            ClassScore(
+                name=name,
+                n=int(there),
+                precision=_share(hit, taken),
+                recall=_share(hit, there),
+                f1=_share(2 * hit, taken + there),
+            )
+            for name, hit, taken, there in zip(self.classes, hits, found, self.confusion.sum(axis=1), strict=True)
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON holds it."""
+        return {
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+            "n": self.n,
+            "classes": list(self.classes),
+            "confusion": self.confusion.tolist(),
+            "per_class": [vars(score) for score in self.per_class],
+        }
+
+
+def loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean cross entropy of logits (b k) and classes (b)."""
+    return functional.cross_entropy(logits, labels)
+
+
+def measured(logits: Tensor, labels: Tensor) -> Measured:
+    """A look at validation: more right answers are better, then a smaller loss."""
+    value = float(loss(logits, labels))
+    accuracy = float((logits.argmax(1) == labels).double().mean())
+    return Measured(score=(accuracy, -value), metrics={"accuracy": accuracy, "loss": value})
+
+
+def report(probability: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Report:
+    """How well probabilities (b k) fit the true classes (b)."""
+    count = len(classes)
+    taken = probability.argmax(axis=1)
+    confusion = np.bincount(labels * count + taken, minlength=count * count).reshape(count, count)
+    of_truth = probability[np.arange(len(labels)), labels].astype(np.float64)
+    smallest = np.finfo(np.float32).tiny  # a flat 0 would make one example's loss infinite
+    return Report(
+        accuracy=float((taken == labels).mean()),
+        loss=float(-np.log(np.maximum(of_truth, smallest)).mean()),
+        n=len(labels),
+        classes=tuple(classes),
+        confusion=confusion,
+    )
+
+
+def probabilities(outputs: np.ndarray, tensor: str) -> np.ndarray:
+    """The outputs of a network as probabilities (b k): as they are if they are some, else their softmax.
+
+    Args:
+        outputs: (b k), or (b 1 1 k).
+        tensor: the name of the output, for the error.
+
+    Raises:
+        ShapeMismatch: they are not one number a class.
+    """
+    rows = outputs.reshape(len(outputs), -1)
+    if rows.shape[1] != outputs.shape[-1] or rows.shape[1] < 2:
+        raise ShapeMismatch(
+            f"the output {tensor} does not tell classes apart",
+            expected="(b, classes): one number a class",
+            got=str(outputs.shape),
+            fix="name the tensor that does: --to NAME",
+        )
+    if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-2):
+        return rows
+    return torch.softmax(torch.from_numpy(rows.astype(np.float64)), 1).numpy()
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0

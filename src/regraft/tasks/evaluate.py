@@ -1,0 +1,54 @@
+"""How well a finished network does on labelled data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from regraft.data import Examples, Part, open_data
+from regraft.errors import BadData
+from regraft.network import GraphNetwork
+from regraft.run import Progress
+from regraft.tasks import classify
+from regraft.tasks.classify import Report
+from regraft.tasks.judging import class_names, judged
+
+
+def evaluate(
+    network: GraphNetwork,
+    data: Part | Examples | Path | str,
+    *,
+    classes: Sequence[str] | None = None,
+    input: str | None = None,
+    skip_bad: bool = False,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Report:
+    """Judge labelled examples and compare.
+
+    Args:
+        data: what `open_data` gives, or takes; of data that come in parts, the test part.
+        classes: the names of the network's classes, in the order of its output; None: their numbers, which the
+            data must use too.
+        input: how pictures are prepared, as `--input` says it; None: as the network says, or guessed.
+        skip_bad: leave out pictures that cannot be read.
+
+    Raises:
+        RegraftError: the data do not fit the network.
+    """
+    progress = progress or Progress()
+    part = data if isinstance(data, Part) else _whole(data, skip_bad)
+    names = class_names(network, classes)
+    examples = part.examples.with_classes(names)
+    labels = examples.labels[part.indices]
+    if (labels < 0).any():
+        raise BadData("these examples are not labelled", where=examples.source, fix="`regraft predict` takes such")
+    probability = judged(network, part, input=input, device=device, progress=progress)
+    return classify.report(probability, labels, names)
+
+
+def _whole(data: Examples | Path | str, skip_bad: bool) -> Part:
+    examples = data if isinstance(data, Examples) else open_data(data, skip_bad=skip_bad, part="test")
+    return Part(examples=examples, indices=np.arange(len(examples)))

@@ -1,0 +1,67 @@
+"""Where the examples of a job come from: stored features, features computed each time, or the input itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from regraft.data import Examples, Part
+from regraft.features import Features, Place, cache_folder, extract
+from regraft.network.flow import ancestors
+from regraft.network.surgery import Graft
+from regraft.run import Progress
+from regraft.tasks.head import trunk
+from regraft.tasks.job import Job
+from regraft.tasks.rows import ComputedRows, FeatureRows, InputRows
+from regraft.train.learner import Rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fed:
+    """The three parts as rows of the tensors `inputs`, and how many bytes of them are stored."""
+
+    inputs: tuple[str, ...]
+    train: Rows
+    validation: Rows
+    test: Rows
+    stored: int
+
+
+def feed(job: Job, progress: Progress) -> Fed:
+    """Rows for the part of the network that is trained; frozen outputs are computed first, once.
+
+    Raises:
+        OutOfSpace: the features do not fit on the disk or into their budget.
+        BadData: a picture is damaged.
+    """
+    parts = (job.splits.train, job.splits.validation, job.splits.test)
+    plain = tuple(InputRows(part, job.spec) for part in parts)
+    if not has_trunk(job.graft):
+        return _fed((job.spec.name,), plain)
+    features = job.graft.features
+    if job.settings.features == "off":
+        module = trunk(job.graft.network, features, job.spec.name, job.device)
+        return _fed(features, tuple(ComputedRows(rows, module, job.device) for rows in plain))
+    stored = _extracted(job, parts, progress)
+    rows = tuple(FeatureRows(part, stored[id(part.examples)]) for part in parts)
+    return _fed(features, rows, sum(found.nbytes for found in stored.values()))
+
+
+def has_trunk(graft: Graft) -> bool:
+    """Whether there is anything below the features that is worth keeping: frozen weights, not just arithmetic."""
+    nodes = graft.network.nodes
+    return any(nodes[name].function == "parameter" for name in ancestors(nodes, graft.features))
+
+
+def _extracted(job: Job, parts: tuple[Part, ...], progress: Progress) -> dict[int, Features]:
+    """The features of each set of examples, by its identity: parts mostly share one set."""
+    place = Place(root=cache_folder(), device=str(job.device))
+    different: dict[int, Examples] = {id(part.examples): part.examples for part in parts}
+    return {
+        key: extract(job.graft.network, job.graft.features, examples, job.spec, place, progress)
+        for key, examples in different.items()
+    }
+
+
+def _fed(inputs: tuple[str, ...], rows: tuple[Rows, ...], stored: int = 0) -> Fed:
+    train, validation, test = rows
+    return Fed(inputs=inputs, train=train, validation=validation, test=test, stored=stored)

@@ -1,0 +1,199 @@
+"""Reuse a part of a network and train the rest on labelled data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from regraft.data import Splits, open_splits
+from regraft.errors import BadArgument
+from regraft.formats import saved
+from regraft.network import GraphNetwork, Plan
+from regraft.network.plan import plan_to_data
+from regraft.network.surgery import Graft
+from regraft.run import Progress, RunFolder, is_run
+from regraft.tasks import classify
+from regraft.tasks.baselines import embedded, majority, neighbours
+from regraft.tasks.classify import Report
+from regraft.tasks.feeding import Fed, feed
+from regraft.tasks.head import Head, own_copy
+from regraft.tasks.job import Job, require_same, settle_job
+from regraft.tasks.linear import folded, require_linear, zeroed
+from regraft.tasks.rows import ScaledRows, scaling_of
+from regraft.train.learner import Rows
+from regraft.train.loop import Trained, train
+from regraft.train.settings import Settings
+
+_LARGE = 2**29  # bytes of features above which no neighbours are looked for
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FitResult:
+    """A finished training.
+
+    `network` is the trunk with its trained head, `graft` tells what became of each parameter. `validation` and
+    `test` measure the network as it was saved in `model`. `baselines` are accuracies on the test part.
+    """
+
+    run: Path
+    model: Path
+    network: GraphNetwork
+    graft: Graft
+    settings: Settings
+    trained: Trained
+    validation: Report
+    test: Report
+    baselines: Mapping[str, float]
+    device: str
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as JSON holds it."""
+        return {
+            "run": str(self.run),
+            "model": str(self.model),
+            "matched": self.graft.matched,
+            "validation": self.validation.as_json(),
+            "test": self.test.as_json(),
+            "baselines": dict(self.baselines),
+            "seconds": self.seconds,
+            "epochs": self.trained.epochs,
+            "best_epoch": self.trained.best_epoch,
+            "stopped": self.trained.stopped,
+            "device": self.device,
+            "settings": self.settings.as_json(),
+            "plan": plan_to_data(self.graft.plan),
+        }
+
+
+def fit(
+    network: GraphNetwork,
+    data: Splits | Path | str,
+    *,
+    plan: Plan | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    out: Path | str | None = None,
+    input: str | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> FitResult:
+    """Train the layers a plan leaves open on labelled data, and save the model.
+
+    Args:
+        data: what `open_splits` gives, or takes.
+        plan: None: everything up to the bottleneck is frozen, and a new linear layer put on it.
+        settings: all of them, or those that shall differ from good ones for the plan.
+        out: the run folder; None: a new one in `runs`.
+        input: how pictures are prepared, as `--input` says it ("range=-1..1"); None: as the file says, or guessed.
+        resume: go on with the run in `out`, if there is one.
+        progress: None: said and shown on stderr.
+
+    Raises:
+        RegraftError: the plan or the data do not fit the network, or there is nothing to train.
+        KeyboardInterrupt: Ctrl-C; the run can be resumed.
+    """
+    start = time.monotonic()
+    progress = progress or Progress()
+    splits = data if isinstance(data, Splits) else open_splits(data)
+    job = settle_job(network, splits, plan or Plan(), settings, input, progress)
+    run = open_run(out, resume=resume)
+    with run.working():
+        require_same(run, job)
+        run.write_json(run.settings.name, job.as_json())
+        result = _carried_out(job, run, resume, progress)
+        result = replace(result, seconds=time.monotonic() - start)
+        run.write_json(run.results.name, result.as_json())
+    return result
+
+
+def open_run(out: Path | str | None, *, resume: bool) -> RunFolder:
+    """The run folder to work in: a new one, or with `resume` the one that is there.
+
+    Raises:
+        BadArgument: the folder is taken, or a run is to be resumed and none is named.
+    """
+    if out is None and resume:
+        raise BadArgument("which run shall be resumed?", fix="name its folder: --out DIR")
+    if out is None:
+        return RunFolder.create(Path("runs") / datetime.now().strftime("fit-%Y%m%d-%H%M%S-%f"))
+    return RunFolder(out) if resume and is_run(out) else RunFolder.create(out)
+
+
+def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> FitResult:
+    fed = feed(job, progress)
+    network, trained = _trained(job, fed, run, resume, progress)
+    judge = Head(own_copy(network), fed.inputs, job.graft.logits, job.device)
+    result = FitResult(
+        run=run.path,
+        model=run.model,
+        network=network,
+        graft=job.graft,
+        settings=job.settings,
+        trained=trained,
+        validation=_report(judge, fed.validation, job),
+        test=_report(judge, fed.test, job),
+        baselines=_baselines(job, fed),
+        device=str(job.device),
+        seconds=0.0,
+    )
+    saved.write(network, run.model, _about(job, result))
+    return result
+
+
+def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progress) -> tuple[GraphNetwork, Trained]:
+    """The network with its trained weights."""
+    network, settings = own_copy(job.graft.network), job.settings
+    train_rows, validation_rows = fed.train, fed.validation
+    linear = require_linear(job.graft) if settings.centred else None
+    scaling = scaling_of(fed.train) if linear else None
+    if linear and scaling:
+        network = zeroed(network, linear)
+        train_rows, validation_rows = ScaledRows(fed.train, scaling), ScaledRows(fed.validation, scaling)
+    head = Head(network, fed.inputs, job.graft.logits, job.device)
+    trained = train(
+        head.learner(),
+        train_rows,
+        settings,
+        validate=lambda: head.measured(validation_rows, settings.batch),
+        run=run,
+        resume=resume,
+        progress=progress,
+    )
+    values = head.values()
+    if linear and scaling:
+        values = folded(values, linear, scaling)
+    return job.graft.network.with_values(values), trained
+
+
+def _report(judge: Head, rows: Rows, job: Job) -> Report:
+    logits, labels = judge.logits(rows, job.settings.batch)
+    probability = logits.double().softmax(1).numpy()
+    return classify.report(probability, labels.numpy(), job.splits.classes)
+
+
+def _baselines(job: Job, fed: Fed) -> dict[str, float]:
+    splits = job.splits
+    found = {"majority class": majority(splits.train.labels, splits.test.labels)}
+    if 0 < fed.stored <= _LARGE:
+        parts = [embedded(rows) for rows in (fed.train, fed.validation, fed.test)]
+        found["nearest neighbours"] = neighbours(*parts)
+    return found
+
+
+def _about(job: Job, result: FitResult) -> dict[str, Any]:
+    """What is saved with the model beside its graph."""
+    return {
+        "task": "classify",
+        "classes": list(job.splits.classes),
+        "source": {"format": job.graft.network.format},
+        "matched": result.graft.matched,
+        "metrics": {
+            "validation": {"accuracy": result.validation.accuracy, "n": result.validation.n},
+            "test": {"accuracy": result.test.accuracy, "n": result.test.n},
+        },
+        **{key: value for key, value in job.as_json().items() if key in ("plan", "data", "training")},
+    }

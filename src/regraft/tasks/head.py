@@ -1,0 +1,83 @@
+"""The part of a network that is trained, on a device: from its features, or its input, to the logits."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from regraft.network import GraphNetwork
+from regraft.tasks import classify
+from regraft.tasks.rows import batches
+from regraft.train.learner import Batch, Learner, Rows, Step
+from regraft.train.loop import Measured
+
+
+class Head:
+    """What is between some tensors of a network and its logits.
+
+    Its weights are the network's own (`network.weights`); a device other than the CPU takes them along.
+    """
+
+    def __init__(self, network: GraphNetwork, inputs: tuple[str, ...], logits: str, device: torch.device) -> None:
+        self._network = network
+        self._device = device
+        self._training = network.module([logits], inputs, training=True, updates=True).to(device)
+        self._evaluation = network.module([logits], inputs).to(device)
+        self._updated: tuple[str, ...] = tuple(self._training.updated)  # pyright: ignore[reportArgumentType]
+
+    def learner(self) -> Learner:
+        """What the loop trains."""
+        weights = self._network.weights
+        used = {id(parameter) for parameter in self._training.parameters()}
+        trained = (name for name, weight in weights.items() if weight.requires_grad and id(weight) in used)
+        return Learner(weights=weights, trained=tuple(trained), followed=self._updated, step=self._step)
+
+    def logits(self, rows: Rows, batch: int) -> tuple[Tensor, Tensor]:
+        """Logits (n k) and labels (n) of all rows, in evaluation, on the CPU."""
+        found: list[tuple[Tensor, Tensor]] = []
+        with torch.no_grad(), drawing_on(self._device):
+            for numbers in batches(len(rows), batch):
+                *inputs, labels = rows.take(numbers)
+                (logits,) = self._evaluation(*(tensor.to(self._device) for tensor in inputs))
+                found.append((logits.cpu(), labels.cpu()))
+        return torch.cat([logits for logits, _ in found]), torch.cat([labels for _, labels in found])
+
+    def measured(self, rows: Rows, batch: int) -> Measured:
+        """A look at validation."""
+        return classify.measured(*self.logits(rows, batch))
+
+    def values(self) -> dict[str, np.ndarray]:
+        """The weights that training may have changed."""
+        return {name: array(weight) for name, weight in self.learner().changing.items()}
+
+    def _step(self, batch: Batch) -> Step:
+        *inputs, labels = (tensor.to(self._device) for tensor in batch)
+        with drawing_on(self._device):
+            logits, *updates = self._training(*inputs)
+        return Step(
+            loss=classify.loss(logits, labels),
+            updates={name: value.detach() for name, value in zip(self._updated, updates, strict=True)},
+        )
+
+
+def own_copy(network: GraphNetwork) -> GraphNetwork:
+    """The network with weights of its own, to be trained or moved: those of the one given stay as they are."""
+    return network.with_values({})
+
+
+def trunk(network: GraphNetwork, tensors: tuple[str, ...], given: str, device: torch.device) -> nn.Module:
+    """The frozen part, always in evaluation: from the input to the features."""
+    return own_copy(network).module(list(tensors), [given]).to(device).eval()
+
+
+def array(tensor: Tensor) -> np.ndarray:
+    """A copy of a tensor's numbers."""
+    return tensor.detach().cpu().numpy().copy()
+
+
+def drawing_on(device: torch.device) -> AbstractContextManager[object]:
+    """Draw random numbers on a GPU where the graph runs there; on the CPU the context would only cost time."""
+    return nullcontext() if device.type == "cpu" else device

@@ -1,0 +1,118 @@
+"""What a finished network says of examples: the probability of each class."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from regraft.data import Part, prepare
+from regraft.data.labels import read_labels
+from regraft.data.ranges import settle
+from regraft.data.said import as_flag, parse_input
+from regraft.errors import BadArgument
+from regraft.network import GraphNetwork, InputSpec
+from regraft.network.flow import ancestors
+from regraft.run import Progress
+from regraft.tasks.classify import probabilities
+from regraft.train.learner import device_of
+
+BATCH = 32
+
+
+def judged(
+    network: GraphNetwork, part: Part, *, input: str | None = None, device: str = "auto", progress: Progress
+) -> np.ndarray:
+    """The probabilities (n k) of the network's classes for each example.
+
+    Args:
+        input: how pictures are prepared, as `--input` says it; None: as the network says, or guessed.
+
+    Raises:
+        RegraftError: the network tells no classes apart, or the examples do not fit its input.
+    """
+    output = class_output(network)
+    spec = _spec(network, output, part, input, progress)
+    place = device_of(device)
+    module = network.module([output], [spec.name])
+    if place.type != "cpu":  # the network's own weights stay where they are
+        module = copy.deepcopy(module).to(place)
+    size = spec.shape[0] or BATCH
+    found: list[np.ndarray] = []
+    with torch.inference_mode(), progress.task("judging", len(part)) as advance:
+        for start in range(0, len(part), size):
+            rows = part.indices[start : start + size]
+            # A graph may be built for one size of batch: the last one is filled up.
+            padded = np.pad(rows, (0, size - len(rows)), mode="edge") if spec.shape[0] else rows
+            (values,) = module(torch.from_numpy(prepare(part.examples, padded, spec)).to(place))
+            found.append(values.cpu().numpy()[: len(rows)])
+            advance(len(rows))
+    return probabilities(np.concatenate(found), output)
+
+
+def class_output(network: GraphNetwork) -> str:
+    """The output that tells classes apart: the only one with a number for each.
+
+    Raises:
+        BadArgument: there is none, or several.
+    """
+    network.require_graph()
+    shapes = {name: network.tensors[name].shape for name in network.outputs}
+    fitting = [name for name, shape in shapes.items() if _is_row(shape)]
+    if len(fitting) != 1:
+        raise BadArgument(
+            "it cannot be told which output of the network tells classes apart",
+            expected="one output (b, classes)",
+            got=", ".join(f"{name} {shape}" for name, shape in shapes.items()),
+            fix="open the network for one tensor: open(path, to=NAME), --to NAME",
+        )
+    return fitting[0]
+
+
+def class_names(network: GraphNetwork, given: Sequence[str] | None) -> tuple[str, ...]:
+    """The names of a network's classes: those given, or their numbers.
+
+    Raises:
+        BadArgument: there are more or fewer names than classes, or no output tells classes apart.
+    """
+    output = class_output(network)
+    shape = network.tensors[output].shape
+    width = shape[-1] or 0 if shape else 0
+    if given is not None and len(given) != width:
+        raise BadArgument(
+            "the labels do not fit the network",
+            where=output,
+            expected=f"{width} names, one for each class",
+            got=f"{len(given)} names",
+        )
+    return tuple(map(str, range(width))) if given is None else tuple(given)
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """The names of classes in a text file, one a line, in the order of the network's output.
+
+    Raises:
+        MissingFile: there is no such file.
+        UnreadableFile: it is not text.
+    """
+    return tuple(str(name) for name in read_labels(path).tolist())
+
+
+def _is_row(shape: tuple[int | None, ...] | None) -> bool:
+    return shape is not None and len(shape) >= 2 and set(shape[1:-1]) <= {1} and (shape[-1] or 0) > 1
+
+
+def _spec(network: GraphNetwork, output: str, part: Part, input: str | None, progress: Progress) -> InputSpec:
+    below = ancestors(network.nodes, [output])
+    specs = [spec for name, spec in network.inputs.items() if name in below]
+    if len(specs) != 1:
+        raise BadArgument(
+            f"the output {output} needs {len(specs)} inputs", expected="one", got=", ".join(s.name for s in specs)
+        )
+    spec, guess = settle(network, specs[0], part.examples, parse_input(input) if input else None)
+    if guess:
+        progress.say(f"input {spec.name}: {as_flag(spec)}, guessed from the network's own statistics")
+    return spec

@@ -1,0 +1,118 @@
+"""Examples as the trained part of a network reads them: its input tensors, then the labels (b) int64."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from regraft.data import Part, prepare
+from regraft.features import Features
+from regraft.network import InputSpec
+from regraft.train.learner import Batch, Rows
+
+# Stored features of at most so many bytes are held in memory; more are read from the disk as they are needed.
+_MEMORY = 2**29
+
+
+class InputRows:
+    """Examples prepared for the network's input whenever they are asked for."""
+
+    def __init__(self, part: Part, spec: InputSpec) -> None:
+        self._part = part
+        self._spec = spec
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    def take(self, rows: np.ndarray) -> Batch:
+        """(b ...) in the network's layout, and the labels."""
+        prepared = prepare(self._part.examples, self._part.indices[rows], self._spec)
+        return torch.from_numpy(prepared), torch.from_numpy(self._part.labels[rows])
+
+
+class FeatureRows:
+    """Examples as the frozen part of the network left them."""
+
+    def __init__(self, part: Part, features: Features) -> None:
+        self._part = part
+        self._features = features
+        size = features.nbytes // len(features) * len(part)
+        self._held = self._read(np.arange(len(part))) if size <= _MEMORY else None
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    def take(self, rows: np.ndarray) -> Batch:
+        """Each feature tensor (b ...), and the labels."""
+        if self._held:
+            chosen = torch.from_numpy(rows)
+            return tuple(tensor[chosen] for tensor in self._held)
+        return self._read(rows)
+
+    def _read(self, rows: np.ndarray) -> Batch:
+        indices = self._part.indices[rows]
+        arrays = [self._features.rows(name, indices) for name in self._features.names]
+        return *map(torch.from_numpy, arrays), torch.from_numpy(self._part.labels[rows])
+
+
+class ComputedRows:
+    """The same, computed anew each time: for comparison, and for features larger than the disk."""
+
+    def __init__(self, rows: Rows, trunk: nn.Module, device: torch.device) -> None:
+        self._rows = rows
+        self._trunk = trunk
+        self._device = device
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, rows: np.ndarray) -> Batch:
+        """Each feature tensor (b ...), and the labels."""
+        inputs, labels = self._rows.take(rows)
+        with torch.no_grad():
+            return *self._trunk(inputs.to(self._device)), labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """Features brought to mean 0 in each of their numbers, and to a spread of 1 over all of them."""
+
+    mean: Tensor  # (d)
+    spread: float
+
+
+class ScaledRows:
+    """Rows of one feature tensor (b d), scaled."""
+
+    def __init__(self, rows: Rows, scaling: Scaling) -> None:
+        self._rows = rows
+        self._scaling = scaling
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, rows: np.ndarray) -> Batch:
+        """The scaled features (b d), and the labels."""
+        features, labels = self._rows.take(rows)
+        return (features - self._scaling.mean.to(features.device)) / self._scaling.spread, labels
+
+
+def scaling_of(rows: Rows, batch: int = 256) -> Scaling:
+    """The scaling of one feature tensor (b d), measured on all rows."""
+    total, squares = torch.zeros(()), torch.zeros(())
+    for numbers in batches(len(rows), batch):
+        features = rows.take(numbers)[0].double()
+        total, squares = total + features.sum(0).cpu(), squares + features.square().sum(0).cpu()
+    mean = total / len(rows)
+    variance = (squares / len(rows) - mean.square()).clamp(min=0).mean()
+    dtype = rows.take(np.arange(1))[0].dtype
+    return Scaling(mean=mean.to(dtype), spread=float(variance.sqrt()) or 1.0)
+
+
+def batches(count: int, size: int) -> Sequence[np.ndarray]:
+    """Row numbers 0..count in their order, `size` at a time."""
+    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]

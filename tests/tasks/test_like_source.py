@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+import torch
+
+import regraft
+from regraft.data import Splits, split
+from regraft.data.arrays import labelled
+from regraft.errors import BadArgument, BadData
+from regraft.network import GraphNetwork
+from regraft.run import Progress
+from regraft.tasks.like_source import fit_like_source
+from regraft.tasks.source_rows import FedRows
+from regraft.tasks.source_training import SourceTraining, needed, rate_of, require_training
+from regraft.train.loop import train
+from regraft.train.settings import Settings
+
+BATCH, ROWS, SEED = 10, 50, 3
+CASES = ("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad", "clipped", "decayed", "normed")
+QUIET = Progress(silent=True)
+
+
+@pytest.fixture(scope="session")
+def classic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints with meta graphs of TensorFlow 1, and what became of them later."""
+    folder = tmp_path_factory.mktemp("sources")
+    oracle.run(Path(__file__).parent / "source_oracle.py", folder)
+    return folder
+
+
+def opened(classic: Path, case: str, dtype: str = "float64") -> GraphNetwork:
+    return regraft.open(classic / dtype / case / "model.ckpt")
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("dtype", "steps", "tolerance"), [("float64", 100, 1e-6), ("float32", 10, 1e-4)])
+def test_goes_on_as_tensorflow_does(classic: Path, case: str, dtype: str, steps: int, tolerance: float) -> None:
+    after = np.load(classic / "after.npz")
+    network = opened(classic, case, dtype)
+    how = require_training(network)
+    inputs = needed(network, [how.loss, *how.metrics])
+    arrays = [after["x"].astype(dtype), after["y"]]
+    source = SourceTraining(network, how, inputs, torch.device("cpu"), own_rate=True)
+    settings = Settings(
+        optimizer=how.optimizer,
+        hyper=how.settings,
+        clip_value=how.clip,
+        lr=rate_of(network, how) or 0,
+        epochs=steps * BATCH // ROWS,
+        batch=BATCH,
+        seed=SEED,
+    )
+    trained = train(source.learner(), FedRows(arrays, np.arange(ROWS)), settings)
+    result = source.result(trained, steps)
+    prefix = f"{dtype}/{case}/"
+    theirs = {name.removeprefix(prefix): after[name] for name in after.files if name.startswith(prefix)}
+    for name, value in theirs.items():
+        gap = np.max(np.abs(result.values[name] - value)) / max(np.max(np.abs(value)), 1e-12)
+        limit = tolerance if name in network.parameters and network.parameters[name].trainable else 10 * tolerance
+        assert gap <= limit, (name, gap)
+        assert result.values[name].dtype == value.dtype
+    assert result.values["global_step"] == 20 + steps
+
+
+def some_points(classes: int = 3) -> Splits:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(90, 4))
+    return split(labelled(x, (x[:, 0] * 2).round().astype(int) % classes, "points"), seed=0)
+
+
+def test_the_verb_reports_the_sources_metrics_and_saves_the_network(classic: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"epochs": 3, "batch": 8}
+    result = fit_like_source(
+        opened(classic, "adam"), some_points(), settings=settings, out=tmp_path / "run", progress=QUIET
+    )
+    found = result.as_json()
+    assert {"loss:0", "accuracy:0", "accuracy"} == set(found["test"])
+    assert found["test"]["accuracy"] == pytest.approx(found["test"]["accuracy:0"], abs=1e-6)
+    assert found["validation"]["loss:0"] == result.trained.metrics["loss:0"]
+    assert set(found["baselines"]) == {"source as it was"}
+    reopened = regraft.open(tmp_path / "run")
+    weight = result.network.parameters["layer0/kernel"].value
+    assert np.array_equal(reopened.parameters["layer0/kernel"].value, weight)
+    assert not np.array_equal(opened(classic, "adam").parameters["layer0/kernel"].value, weight)
+
+
+def test_stopped_and_resumed_it_ends_the_same(classic: Path, tmp_path: Path) -> None:
+    def go(out: str, epochs: int, *, resume: bool = False) -> GraphNetwork:
+        settings = {"epochs": epochs, "batch": 8}
+        return fit_like_source(
+            opened(classic, "momentum"),
+            some_points(),
+            settings=settings,
+            out=tmp_path / out,
+            resume=resume,
+            progress=QUIET,
+        ).network
+
+    go("halves", 2)
+    halves, whole = go("halves", 5, resume=True), go("whole", 5)
+    assert all(np.array_equal(halves.values[name], value) for name, value in whole.values.items())
+
+
+def test_arrays_by_the_names_of_the_placeholders(classic: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    arrays = {"x": random.normal(size=(40, 4)), "y": random.integers(0, 3, 40)}
+    result = fit_like_source(
+        opened(classic, "sgd"), arrays, settings={"epochs": 2}, out=tmp_path / "run", progress=QUIET
+    )
+    assert set(result.test) == {"loss:0", "accuracy:0"}
+    with pytest.raises(BadArgument) as caught:
+        fit_like_source(opened(classic, "sgd"), {"x": arrays["x"]}, out=tmp_path / "other", progress=QUIET)
+    assert str(caught.value) == (
+        "these arrays do not fit the inputs of the source's loss\n"
+        "  expected: as many rows for each of x:0, y:0\n"
+        "  got: x:0 (40, 4)"
+    )
+
+
+def test_more_classes_than_the_source_has(classic: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadData) as caught:
+        fit_like_source(opened(classic, "sgd"), some_points(5), out=tmp_path / "run", progress=QUIET)
+    assert str(caught.value) == (
+        "the data have 5 classes, the source tells 3 apart\n"
+        "  expected: at most 3 classes\n"
+        "  got: 0, 1, 2, 3, 4\n"
+        "  to do: leave --like-source away: then a new output layer fits the data"
+    )
+
+
+def test_a_choice_that_the_source_has_made(classic: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadArgument) as caught:
+        fit_like_source(
+            opened(classic, "sgd"), some_points(), settings={"optimizer": "adam"}, out=tmp_path / "run", progress=QUIET
+        )
+    assert str(caught.value) == (
+        "going on as the source did leaves no choice of optimizer\n  expected: epochs, batch, seed, lr, device"
+    )
+
+
+def test_a_source_without_training(classic: Path, tmp_path: Path) -> None:
+    network = regraft.open(classic / "float64" / "sgd" / "model.ckpt", to="logits")
+    trunk, _ = network.split(["layer0/add"])
+    with pytest.raises(BadArgument) as caught:
+        fit_like_source(trunk, some_points(), out=tmp_path / "run", progress=QUIET)
+    assert str(caught.value).startswith("this tf1-meta network does not say how it was trained\n")
