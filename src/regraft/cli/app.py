@@ -1,0 +1,84 @@
+"""The commands together, and what every one of them promises: exit codes, errors, one JSON object."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import traceback
+import warnings
+from collections.abc import Sequence
+
+import typer
+
+from regraft.cli import output
+from regraft.cli.demo import demo
+from regraft.cli.evaluate import evaluate
+from regraft.cli.export import export
+from regraft.cli.fit import fit
+from regraft.cli.predict import predict
+from regraft.cli.show import show
+from regraft.errors import BadArgument, OutOfSpace, RegraftError
+
+DONE, OUR_FAILURE, CALLERS_MISTAKE, STOPPED = 0, 1, 2, 130
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_REFUSALS = _FULL | {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP}
+
+app = typer.Typer(
+    name="regraft",
+    help="Opens a trained network, reuses the layers you name and trains the rest on your data.",
+    epilog="Exit codes: 0 done, 1 a fault in regraft, 2 a mistake in the call or a bad file, 130 stopped by Ctrl-C.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for _command in (show, fit, predict, evaluate, export, demo):
+    app.command()(_command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line; returns its exit code.
+
+    With --json, standard output holds one JSON object whatever happens: the result, or {"error": {...}}.
+    """
+    warnings.showwarning = _warned
+    try:
+        return app(list(arguments) or ["--help"], prog_name="regraft", standalone_mode=False) or DONE
+    except typer.TyperException as usage:
+        error = BadArgument(usage.format_message(), fix=f"{_command_called(arguments)} --help lists what it takes")
+        return _failed(arguments, CALLERS_MISTAKE, error)
+    except RegraftError as error:
+        return _failed(arguments, CALLERS_MISTAKE, error)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _REFUSALS:
+            return _failed(arguments, CALLERS_MISTAKE, _refusal(error))
+        traceback.print_exc()
+        fault = RegraftError(
+            f"regraft failed: {type(error).__name__}: {error}",
+            fix="this is a fault in regraft, not in your call; please report it with the lines above",
+        )
+        return _failed(arguments, OUR_FAILURE, fault)
+
+
+def _warned(message: Warning | str, *_: object) -> None:
+    """A warning as a person reads it: its text, not the line of code it comes from."""
+    output.say(f"note: {message}")
+
+
+def _refusal(error: OSError) -> RegraftError:
+    """What the operating system refuses, in our form: no fault of regraft's."""
+    kind = OutOfSpace if error.errno in _FULL else BadArgument
+    where = None if error.filename is None else os.fsdecode(error.filename)
+    return kind(f"the system refuses: {error.strerror}", where=where)
+
+
+def _failed(arguments: Sequence[str], code: int, error: RegraftError) -> int:
+    output.say(str(error))
+    if "--json" in arguments:
+        output.emit({"error": output.error_record(error)})
+    return code
+
+
+def _command_called(arguments: Sequence[str]) -> str:
+    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    return shlex.join(["regraft", *(word for word in arguments[:1] if word in names)])

@@ -1,0 +1,50 @@
+"""`regraft evaluate`: how well a network does on labelled data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from typer import Argument, Option
+
+from regraft.cli import output
+from regraft.cli.output import Json
+
+if TYPE_CHECKING:
+    from regraft.tasks.classify import Report
+
+_MOST_CLASSES = 20  # a wider confusion matrix is for a file, not for a terminal
+
+
+def evaluate(
+    model: Annotated[str, Argument(metavar="MODEL", help="A run, a model folder, or any source with its labels.")],
+    data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, .csv, ...")],
+    labels: Annotated[Path | None, Option(metavar="FILE", help="The names of a source's classes, one a line.")] = None,
+    to: Annotated[str | None, Option(metavar="TENSOR", help="The output, where a source has several.")] = None,
+    input: Annotated[str | None, Option(metavar="SPEC", help="How pictures are fed: range=-1..1,channels=rgb")] = None,
+    skip_bad: Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")] = False,
+    device: Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")] = "auto",
+    json: Json = False,
+) -> None:
+    """Judge labelled data and say how much of it was right, class by class."""
+    import regraft
+
+    report = regraft.evaluate(
+        model,
+        data,
+        to=to,
+        labels=labels,
+        input=input,
+        skip_bad=skip_bad,
+        device=device,
+    )
+    output.emit(report.as_json()) if json else _print(report)
+
+
+def _print(report: Report) -> None:
+    scores = ((s.name, s.n, s.precision, s.recall, s.f1) for s in report.per_class)
+    output.table("Classes", ("class", "examples", "precision", "recall", "F1"), scores)
+    if len(report.classes) <= _MOST_CLASSES:
+        rows = ([name, *map(int, row)] for name, row in zip(report.classes, report.confusion, strict=True))
+        output.table("What they were taken for", ("class", *report.classes), rows)
+    print(f"Accuracy {report.accuracy:.4f} on {report.n} examples, loss {report.loss:.4f}")

@@ -1,0 +1,170 @@
+"""`regraft fit`: reuse a part of a network and train the rest."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from typer import Argument, Option
+
+from regraft.cli import output, plan_flags
+from regraft.cli.output import Json
+from regraft.errors import BadArgument, UnsupportedOp
+
+if TYPE_CHECKING:
+    from regraft.data import Splits
+    from regraft.network import GraphNetwork
+    from regraft.network.plan import Plan
+    from regraft.tasks.fit import FitResult
+
+
+def fit(
+    source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
+    data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, .csv, ...")],
+    at: Annotated[str | None, Option(metavar="TENSOR", help="Where the trunk ends; else at the bottleneck.")] = None,
+    reuse: Annotated[str | None, Option(metavar="REGEX", help="Parameters that keep their values; else all.")] = None,
+    rename: Annotated[list[str] | None, Option(metavar="OLD=NEW", help="New names for parameters, by pattern.")] = None,
+    freeze: Annotated[str | None, Option(metavar="REGEX", help="Parameters that stay as they are; else all.")] = None,
+    stop_gradient: Annotated[list[str] | None, Option(metavar="TENSOR", help="Stop gradients here.")] = None,
+    new: Annotated[list[str] | None, Option(metavar="LAYER", help="A layer on top: dense:50:relu:NAME.")] = None,
+    plan: Annotated[Path | None, Option(metavar="FILE", help="A plan in YAML or JSON; flags go before it.")] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    input: Annotated[str | None, Option(metavar="SPEC", help="How pictures are fed: range=-1..1,channels=rgb")] = None,
+    validation: Annotated[Path | None, Option(metavar="PATH", help="Data to choose by.")] = None,
+    test: Annotated[Path | None, Option(metavar="PATH", help="Data to test on, once.")] = None,
+    labels: Annotated[Path | None, Option(metavar="FILE", help="The labels of an .npy file.")] = None,
+    skip_bad: Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")] = False,
+    out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
+    epochs: Annotated[int | None, Option(help="At most so many passes over the data.")] = None,
+    lr: Annotated[float | None, Option(help="Learning rate.")] = None,
+    optimizer: Annotated[str | None, Option(help="sgd, momentum, adam, rmsprop or adagrad.")] = None,
+    momentum: Annotated[float | None, Option(help="Of momentum or rmsprop.")] = None,
+    clip_value: Annotated[float | None, Option(help="Clip each number of a gradient to -X..X.")] = None,
+    clip_norm: Annotated[float | None, Option(help="Scale gradients to at most this joint norm.")] = None,
+    batch: Annotated[int | None, Option(help="Examples a step.")] = None,
+    seed: Annotated[int, Option(help="Of the split, the fresh weights and the order.")] = 0,
+    device: Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")] = "auto",
+    patience: Annotated[int | None, Option(help="Stop after so many epochs without a better one.")] = None,
+    ema: Annotated[float | None, Option(help="Decay of averaged weights; they become the model.")] = None,
+    like_source: Annotated[bool, Option("--like-source", help="Train on as the source's own graph did.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
+    json: Json = False,
+) -> None:
+    """Reuse a part of a trained network and train the rest on labelled data.
+
+    Without a plan everything up to the bottleneck is frozen, and a new linear layer is trained on it.
+    """
+    flags = {name: value for name, value in locals().items() if value not in (None, [])}
+    flags.setdefault("out", Path("runs") / f"fit-{datetime.now():%Y%m%d-%H%M%S}")
+    try:
+        _gone_on(flags) if like_source else _fitted(flags)
+    except KeyboardInterrupt:
+        output.say(f"stopped; go on with: {_same_again(flags['out'])}")
+        raise
+
+
+def _fitted(flags: Mapping[str, Any]) -> None:
+    """Carry out a plan."""
+    import regraft
+
+    plan = plan_flags.combined(flags)
+    network, splits = _opened(flags["source"], plan), _splits(flags)
+    if flags["dry_run"]:
+        _say_only(network, splits, plan, flags)
+        return
+    result = regraft.fit(
+        network, splits, plan=plan, settings=_settings(flags), **_named(flags, "out", "input", "resume")
+    )
+    output.emit(result.as_json()) if flags["json"] else _print(result)
+
+
+def _gone_on(flags: Mapping[str, Any]) -> None:
+    """Train as the source did."""
+    import regraft
+
+    strange = [f"--{name.replace('_', '-')}" for name in (*plan_flags.NAMES, "dry_run") if flags.get(name)]
+    if strange:
+        raise BadArgument(
+            "--like-source trains the whole network as its source did",
+            got=", ".join(strange),
+            fix="leave these away, or --like-source",
+        )
+    named = _named(flags, "out", "input", "resume")
+    result = regraft.fit_like_source(flags["source"], _splits(flags), settings=_settings(flags), **named)
+    if flags["json"]:
+        output.emit(result.as_json())
+        return
+    rows = [(name, result.before.get(name), result.validation.get(name), value) for name, value in result.test.items()]
+    output.table("The source's own measures", ("tensor", "test, before", "validation", "test"), rows)
+    _print_paths(result.run, result.model)
+
+
+def _opened(source: str, plan: Plan) -> GraphNetwork:
+    """The network; only up to the end of the trunk where regraft cannot run what is above it."""
+    import regraft
+
+    try:
+        return regraft.open(source)
+    except UnsupportedOp:
+        if plan.at is None:
+            raise
+        network = regraft.open(source, to=plan.at)
+        output.say(f"opened up to {plan.at} only: above it are operations that regraft cannot run")
+        return network
+
+
+def _splits(flags: Mapping[str, Any]) -> Splits:
+    from regraft.data import open_splits
+
+    return open_splits(flags["data"], **_named(flags, "validation", "test", "labels", "seed", "skip_bad"))
+
+
+def _settings(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The training settings among the flags, under the names `regraft.train.Settings` has for them."""
+    alike = ("epochs", "lr", "optimizer", "clip_norm", "batch", "seed", "device", "patience", "ema")
+    settings = _named(flags, *alike)
+    if "clip_value" in flags:
+        settings["clip_value"] = (-flags["clip_value"], flags["clip_value"])
+    if "momentum" in flags:
+        settings["hyper"] = {"momentum": flags["momentum"]}
+    return settings
+
+
+def _named(flags: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: flags[name] for name in names if name in flags}
+
+
+def _say_only(network: GraphNetwork, splits: Splits, plan: Plan, flags: Mapping[str, Any]) -> None:
+    """What `--dry-run` does: all is settled and said, nothing is computed or written."""
+    from regraft.run import Progress
+    from regraft.tasks.job import settle_job
+
+    job = settle_job(network, splits, plan, _settings(flags), flags.get("input"), Progress())
+    rows = [(row.parameter, row.state, row.count) for row in job.graft.rows]
+    if flags["json"]:
+        named = [dict(zip(("parameter", "state", "count"), row, strict=True)) for row in rows]
+        output.emit({**job.as_json(), "matched": job.graft.matched, "parameters": named})
+    else:
+        output.table("Parameters", ("name", "what becomes of it", "numbers"), rows)
+
+
+def _print(result: FitResult) -> None:
+    measured = [("test", result.test.accuracy), ("validation", result.validation.accuracy)]
+    compared = [(f"{name} (test)", accuracy) for name, accuracy in result.baselines.items()]
+    output.table("Accuracy", ("of", "accuracy"), measured + compared)
+    _print_paths(result.run, result.model)
+
+
+def _print_paths(run: Path, model: Path) -> None:
+    print(f"Run:   {run}\nModel: {model}")
+    print(f"Next:  {shlex.join(['regraft', 'predict', str(run)])} FILES")
+
+
+def _same_again(out: Path) -> str:
+    """The command line that goes on with this run."""
+    words = [*sys.argv[1:], "--out", str(out)]
+    return shlex.join(["regraft", *words, *([] if "--resume" in words else ["--resume"])])

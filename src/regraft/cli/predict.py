@@ -1,0 +1,62 @@
+"""`regraft predict`: what a network takes examples for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from typer import Argument, Option
+
+from regraft.cli import output
+from regraft.cli.output import Json
+
+if TYPE_CHECKING:
+    from regraft.tasks.predict import Predictions
+
+
+def predict(
+    model: Annotated[str, Argument(metavar="MODEL", help="A run, a model folder, or any source with its labels.")],
+    inputs: Annotated[list[Path], Argument(metavar="FILES...", help="Pictures, folders of them, or one array.")],
+    labels: Annotated[Path | None, Option(metavar="FILE", help="The names of a source's classes, one a line.")] = None,
+    top: Annotated[int, Option(min=1, help="How many classes to tell of each, the likeliest first.")] = 1,
+    to: Annotated[str | None, Option(metavar="TENSOR", help="The output, where a source has several.")] = None,
+    input: Annotated[str | None, Option(metavar="SPEC", help="How pictures are fed: range=-1..1,channels=rgb")] = None,
+    skip_bad: Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")] = False,
+    device: Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")] = "auto",
+    json: Json = False,
+) -> None:
+    """Tell the class of each picture or row, and how probable it is."""
+    import regraft
+
+    found = regraft.predict(
+        model,
+        inputs,
+        to=to,
+        labels=labels,
+        input=input,
+        skip_bad=skip_bad,
+        device=device,
+    )
+    if json:
+        output.emit(_record(found, top))
+    else:
+        rows = ((name, *guess) for name, guesses in _guesses(found, top) for guess in guesses)
+        output.table("Predictions", ("input", "class", "probability"), rows)
+
+
+def _record(found: Predictions, top: int) -> dict[str, Any]:
+    """What JSON holds: the likeliest class of each input; all that were asked for under "top"."""
+    record = found.as_json()
+    if top > 1:
+        for prediction, (_, guesses) in zip(record["predictions"], _guesses(found, top), strict=True):
+            prediction["top"] = [{"class": name, "probability": share} for name, share in guesses]
+    return record
+
+
+def _guesses(found: Predictions, top: int) -> list[tuple[str, list[tuple[str, float]]]]:
+    """For each input its likeliest classes and their probabilities."""
+    best = (-found.probability).argsort(axis=1, kind="stable")[:, :top]
+    return [
+        (name, [(found.classes[k], float(row[k])) for k in columns])
+        for name, columns, row in zip(found.inputs, best, found.probability, strict=True)
+    ]

@@ -1,0 +1,104 @@
+"""What every command promises: exit codes, errors in full, one JSON object, no waiting."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from regraft.cli.app import app
+
+
+def test_help_answers_in_half_a_second(regraft) -> None:
+    assert "show" in regraft("--help").out
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert regraft("--help").code == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Processor time: it waits for nothing, and what else the machine does is not its fault.
+    assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 0.5
+
+
+def test_without_arguments_it_prints_its_help(regraft) -> None:
+    assert regraft().out == regraft("--help").out
+
+
+def test_neither_help_nor_a_usage_error_loads_torch_or_numpy() -> None:
+    code = (
+        "import sys; from regraft.cli.app import app, run\n"
+        "run(['--help']); run(['show']); [run([c.callback.__name__, '--help']) for c in app.registered_commands]\n"
+        "print([name for name in ('torch', 'numpy', 'sklearn', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_command_has_json() -> None:
+    for command in app.registered_commands:
+        assert command.callback is not None
+        assert "json" in command.callback.__annotations__, command.callback.__name__
+
+
+def test_an_unknown_command(regraft) -> None:
+    done = regraft("sho", "x")
+    assert done.code == 2
+    assert done.out == ""
+    assert done.err == "No such command 'sho'. Did you mean 'show'?\n  to do: regraft --help lists what it takes\n"
+
+
+def test_an_unknown_option(regraft) -> None:
+    done = regraft("show", "x", "--param", "y")
+    assert done.code == 2
+    assert done.err == (
+        "No such option: --param (Possible options: --params)\n  to do: regraft show --help lists what it takes\n"
+    )
+
+
+def test_with_json_an_error_is_the_one_object_on_stdout(regraft) -> None:
+    done = regraft("show", "--json")
+    assert done.code == 2
+    assert done.err == "Missing argument 'SOURCE'.\n  to do: regraft show --help lists what it takes\n"
+    assert done.record == {
+        "error": {
+            "kind": "BadArgument",
+            "what": "Missing argument 'SOURCE'.",
+            "where": None,
+            "expected": None,
+            "got": None,
+            "nearest": [],
+            "fix": "regraft show --help lists what it takes",
+        }
+    }
+
+
+def test_what_the_system_refuses_is_no_fault_of_ours(regraft) -> None:
+    name = "x" * 5000
+    done = regraft("show", name)
+    assert done.code == 2
+    assert done.err == f"the system refuses: File name too long\n  where: {name}/model.json\n"
+
+
+def test_a_full_disk_behind_standard_output(model: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "regraft", "show", str(model)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "the system refuses: No space left on device\n"
+
+
+def test_a_fault_of_ours_is_said_to_be_one(tmp_path: Path) -> None:
+    code = (
+        "import sys, regraft; from regraft.cli.app import run\n"
+        "regraft.open = lambda source: 1 / 0\n"
+        "sys.exit(run(['show', 'x', '--json']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback (most recent call last):")
+    assert done.stderr.endswith(
+        "ZeroDivisionError: division by zero\n"
+        "regraft failed: ZeroDivisionError: division by zero\n"
+        "  to do: this is a fault in regraft, not in your call; please report it with the lines above\n"
+    )
+    assert json.loads(done.stdout)["error"]["kind"] == "RegraftError"

@@ -1,0 +1,146 @@
+"""`regraft fit` and what is done with its run, on a small network and forty rows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty rows of two classes that a line can tell apart."""
+    path = tmp_path_factory.mktemp("data") / "rows.npz"
+    labels = np.arange(60) % 2
+    values = np.random.default_rng(0).random((60, 4)) + labels[:, None]
+    np.savez(path, x=(values / 2).astype(np.float32), y=np.array(["low", "high"])[labels])
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(regraft, model: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    done = regraft("fit", model, rows, "--out", folder, "--json")
+    assert done.code == 0, done.err
+    record = done.record
+    assert record["run"] == str(folder)
+    assert record["matched"] == {"tensors": 2, "of": 2, "percent": 100.0}
+    assert record["validation"]["accuracy"] == record["test"]["accuracy"] == 1.0
+    assert set(record["baselines"]) == {"majority class", "nearest neighbours"}
+    assert record["seconds"] > 0
+    assert (Path(record["model"]) / "model.json").is_file()
+    return folder
+
+
+def test_a_dry_run_says_all_and_writes_nothing(regraft, model: Path, rows: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    plan = ("--at", "hidden[1]/Relu", "--freeze", "none", "--new", "dense:5:relu:more", "--new", "dense")
+    done = regraft("fit", model, rows, *plan, "--dry-run", "--out", out, "--lr", "0.25")
+    assert done.code == 0
+    assert not out.exists()
+    lines = [" ".join(line.split()) for line in done.out.splitlines() if line.strip()]
+    assert lines[3:] == [
+        "hidden[1]/kernel reused 12",
+        "hidden[1]/bias reused 3",
+        "more/kernel new 15",
+        "more/bias new 5",
+        "outputs/kernel new 10",
+        "outputs/bias new 2",
+        "logits/kernel dropped 6",
+        "logits/bias dropped 2",
+        "steps dropped 1",
+    ]
+    assert "trunk up to hidden[1]/Relu:0: 2/2 tensors reused, 100 % of the trunk's parameters\n" in done.err
+    assert "lr 0.25" in done.err
+
+
+def test_a_plan_file_and_flags_over_it(regraft, model: Path, rows: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("at: hidden[1]/Relu\nnew: [{kind: dense, width: 7}, {kind: dense}]\n", encoding="utf-8")
+    done = regraft("fit", model, rows, "--plan", plan, "--freeze", ".*kernel", "--dry-run", "--json")
+    assert done.code == 0
+    states = {row["parameter"]: row["state"] for row in done.record["parameters"]}
+    assert states["hidden[1]/kernel"] == "frozen"
+    assert states["hidden[1]/bias"] == "reused"
+    assert done.record["plan"]["new"][0]["width"] == 7
+
+
+@pytest.mark.slow
+def test_predict_evaluate_and_export_take_the_run(regraft, run: Path, rows: Path, tmp_path: Path) -> None:
+    one = tmp_path / "one.npy"
+    np.save(one, np.array([[0.9, 0.9, 0.9, 0.9], [0.1, 0.1, 0.1, 0.1]], np.float32))
+    first, second = regraft("predict", run, one, "--json").record["predictions"]
+    assert (first["input"], first["class"], second["class"]) == ("row 0", "high", "low")
+    assert 0.5 < first["probability"] <= 1
+    assert "row 1" in regraft("predict", run, one, "--top", "2").out
+    record = regraft("evaluate", run, rows, "--json").record
+    assert (record["accuracy"], record["n"]) == (1.0, 60)
+    done = regraft("export", run, "--out", tmp_path / "again.ckpt", "--json")
+    assert sorted(Path(path).name for path in done.record["files"]) == [
+        "again.ckpt.data-00000-of-00001",
+        "again.ckpt.index",
+        "again.ckpt.meta",
+        "checkpoint",
+    ]
+    names = [layer["name"] for layer in regraft("show", tmp_path / "again.ckpt", "--json").record["layers"]]
+    assert "outputs" in names
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_taken(regraft, run: Path, model: Path, rows: Path) -> None:
+    done = regraft("fit", model, rows, "--out", run)
+    assert done.code == 2
+    assert done.err.endswith(
+        "there is a run in this folder already\n"
+        f"  where: {run}\n"
+        "  got: a run that is done\n"
+        "  to do: go on with it: --resume; or name another folder: --out DIR\n"
+    )
+    assert regraft("fit", model, rows, "--out", run, "--resume").code == 0
+
+
+def test_going_on_as_the_source_did_takes_no_plan(regraft, model: Path, rows: Path) -> None:
+    done = regraft("fit", model, rows, "--like-source", "--at", "x", "--dry-run")
+    assert done.code == 2
+    assert done.err == (
+        "--like-source trains the whole network as its source did\n"
+        "  got: --at, --dry-run\n"
+        "  to do: leave these away, or --like-source\n"
+    )
+
+
+def test_settings_that_cannot_be_used(regraft, model: Path, rows: Path) -> None:
+    done = regraft("fit", model, rows, "--lr", "-1", "--optimizer", "sdg", "--dry-run")
+    assert done.code == 2
+    assert done.err.endswith(
+        "these training settings cannot be used\n"
+        "  got: optimizer 'sdg' is none of sgd, momentum, adam, rmsprop, adagrad, did you mean sgd?\n"
+    )
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on_and_resume_ends_the_same(regraft, model: Path, rows: Path, tmp_path: Path) -> None:
+    long = ("--epochs", "300", "--at", "hidden[1]/Relu", "--freeze", "none", "--patience", "300")
+    command = [sys.executable, "-m", "regraft", "fit", str(model), str(rows), *long, "--out", str(tmp_path / "stopped")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        while not (tmp_path / "stopped" / "metrics.jsonl").exists() and process.poll() is None:
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith("stopped; go on with: regraft fit ")
+    resumed = regraft("fit", model, rows, *long, "--out", tmp_path / "stopped", "--resume", "--json")
+    straight = regraft("fit", model, rows, *long, "--out", tmp_path / "straight", "--json")
+    assert resumed.record["test"] == straight.record["test"]
+    stopped, whole = (tmp_path / name / "model/weights.safetensors" for name in ("stopped", "straight"))
+    assert stopped.read_bytes() == whole.read_bytes()
