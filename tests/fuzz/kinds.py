@@ -1,0 +1,129 @@
+"""The kinds of files that are fuzzed. A room with a new format adds its kinds to the table."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from fuzz.fuzzing import Kind
+from fuzz.messages import damage_message
+from fuzz.mutations import mutate
+
+from regraft.formats import saved, tf1
+from regraft.formats.tf1 import protos
+from regraft.formats.tf1.checkpoint import locate, open_checkpoint
+from regraft.formats.tf1.mapped import MappedFile
+from regraft.formats.tf1.table import read_table, write_table
+
+GOLDEN = Path(__file__).parents[1] / "formats/tf1/golden"
+
+
+def copied(source: str, name: str) -> Callable[[Path], Path]:
+    """A maker that copies a file or folder of golden/ and gives the file of that name in it."""
+
+    def make(folder: Path) -> Path:
+        if (GOLDEN / source).is_dir():
+            shutil.copytree(GOLDEN / source, folder, dirs_exist_ok=True)
+        else:
+            for path in GOLDEN.glob(f"{source}*"):
+                if path.is_file():
+                    shutil.copy(path, folder)
+        return folder / name
+
+    return make
+
+
+def sealed(table: str) -> Callable[[bytes, random.Random], bytes]:
+    """Damage inside a table, all of whose checksums are right again afterwards."""
+    items = [(key, bytes(value)) for key, value in read_table(MappedFile(GOLDEN / table))]
+
+    def damage(data: bytes, random: random.Random) -> bytes:
+        changed = list(items)
+        place = random.randrange(len(changed))
+        key, value = changed[place]
+        changed[place] = (mutate(key, random), value) if random.random() < 0.1 else (key, mutate(value, random))
+        return write_table(sorted(dict(changed).items()))
+
+    return damage
+
+
+def inside(message: str) -> Callable[[bytes, random.Random], bytes]:
+    """Damage to one to three fields of a protocol buffer, which stays one."""
+
+    def damage(data: bytes, random: random.Random) -> bytes:
+        parsed = protos.parse(message, data, "")
+        for _ in range(random.choice((1, 1, 2, 3))):
+            damage_message(parsed, random)
+        return parsed.SerializeToString()
+
+    return damage
+
+
+def read_checkpoint(path: Path) -> None:
+    """Every tensor."""
+    checkpoint = open_checkpoint(path)
+    for name in checkpoint:
+        checkpoint[name]
+
+
+def read_graph(path: Path) -> None:
+    """The network, the shape of every tensor and the value of every parameter."""
+    network = tf1.read(path)
+    list(network.tensors.values())
+    for parameter in network.parameters.values():
+        parameter.value.sum()
+
+
+def written_model(name: str) -> Callable[[Path], Path]:
+    """A maker that writes a model folder and gives the file of that name in it."""
+
+    def make(folder: Path) -> Path:
+        saved.write(tf1.read(GOLDEN / "graph/frozen.pb", to=["outputs/BiasAdd:0"]), folder, {})
+        return folder / name
+
+    return make
+
+
+def read_model(path: Path) -> None:
+    """The network in a model folder, and what is said about it."""
+    network = saved.read(path.parent)
+    list(network.tensors.values())
+    saved.about(path.parent)
+
+
+KINDS = (
+    Kind(name="v2 index", make=copied("v2_sharded", "model.ckpt-5.index"), read=read_checkpoint),
+    Kind(
+        name="v2 index, checksums right",
+        make=copied("v2_sharded", "model.ckpt-5.index"),
+        read=read_checkpoint,
+        damage=sealed("v2_sharded/model.ckpt-5.index"),
+    ),
+    Kind(name="v2 data", make=copied("v2", "v2.data-00000-of-00001"), read=read_checkpoint),
+    Kind(name="v1", make=copied("v1", "v1"), read=read_checkpoint),
+    Kind(name="v1, checksums right", make=copied("v1", "v1"), read=read_checkpoint, damage=sealed("v1")),
+    Kind(name="checkpoint text", make=copied("v2_sharded", "checkpoint"), read=lambda path: locate(path.parent)),
+    Kind(name="meta graph", make=copied("graph", "model.ckpt.meta"), read=read_graph, slow=True),
+    Kind(
+        name="meta graph, fields changed",
+        make=copied("graph", "model.ckpt.meta"),
+        read=read_graph,
+        damage=inside("MetaGraphDef"),
+        slow=True,
+    ),
+    Kind(
+        name="frozen graph, fields changed",
+        make=copied("graph", "frozen.pb"),
+        read=read_graph,
+        damage=inside("GraphDef"),
+        slow=True,
+    ),
+    Kind(name="frozen graph", make=copied("graph", "frozen.pb"), read=read_graph, slow=True),
+    Kind(
+        name="SavedModel", make=copied("saved", "saved_model.pb"), read=lambda path: read_graph(path.parent), slow=True
+    ),
+    Kind(name="model.json", make=written_model("model.json"), read=read_model, slow=True),
+    Kind(name="weights.safetensors", make=written_model("weights.safetensors"), read=read_model, slow=True),
+)
