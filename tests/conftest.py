@@ -1,0 +1,33 @@
+"""What all tests share: a fixed seed, and the real files beside the repository."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+SHARED = Path(os.environ.get("REGRAFT_SHARED", Path(__file__).parents[2] / "shared"))
+
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("fixed")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real models and data; its SOURCE.txt files say where they come from."""
+    if not (SHARED / "models").is_dir():
+        pytest.skip(f"no real models and data in {SHARED} (REGRAFT_SHARED names another folder)")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seed() -> None:
+    random.seed(0)
+    np.random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
