@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from regraft.network.flow import RANDOM, ancestors, by_name, data_refs
 from regraft.network.graph import Graph, Node
 from regraft.network.layers import parameters_of
 from regraft.network.modes import specialise
+
+if TYPE_CHECKING:
+    from regraft.network.network import GraphNetwork
 
 
 def frozen_graph(graph: Graph, frozen: Collection[str]) -> Graph:
@@ -41,30 +46,63 @@ def thawed(graph: Graph) -> Graph:
     return replace(graph, nodes=nodes)
 
 
-def feature_tensors(graph: Graph, logits: str) -> tuple[str, ...]:
-    """The highest tensors below `logits` that stay the same, example by example, however training goes."""
-    inputs = [spec.name for spec in graph.inputs]
-    nodes = specialise(graph, [logits], inputs, training=True)
-    table = {node.name: node for node in nodes}
-    moving = _downstream(nodes, (node.name for node in nodes if _moves(node, graph)))
+def feature_tensors(network: GraphNetwork, logits: str) -> tuple[str, ...]:
+    """The highest tensors below `logits` that stay the same, example by example, however training goes.
+
+    `logits` can be computed from them in training and in evaluation, though a conditional on the mode may read
+    one tensor on one side and another on the other.
+    """
+    graph, inputs = network.graph, list(network.inputs)
+    modes = [{n.name: n for n in specialise(graph, [logits], inputs, training=training)} for training in (True, False)]
+    both = {**modes[0], **modes[1]}
+    nodes = [both[node.name] for node in graph.nodes if node.name in both]
+    differing = {name for name in both if all(name in mode for mode in modes) and modes[0][name] != modes[1][name]}
+    moving = _downstream(nodes, {*differing, *(node.name for node in nodes if _moves(node, graph))})
+    steady = {name for name in _fed(nodes, inputs) - moving if name in inputs or _per_example(network, name)}
+    found = {name for mode in modes for name in _highest(mode, logits, steady)}
+    return tuple(node.name for node in nodes if node.name in _merged(found, both, steady))
+
+
+def _per_example(network: GraphNetwork, name: str) -> bool:
+    tensor = network.tensors.get(name)  # an operation of several outputs is no tensor
+    return tensor is not None and tensor.per_example
+
+
+def _fed(nodes: Iterable[Node], inputs: Collection[str]) -> set[str]:
+    """The inputs, and the nodes that read values of theirs."""
     fed = set(inputs)
-    for node in nodes:
-        if any(name in fed for name in data_refs(node)) and table[node.name].function not in ("parameter", "constant"):
-            fed.add(node.name)
-    features: dict[str, None] = {}
+    fed.update(node.name for node in nodes if any(name in fed for name in data_refs(node)))
+    return fed
+
+
+def _highest(table: Mapping[str, Node], top: str, among: Collection[str]) -> set[str]:
+    """The first tensors of `among` on every way down from `top`."""
+    found: set[str] = set()
     seen: set[str] = set()
-    waiting = [logits]
+    waiting = [top]
     while waiting:
         name = waiting.pop()
         if name in seen:
             continue
         seen.add(name)
         # Shape arithmetic is not stored: it is done again above, from the tensor whose shape it reads.
-        if name in fed and name not in moving:
-            features[name] = None
+        if name in among:
+            found.add(name)
         else:
             waiting.extend(table[name].refs())
-    return tuple(node.name for node in nodes if node.name in features)
+    return found
+
+
+def _merged(names: Collection[str], table: Mapping[str, Node], among: Collection[str]) -> set[str]:
+    """The names, with one tensor in place of several that are copies of it, as the sides of a conditional read."""
+    origins: dict[str, str] = {}
+    for name in names:
+        origin = name
+        while table[origin].function == "identity" and (below := next(table[origin].refs())) in among:
+            origin = below
+        origins[name] = origin
+    shared = Counter(origins.values())
+    return {origin if shared[origin] > 1 else name for name, origin in origins.items()}
 
 
 def is_trained(node: Node) -> bool:

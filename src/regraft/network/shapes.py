@@ -25,6 +25,7 @@ class Tensor:
     shape: tuple[int | None, ...] | None
     dtype: str | None
     flops: int = 0  # for one example: a multiplication and an addition count as two
+    per_example: bool = True  # whether its first axis is the batch; True as well where it cannot be told
 
 
 def propagate(graph: Graph, values: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, Tensor]:
@@ -42,7 +43,13 @@ def propagate(graph: Graph, values: Mapping[str, tuple[tuple[int, ...], str]]) -
         elif isinstance(one.value, torch.Tensor) and isinstance(other.value, torch.Tensor):
             shape = _merged(one.value.shape, other.value.shape)
             flops = one.flops // _PASSES[0][0] if shape and shape[0] is None else one.flops
-            tensors[node.name] = Tensor(name=node.name, shape=shape, dtype=_numpy_name(one.value.dtype), flops=flops)
+            tensors[node.name] = Tensor(
+                name=node.name,
+                shape=shape,
+                dtype=_numpy_name(one.value.dtype),
+                flops=flops,
+                per_example=(*one.value.shape[:1], *other.value.shape[:1]) == tuple(batch for batch, _ in _PASSES),
+            )
         # what remains is an operation of several outputs: no tensor itself
     return tensors
 

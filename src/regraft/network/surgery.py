@@ -105,7 +105,7 @@ def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0) -> 
         at=at,
         rows=rows,
         frozen=frozenset(frozen),
-        features=feature_tensors(grown.graph, logits),
+        features=feature_tensors(grown, logits),
         logits=logits,
         plan=replace(plan, at=at, new=tuple(layers)),
     )

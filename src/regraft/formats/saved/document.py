@@ -14,10 +14,10 @@ from regraft.errors import UnreadableFile
 from regraft.network import Graph, InputSpec, Node, Ref, Switch, Training
 
 # A node may hold these number types; anything else in a constant is refused.
-_DTYPES = frozenset(
-    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
-    + ["float16", "float32", "float64", "complex64", "complex128"]
-)
+_DTYPES = {
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64", "complex64", "complex128"),
+}
 
 
 def graph_to_json(graph: Graph) -> dict[str, Any]:
