@@ -8,7 +8,7 @@ side is followed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,16 +17,27 @@ from regraft.network.flow import RANDOM, by_name
 from regraft.network.graph import Graph, Node, Ref
 
 
-def specialise(graph: Graph, to: Sequence[str], inputs: Collection[str], *, training: bool) -> list[Node]:
+def specialise(
+    graph: Graph,
+    to: Sequence[str],
+    inputs: Collection[str],
+    *,
+    training: bool,
+    switches: Mapping[str, bool | float] | None = None,
+) -> list[Node]:
     """The nodes that compute `to` from `inputs` in one mode, in running order.
 
     Switches become constants and decided `select`s an `identity` of the chosen side.
+
+    Args:
+        switches: values of some switches by name, in place of the mode's.
 
     Raises:
         BadArgument: an input outside `inputs` is needed.
     """
     nodes = by_name(graph)
-    decided = _Decisions(graph, nodes, training)
+    values = {switch.name: switch.training if training else switch.evaluation for switch in graph.switches}
+    decided = _Decisions(nodes, inputs, {**values, **(switches or {})})
     kept: dict[str, Node] = {}
     waiting = list(to)
     while waiting:
@@ -48,11 +59,14 @@ def specialise(graph: Graph, to: Sequence[str], inputs: Collection[str], *, trai
 
 
 class _Decisions:
-    """What switches and constants decide in one mode."""
+    """What switches and constants decide; `inputs` are known only when the graph runs, whatever they come from."""
 
-    def __init__(self, graph: Graph, nodes: dict[str, Node], training: bool) -> None:
+    def __init__(
+        self, nodes: Mapping[str, Node], inputs: Collection[str], switches: Mapping[str, bool | float]
+    ) -> None:
         self._nodes = nodes
-        self._switches = {s.name: s.training if training else s.evaluation for s in graph.switches}
+        self._inputs = inputs
+        self._switches = switches
         self._fixed: dict[str, Any] = {}
 
     def node(self, node: Node) -> Node:
@@ -74,6 +88,8 @@ class _Decisions:
         waiting = [name]
         while waiting:
             name = waiting.pop()
+            if name in self._inputs:
+                return False
             if name in seen or name in self._switches:
                 continue
             seen.add(name)

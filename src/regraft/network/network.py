@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch, UnknownName, nearest_names
+from regraft.network.feeding import fed
 from regraft.network.flow import WEIGHTED, Cut, ancestors, block_ends, by_name, data_path, data_refs, narrow_points
 from regraft.network.graph import Graph, InputSpec, Node
 from regraft.network.modes import specialise
@@ -192,7 +193,13 @@ class GraphNetwork:
         }
 
     def module(
-        self, to: Sequence[str], inputs: Sequence[str] | None = None, *, training: bool = False, updates: bool = False
+        self,
+        to: Sequence[str],
+        inputs: Sequence[str] | None = None,
+        *,
+        training: bool = False,
+        switches: Mapping[str, bool | float] | None = None,
+        updates: bool = False,
     ) -> fx.GraphModule:
         """A torch module that computes tensors from tensors.
 
@@ -200,6 +207,7 @@ class GraphNetwork:
             to: what to compute.
             inputs: the order of `forward`'s arguments; None: the network's inputs that are needed.
             training: which side of the network's conditionals runs.
+            switches: values of some switches by name, in place of the mode's.
             updates: also give the next values of the moving averages whose data are at hand; `module.updated`
                 names their parameters in order.
 
@@ -215,7 +223,8 @@ class GraphNetwork:
         inputs = [self.resolve(name) for name in inputs]
         updated = self._updates(below, inputs) if updates else {}
         wanted = [*to, *updated.values()]
-        module = build(specialise(self.graph, wanted, inputs, training=training), self.weights, inputs, wanted)
+        nodes = specialise(self.graph, wanted, inputs, training=training, switches=switches)
+        module = build(nodes, self.weights, inputs, wanted)
         module.updated = tuple(updated)  # pyright: ignore[reportArgumentType]
         return module
 
@@ -234,8 +243,10 @@ class GraphNetwork:
         """The values of tensors for given inputs.
 
         Args:
-            x: an array for the only input, or {tensor name: array}; any tensor of the graph may be fed.
+            x: an array for the only input, or {tensor name: array}; any tensor of the graph may be fed. A switch
+                may be too: {"is_training:0": True}.
             to: a tensor, or a list of them; None: the outputs (the only one, or a list).
+            training: what the switches say that are not fed.
 
         Returns:
             An array for one tensor, a list for a list; in the source's own layout.
@@ -243,42 +254,13 @@ class GraphNetwork:
         self.require_graph()
         wanted = [to] if isinstance(to, str) else list(self.outputs if to is None else to)
         wanted = [self.resolve(name) for name in wanted]
-        fed = self._fed(x, wanted)
-        key = (tuple(wanted), tuple(fed), training)
+        given = fed(self, x, wanted)
+        key = (tuple(wanted), tuple(given.arrays), tuple(sorted(given.switches.items())), training)
         if key not in self._modules:
-            self._modules[key] = self.module(wanted, list(fed), training=training)
-        results = _evaluate(self._modules[key], list(fed.values()))
+            self._modules[key] = self.module(wanted, list(given.arrays), training=training, switches=given.switches)
+        results = _evaluate(self._modules[key], list(given.arrays.values()))
         single = isinstance(to, str) or (to is None and len(wanted) == 1)
         return results[0] if single else results
-
-    def _fed(self, x: Any, wanted: Sequence[str]) -> dict[str, np.ndarray]:
-        if not isinstance(x, Mapping):
-            needed = [n for n in ancestors(self.nodes, wanted) if n in self.inputs]
-            if len(needed) != 1:
-                raise BadArgument(
-                    f"one array was given, but {', '.join(wanted[:3])} needs {len(needed)} inputs",
-                    expected="{name: array} for " + (", ".join(sorted(needed)) or "no input at all"),
-                )
-            x = {needed[0]: x}
-        named = {self.resolve(str(name)): array for name, array in x.items()}
-        return {name: self._checked(name, array) for name, array in named.items()}
-
-    def _checked(self, name: str, array: Any) -> np.ndarray:
-        spec = self.inputs.get(name)
-        shape = spec.shape if spec else self.tensors[name].shape
-        dtype = spec.dtype if spec else self.tensors[name].dtype
-        array = np.asarray(array, dtype=dtype)
-        fits = not shape or (
-            len(shape) == array.ndim and all(a in (None, b) for a, b in zip(shape, array.shape, strict=True))
-        )
-        if not fits:
-            raise ShapeMismatch(
-                f"the array for {name} does not fit",
-                expected=str(shape),
-                got=str(array.shape),
-                fix="None stands for any size",
-            )
-        return array
 
     # --- changing -----------------------------------------------------------------------------------
 
