@@ -48,6 +48,25 @@ def test_new_layers(text: str, layer: New) -> None:
             "  nearest: relu, elu",
         ),
         (
+            "dense:-3",
+            "--new 'dense:-3': width cannot be -3\n"
+            "  expected: a number of units, at least 1, in dense:WIDTH:ACTIVATION:NAME",
+        ),
+        (
+            "dense:0",
+            "--new 'dense:0': width cannot be 0\n"
+            "  expected: a number of units, at least 1, in dense:WIDTH:ACTIVATION:NAME",
+        ),
+        (
+            "conv:8:0",
+            "--new 'conv:8:0': kernel cannot be 0\n"
+            "  expected: a number of pixels, at least 1, in conv:WIDTH:KERNEL:ACTIVATION:NAME",
+        ),
+        (
+            "dropout:1",
+            "--new 'dropout:1': rate cannot be 1.0\n  expected: a share from 0 to below 1, in dropout:RATE:NAME",
+        ),
+        (
             "dropout:0.5:d:e",
             "--new 'dropout:0.5:d:e' cannot be read\n  expected: dropout:RATE:NAME\n  got: 3 fields after the kind",
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,3 +58,29 @@ def test_plan_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "plan.yaml").write_text("a: [")
     with pytest.raises(UnreadableFile, match="the plan is neither YAML nor JSON"):
         read_plan(tmp_path / "plan.yaml")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("width", 0, "a number of units, at least 1"),
+        ("width", -3, "a number of units, at least 1"),
+        ("width", 2.5, "a number of units, at least 1"),
+        ("kernel", 0, "a number of pixels, at least 1"),
+        ("rate", 1.0, "a share from 0 to below 1"),
+        ("rate", -0.1, "a share from 0 to below 1"),
+        ("rate", float("nan"), "a share from 0 to below 1"),
+        ("kind", "lstm", "dense, conv, dropout or batch_norm"),
+        ("activation", "swish", "relu, elu, sigmoid or tanh"),
+    ],
+)
+def test_a_layer_that_cannot_be_built_is_refused_in_python_and_in_a_file(
+    field: str, value: object, expected: str
+) -> None:
+    given: dict[str, Any] = {"kind": "conv", field: value}
+    with pytest.raises(BadArgument) as error:
+        New(**given)
+    assert str(error.value) == f"{field} cannot be {value!r}\n  expected: {expected}"
+    with pytest.raises(BadArgument) as error:
+        plan_from_data({"new": [{"kind": "dense"}, given]})
+    assert str(error.value) == (f"{field} cannot be {value!r}\n  where: plan, new layer 2\n  expected: {expected}")

@@ -40,7 +40,10 @@ def new_layer(text: str) -> New:
     if len(words) > len(fields):
         raise _refused(text, f"{len(words)} fields after the kind", _form(kind))
     given = {field: _value(text, kind, field, word) for field, word in zip(fields, words, strict=False) if word}
-    return New(kind=kind, **given)  # pyright: ignore[reportArgumentType] -- the kind is one of _FIELDS
+    try:
+        return New(kind=kind, **given)  # pyright: ignore[reportArgumentType] -- the kind is one of _FIELDS
+    except BadArgument as error:
+        raise BadArgument(f"--new {text!r}: {error.what}", expected=f"{error.expected}, in {_form(kind)}") from None
 
 
 def renames(pairs: Sequence[str]) -> dict[str, str]:

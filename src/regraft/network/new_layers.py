@@ -132,8 +132,6 @@ def _conv(stack: Stack, layer: New, name: str) -> None:
 
 
 def _dropout(stack: Stack, layer: New, name: str) -> None:
-    if not 0 <= layer.rate < 1:
-        raise BadArgument(f"the dropout layer {name} drops {layer.rate} of its inputs", expected="0 <= rate < 1")
     dropped = stack.add(f"{name}/random:0", "dropout", stack.top, rate=layer.rate)
     stack.top = stack.add(f"{name}/dropout:0", "select", stack.switch(), dropped, stack.top).name
 

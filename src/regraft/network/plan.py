@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,7 +17,7 @@ Activation = Literal["relu", "elu", "sigmoid", "tanh"]
 
 @dataclass(frozen=True, kw_only=True)
 class New:
-    """A layer put on top of the trunk.
+    """A layer put on top of the trunk; making one raises BadArgument where a field holds what it cannot.
 
     kind: "dense" and "conv" have `width` units or filters (a dense layer without a width is the output
     layer: one unit a class); "conv" a square `kernel`; "dropout" drops `rate` of its inputs in training.
@@ -28,6 +29,11 @@ class New:
     activation: Activation | None = None
     kernel: int = 3
     rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what no layer can be built of, whoever wrote it: a program, a file or a flag."""
+        for word, value in vars(self).items():
+            _require_fitting(word, value, where=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +104,24 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "new": ((list, tuple, type(None)), "a list of layers"),
     "kind": ((str,), "dense, conv, dropout or batch_norm"),
     "name": ((str, type(None)), "a name"),
-    "width": ((int, type(None)), "a number of units"),
+    "width": ((int, type(None)), "a number of units, at least 1"),
     "activation": ((str, type(None)), "relu, elu, sigmoid or tanh"),
-    "kernel": ((int,), "a number of pixels"),
-    "rate": ((float, int), "a share between 0 and 1"),
+    "kernel": ((int,), "a number of pixels, at least 1"),
+    "rate": ((float, int), "a share from 0 to below 1"),
 }
 _CHOICES = {"kind": get_args(Kind), "activation": (*get_args(Activation), None)}
+_BOUNDS = {"width": (1, inf), "kernel": (1, inf), "rate": (0, 1)}  # the least, and what it stays below
+
+
+def _require_fitting(word: str, value: Any, where: str | None) -> None:
+    """Raise BadArgument unless a word of a plan may hold this value."""
+    types, expected = _KINDS[word]
+    fits = isinstance(value, types) and not isinstance(value, bool) and value in _CHOICES.get(word, [value])
+    if fits and value is not None and word in _BOUNDS:
+        least, below = _BOUNDS[word]
+        fits = least <= value < below
+    if not fits:
+        raise BadArgument(f"{word} cannot be {value!r}", where=where, expected=expected)
 
 
 def _checked(record: type[Plan] | type[New], data: Any, where: str) -> dict[str, Any]:
@@ -120,10 +138,7 @@ def _checked(record: type[Plan] | type[New], data: Any, where: str) -> dict[str,
             f"a plan has no {', '.join(unknown)}", where=where, expected=", ".join(known), nearest=nearest
         )
     for word, value in data.items():
-        types, expected = _KINDS[word]
-        fits = isinstance(value, types) and not isinstance(value, bool) and value in _CHOICES.get(word, [value])
-        if not fits:
-            raise BadArgument(f"{word} cannot be {value!r}", where=where, expected=expected)
+        _require_fitting(word, value, where)
     if record is New and "kind" not in data:
         raise BadArgument("a new layer has no kind", where=where, expected=_KINDS["kind"][1])
     return dict(data)
