@@ -34,7 +34,12 @@ def test_names_and_layouts_are_turned_from_tensorflow_to_torch() -> None:
         hidden1__kernel=(6, 6), hidden1__bias=(6,), global_step=(),
     )  # fmt: skip
     loaded = load_into(net, given)
-    assert str(loaded) == "loaded 10/10 tensors, 100.0 % of the parameters\n  not in the module: global_step"
+    assert str(loaded) == (
+        "loaded 10/10 tensors, 100.0 % of the parameters\n"
+        "  not in the module: 1 of the optimizer's slots and counters\n"
+        "note: torch's own eps of 1e-05 stands in 1 batch norm (norm); weights do not hold it, and TensorFlow's layers "
+        "have 0.001: BatchNorm2d(..., eps=1e-3)"
+    )
     np.testing.assert_array_equal(net.conv1.weight.detach(), given["conv1/kernel"].transpose(3, 2, 0, 1))
     np.testing.assert_array_equal(net.hidden1.weight.detach(), given["hidden1/kernel"].T)
     np.testing.assert_array_equal(net.norm.running_var, given["norm/moving_variance"])
@@ -54,6 +59,40 @@ def test_a_map_of_names_leads_where_names_differ() -> None:
     assert loaded.untouched == ("1.weight", "1.bias")
     assert loaded.unused == ("hidden2/kernel",)
     assert loaded.percent == pytest.approx(100 * 8 / 14)
+
+
+def test_what_belongs_to_the_optimizer_is_counted_not_listed() -> None:
+    slots = {f"{name}/{slot}": (2,) for name in ("0/bias", "other/bias") for slot in ("Adam", "Adam_1")}
+    counters = {"beta1_power": (), "train/beta2_power_1": (), "global_step": ()}
+    averages = {"0/bias/ExponentialMovingAverage": (2,), "steps": ()}
+    given = values(**{"0/bias": (2,), "other/bias": (2,), **slots, **counters, **averages})
+    loaded = load_into(nn.Sequential(nn.Linear(3, 2)), given)
+    assert str(loaded) == (
+        "loaded 1/2 tensors, 25.0 % of the parameters\n"
+        "  not in the file: 0.weight\n"
+        "  not in the module: other/bias\n"
+        "  not in the module: 0/bias/ExponentialMovingAverage\n"
+        "  not in the module: steps\n"
+        "  not in the module: 7 of the optimizer's slots and counters"
+    )
+    assert set(loaded.unused) == set(given) - {"0/bias"}
+
+
+def test_only_a_batch_norm_that_was_loaded_and_has_torchs_eps_is_noted() -> None:
+    net = nn.ModuleDict(
+        {
+            "one": nn.BatchNorm1d(2),
+            "told": nn.BatchNorm1d(2, eps=1e-3),
+            "left": nn.BatchNorm1d(2),
+            "layer": nn.LayerNorm(2),
+        }
+    )
+    given = values(one__gamma=(2,), told__gamma=(2,), layer__gamma=(2,))
+    assert load_into(net, given).notes == (
+        "torch's own eps of 1e-05 stands in 1 batch norm (one); weights do not hold it, and TensorFlow's layers "
+        "have 0.001: BatchNorm2d(..., eps=1e-3)",
+    )
+    assert load_into(net, values(told__gamma=(2,), layer__gamma=(2,))).notes == ()
 
 
 def test_nothing_that_matches_is_an_error() -> None:

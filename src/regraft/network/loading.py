@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,22 +26,37 @@ _LAST_WORDS = {
     "moving_variance": "running_var",
 }
 
+# What TensorFlow's optimizers keep beside their slots; a moving average of the weights is none of theirs.
+_COUNTER = re.compile(r"(^|/)(beta[12]_power|global_step)(_\d+)?$")
+_AVERAGE = "/ExponentialMovingAverage"
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+_TORCH_EPSILON = 1e-5  # torch's default; tf.layers and slim have 1e-3
+
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What `load_weights` did: module names by source name, and what was left alone on both sides."""
+    """What `load_weights` did: module names by source name, and what was left alone on both sides.
+
+    Attributes:
+        notes: what the user has to look after, for the file does not say it.
+    """
 
     matched: Mapping[str, str]
     unused: tuple[str, ...]
     untouched: tuple[str, ...]
     percent: float
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         total = len(self.matched) + len(self.untouched)
+        of_optimizer = _of_optimizer(self.unused, {*self.matched, *self.unused})
         lines = [f"loaded {len(self.matched)}/{total} tensors, {self.percent:.1f} % of the parameters"]
         lines += [f"  not in the file: {name}" for name in self.untouched]
-        lines += [f"  not in the module: {name}" for name in self.unused]
-        return "\n".join(lines)
+        lines += [f"  not in the module: {name}" for name in self.unused if name not in of_optimizer]
+        if of_optimizer:
+            lines.append(f"  not in the module: {len(of_optimizer)} of the optimizer's slots and counters")
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
 def load_into(module: nn.Module, values: Mapping[str, np.ndarray], rename: Mapping[str, str] | None = None) -> Loaded:
@@ -75,6 +91,27 @@ def load_into(module: nn.Module, values: Mapping[str, np.ndarray], rename: Mappi
         unused=tuple(name for name in values if name not in matched),
         untouched=tuple(name for name in targets if name not in set(matched.values())),
         percent=100 * sum(counts[name] for name in set(matched.values())) / max(1, sum(counts.values())),
+        notes=_notes(module, matched.values()),
+    )
+
+
+def _of_optimizer(unused: Collection[str], known: Collection[str]) -> set[str]:
+    """Of the names nobody took, the optimizer's: "<parameter>/Adam_1" as TensorFlow names slots, and counters."""
+    slots = {name for name in unused if name.rpartition("/")[0] in known and not name.endswith(_AVERAGE)}
+    return slots | {name for name in unused if _COUNTER.search(name)}
+
+
+def _notes(module: nn.Module, targets: Iterable[str]) -> tuple[str, ...]:
+    """What weights do not tell of the layers they came from."""
+    owners = dict.fromkeys(target.rpartition(".")[0] for target in targets)
+    norms = [name for name in owners if getattr(module.get_submodule(name), "eps", None) == _TORCH_EPSILON]
+    norms = [name for name in norms if isinstance(module.get_submodule(name), _BATCH_NORMS)]
+    if not norms:
+        return ()
+    named = ", ".join(norms[:3]) + (", ..." if len(norms) > 3 else "")
+    return (
+        f"torch's own eps of {_TORCH_EPSILON:g} stands in {len(norms)} batch norm{'s' * (len(norms) > 1)} ({named}); "
+        "weights do not hold it, and TensorFlow's layers have 0.001: BatchNorm2d(..., eps=1e-3)",
     )
 
 
