@@ -72,9 +72,10 @@ def speed(folder: Path) -> str:
     apart = [ROUNDS * one / other for one, other in zip(naive, ours, strict=True)]
     return f"""
 {once} photos, {len(splits.train)} of them to train on, {EPOCHS} epochs of batches of {BATCH}, validation after each.
-All of it is measured, nothing extrapolated, in {ROUNDS} rounds: `regraft fit` with nothing stored yet, the limit, and the
-next {EPOCHS // ROUNDS} epochs of the plain loop. The limit is one pass over all photos, the next ones decoded meanwhile,
-and the training of the head. The plain loop decodes and runs the frozen layers in every epoch, and decodes nothing ahead.
+All of it is measured, nothing extrapolated, in {ROUNDS} rounds: `regraft fit` with nothing stored yet, the limit, and
+the next {EPOCHS // ROUNDS} epochs of the plain loop. The limit is one pass over all photos, the next ones decoded
+meanwhile, and the training of the head. The plain loop decodes and runs the frozen layers in every epoch, and decodes
+nothing ahead.
 
 | | seconds in each round | |
 |---|---|---|
@@ -82,9 +83,9 @@ and the training of the head. The plain loop decodes and runs the frozen layers 
 | `regraft fit`, the whole call | {listed(ours)} | {statistics.mean(ours):.1f} on average |
 | limit | {listed(limit)} | {statistics.mean(limit):.1f} on average |
 
-regraft is **{ratio:.2f} times** as fast ({min(apart):.2f} to {max(apart):.2f} over the rounds) and reaches {reached:.0%} of
-the limit. The plain loop runs {runs} photos through the frozen layers, regraft {once}: storing features alone cannot give more
-than {runs / once:.2f} times.
+regraft is **{ratio:.2f} times** as fast ({min(apart):.2f} to {max(apart):.2f} over the rounds) and reaches
+{reached:.0%} of the limit. The plain loop runs {runs} photos through the frozen layers, regraft {once}: storing
+features alone cannot give more than {runs / once:.2f} times.
 """
 
 
@@ -193,10 +194,10 @@ def accuracy(folder: Path) -> str:
     ]
     table = "\n".join(lines)
     return f"""
-Accuracy on the {result.test.n} photos of the test part, of which one is {100 / result.test.n:.1f} points; each seed divides
-the photos anew. scikit-learn's LogisticRegression (C = 1) gets the same features. With its default tolerance it stops long
-before its optimum, where noise of 1e-6 in the features moves its accuracy by up to two points: beside it stands the same
-in float64 with a tolerance of 1e-8.
+Accuracy on the {result.test.n} photos of the test part, of which one is {100 / result.test.n:.1f} points; each seed
+divides the photos anew. scikit-learn's LogisticRegression (C = 1) gets the same features. With its default tolerance it
+stops long before its optimum, where noise of 1e-6 in the features moves its accuracy by up to two points: beside it
+stands the same in float64 with a tolerance of 1e-8.
 
 {table}
 

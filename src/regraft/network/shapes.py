@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from regraft.network.fx import call
-from regraft.network.graph import Graph, InputSpec, Node
+from regraft.network.graph import Graph, InputSpec
 from regraft.network.modes import specialise
 
 # Sizes put in place of free dimensions. Two passes with different ones show which dimensions of a tensor
@@ -34,7 +35,9 @@ def propagate(graph: Graph, values: Mapping[str, tuple[tuple[int, ...], str]]) -
     Args:
         values: shape and numpy type of each parameter.
     """
-    first, second = (_run(graph, values, batch, size) for batch, size in _PASSES)
+    with FlopCounterMode(display=False) as counter:
+        first = _run(graph, values, *_PASSES[0], counter)
+    second = _run(graph, values, *_PASSES[1])
     tensors: dict[str, Tensor] = {}
     for node in graph.nodes:
         one, other = first.get(node.name), second.get(node.name)
@@ -60,7 +63,13 @@ class _Seen:
     flops: int
 
 
-def _run(graph: Graph, values: Mapping[str, tuple[tuple[int, ...], str]], batch: int, size: int) -> dict[str, _Seen]:
+def _run(
+    graph: Graph,
+    values: Mapping[str, tuple[tuple[int, ...], str]],
+    batch: int,
+    size: int,
+    counter: FlopCounterMode | None = None,
+) -> dict[str, _Seen]:
     specs = {spec.name: spec for spec in graph.inputs}
     seen: dict[str, _Seen] = {}
     for node in specialise(graph, [n.name for n in graph.nodes], list(specs), training=False):
@@ -70,23 +79,13 @@ def _run(graph: Graph, values: Mapping[str, tuple[tuple[int, ...], str]], batch:
         elif node.function == "parameter":
             shape, dtype = values[node.args[0]]
             seen[node.name] = _Seen(_meta(shape, dtype), 0)
-        else:
-            result = _compute(node, seen)
-            if result:
-                seen[node.name] = result
+        elif all(name in seen for name in node.refs()):
+            before = counter.get_total_flops() if counter else 0
+            # a shape computed from data needs values, of which there are none here
+            with suppress(RuntimeError, NotImplementedError, ValueError, IndexError, TypeError):
+                value = call(node, lambda name: seen[name].value)
+                seen[node.name] = _Seen(value, counter.get_total_flops() - before if counter else 0)
     return seen
-
-
-def _compute(node: Node, seen: Mapping[str, _Seen]) -> _Seen | None:
-    """The node's shape, or None where it needs values (a shape computed from data)."""
-    if any(name not in seen for name in node.refs()):
-        return None
-    counter = FlopCounterMode(display=False)
-    try:
-        with counter:
-            return _Seen(call(node, lambda name: seen[name].value), counter.get_total_flops())
-    except (RuntimeError, NotImplementedError, ValueError, IndexError, TypeError):
-        return None
 
 
 def _sample(spec: InputSpec, batch: int, size: int) -> torch.Tensor:
