@@ -123,7 +123,7 @@ def test_labels_missing(tmp_path: Path) -> None:
     with pytest.raises(BadArgument) as caught:
         open_data(tmp_path / "x.npy")
     assert str(caught.value) == (
-        f"an .npy file holds no labels\n  where: {tmp_path}/x.npy\n  to do: give them: labels=FILE (.npy, or text with "
+        f"an .npy file holds no labels\n  where: {tmp_path}/x.npy\n  to do: give them: --labels FILE (.npy, or text with "
         "one a line), or save both: np.savez(path, x=x, y=y)"
     )
     with pytest.raises(MissingFile, match=r"^there is no such file of labels\n"):
@@ -133,7 +133,7 @@ def test_labels_missing(tmp_path: Path) -> None:
         open_data(tmp_path / "d.npz")
     assert str(bad.value) == (
         f"the file holds x, but no labels for it\n  where: {tmp_path}/d.npz\n  expected: y or labels\n  got: x, z\n"
-        "  to do: save both: np.savez(path, x=x, y=y), or give labels=FILE"
+        "  to do: save both: np.savez(path, x=x, y=y), or give --labels FILE"
     )
     assert open_data(tmp_path / "d.npz", labels=Y).labels.tolist() == Y.tolist()
 

@@ -31,7 +31,7 @@ def open_arrays(path: Path, labels: Path | str | np.ndarray | Sequence[object] |
             raise BadArgument(
                 "an .npy file holds no labels",
                 where=str(path),
-                fix="give them: labels=FILE (.npy, or text with one a line), or save both: np.savez(path, x=x, y=y)",
+                fix="give them: --labels FILE (.npy, or text with one a line), or save both: np.savez(path, x=x, y=y)",
             )
         return {"": labelled(read_npy(path), _given(labels), str(path))}
     found = _pairs(path)
@@ -47,7 +47,7 @@ def open_arrays(path: Path, labels: Path | str | np.ndarray | Sequence[object] |
                 where=str(path),
                 expected=" or ".join(_LABELS[:2]),
                 got=", ".join(npz_keys(path)),
-                fix="save both: np.savez(path, x=x, y=y), or give labels=FILE",
+                fix="save both: np.savez(path, x=x, y=y), or give --labels FILE",
             )
         values = read_npz(path, y) if y is not None else _given(labels)
         parts[part] = labelled(read_npz(path, x), values, str(path))
