@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from regraft.errors import BadArgument, ShapeMismatch, UnknownName
-from regraft.network import GraphNetwork, New, Plan
+from regraft.network import GraphNetwork, New, Plan, Slice
 from regraft.network.surgery import Graft, graft
 
 
@@ -76,6 +78,17 @@ def test_parameters_are_renamed_by_pattern(dense_net: GraphNetwork) -> None:
     assert [row.source for row in done.rows][:2] == ["hidden1/kernel", "hidden1/bias"]
     with pytest.raises(BadArgument, match="rename: 'hidden' is the full name of no parameter"):
         graft(dense_net, Plan(rename={"hidden": "body"}), classes=2)
+
+
+def test_a_part_of_a_variable_is_renamed_with_its_whole(dense_net: GraphNetwork) -> None:
+    names = {"hidden1/kernel": "a/w/part_0", "hidden2/kernel": "b/w/part_0", "hidden3/kernel": "c/w/part_0"}
+    named = graft(dense_net, Plan(rename=names), classes=2).network
+    slices = {name: Slice(whole=f"{name[0]}/w", shape=(9, 9), offset=(0, 0)) for name in names.values()}
+    slices["outputs/kernel"] = Slice(whole="outputs", shape=(9, 9), offset=(0, 0))
+    network = GraphNetwork(replace(named.graph, slices=slices), named.values, format="test")
+    plan = Plan(rename={"b/(.*)": r"d/\1", "c/.*": "alone"}, at="dnn/hidden3/Relu")
+    done = graft(network, plan, classes=2).network.graph.slices
+    assert {name: part.whole for name, part in done.items()} == {"a/w/part_0": "a/w", "d/w/part_0": "d/w"}
 
 
 def test_stopping_gradients_is_not_freezing(dense_net: GraphNetwork, vectors: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from regraft.network.graph import Graph as Graph
 from regraft.network.graph import InputSpec as InputSpec
 from regraft.network.graph import Node as Node
 from regraft.network.graph import Ref as Ref
+from regraft.network.graph import Slice as Slice
 from regraft.network.graph import Switch as Switch
 from regraft.network.graph import Training as Training
 from regraft.network.network import GraphNetwork as GraphNetwork

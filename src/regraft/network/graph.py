@@ -86,6 +86,15 @@ class Switch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Which part a parameter is of a larger one, under whose name TensorFlow saves all parts together."""
+
+    whole: str
+    shape: tuple[int, ...]  # of the whole
+    offset: tuple[int, ...]  # where the part begins
+
+
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """How the source itself was trained, read from the training part of its graph."""
 
@@ -109,5 +118,6 @@ class Graph:
     outputs: tuple[str, ...]
     switches: tuple[Switch, ...] = ()
     updates: Mapping[str, str] = field(default_factory=dict)  # parameter -> tensor holding its next value in training
+    slices: Mapping[str, Slice] = field(default_factory=dict)  # by parameter, where the source partitions a variable
     collections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     training: Training | None = None

@@ -40,6 +40,7 @@ def restricted(graph: Graph, outputs: Sequence[str]) -> Graph:
     inside = {nodes[name].args[0] for name in kept if nodes[name].function == "parameter"}
     updates = {p: tensor for p, tensor in graph.updates.items() if p in inside}
     kept |= ancestors(nodes, updates.values())
+    parameters = {nodes[name].args[0] for name in kept if nodes[name].function == "parameter"}
     return replace(
         graph,
         nodes=tuple(node for node in graph.nodes if node.name in kept),
@@ -47,6 +48,7 @@ def restricted(graph: Graph, outputs: Sequence[str]) -> Graph:
         switches=tuple(switch for switch in graph.switches if switch.name in kept),
         outputs=tuple(outputs),
         updates=updates,
+        slices={parameter: part for parameter, part in graph.slices.items() if parameter in parameters},
         training=None,
     )
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from regraft.errors import BadArgument, UnknownName, nearest_names
 
+_PART = re.compile(r"(.+)/part_\d+")
+
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """The compiled pattern.
@@ -75,6 +77,12 @@ def resolve(name: str, known: Mapping[str, object], where: str) -> str:
         nearest=nearest_names(name, known),
         fix="`regraft show` lists all tensors",
     )
+
+
+def whole_of(part: str) -> str | None:
+    """The variable TensorFlow has made a part of, by the part's name: "deep/w" of "deep/w/part_0"; else None."""
+    found = _PART.fullmatch(part)
+    return found[1] if found else None
 
 
 def renamed(name: str, rename: Mapping[str, str]) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
 from regraft.network.flow import ancestors, by_name
 from regraft.network.freezing import feature_tensors, frozen_graph, thawed
-from regraft.network.graph import Graph, Node, Ref
+from regraft.network.graph import Graph, Node, Ref, Slice
 from regraft.network.halves import restricted
-from regraft.network.naming import matching, renamed
+from regraft.network.naming import matching, renamed, whole_of
 from regraft.network.network import GraphNetwork
 from regraft.network.new_layers import TRAINING, Stack, glorot_uniform, put
 from regraft.network.plan import New, Plan
@@ -146,9 +146,24 @@ def _renamed(network: GraphNetwork, plan: Plan) -> GraphNetwork:
     if len(set(new.values())) < len(new):
         raise BadArgument("rename: two parameters would get the same name", got=str(plan.rename))
     nodes = tuple(replace(n, args=(new[n.args[0]],)) if n.function == "parameter" else n for n in network.graph.nodes)
-    updates = {new[p]: tensor for p, tensor in network.graph.updates.items()}
     values = {new.get(name, name): value for name, value in network.values.items()}
-    return GraphNetwork(replace(network.graph, nodes=nodes, updates=updates), values, format=network.format)
+    graph = replace(
+        network.graph,
+        nodes=nodes,
+        updates={new[p]: tensor for p, tensor in network.graph.updates.items()},
+        slices=_renamed_slices(network.graph, new),
+    )
+    return GraphNetwork(graph, values, format=network.format)
+
+
+def _renamed_slices(graph: Graph, new: Mapping[str, str]) -> dict[str, Slice]:
+    """The parts of variables under new names, which say how the whole is called; a part named otherwise is none."""
+    found: dict[str, Slice] = {}
+    for old, part in graph.slices.items():
+        whole = part.whole if new[old] == old else whole_of(new[old])
+        if whole:
+            found[new[old]] = replace(part, whole=whole)
+    return found
 
 
 def _fresh(network: GraphNetwork, name: str, seed: int) -> np.ndarray:

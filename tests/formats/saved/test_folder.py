@@ -12,7 +12,7 @@ import pytest
 
 from regraft.errors import MissingFile, UnreadableFile, UnsupportedFormat, UnsupportedOp
 from regraft.formats import saved
-from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref, Switch, Training
+from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref, Slice, Switch, Training
 
 
 @pytest.fixture
@@ -88,6 +88,43 @@ def test_a_graph_that_is_none_is_refused(network: GraphNetwork, tmp_path: Path) 
         change(tmp_path, nodes=broken)
         with pytest.raises(UnreadableFile, match=r"the graph in model\.json is damaged"):
             saved.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        (
+            {"whole": "w", "shape": [4], "offset": [-1]},
+            "Slice(whole='w', shape=(4,), offset=(-1,)) is no part of an array",
+        ),
+        (
+            {"whole": "w", "shape": [4, 2], "offset": [0]},
+            "Slice(whole='w', shape=(4, 2), offset=(0,)) is no part of an array",
+        ),
+        (
+            {"whole": "w", "shape": ["4"], "offset": [0]},
+            "Slice(whole='w', shape=('4',), offset=(0,)) is no part of an array",
+        ),
+        (7, "regraft.network.graph.Slice() argument after ** must be a mapping, not int"),
+    ],
+)
+def test_a_slice_that_is_none_is_refused(network: GraphNetwork, tmp_path: Path, part: object, why: str) -> None:
+    saved.write(network, tmp_path, {})
+    change(tmp_path, slices={"w": part})
+    with pytest.raises(UnreadableFile) as error:
+        saved.read(tmp_path)
+    assert str(error.value) == (f"the graph in model.json is damaged\n  where: {tmp_path / 'model.json'}\n  got: {why}")
+
+
+def test_slices_are_kept_and_older_folders_have_none(network: GraphNetwork, tmp_path: Path) -> None:
+    part = Slice(whole="w", shape=(4, 2), offset=(2, 0))
+    sliced = GraphNetwork(replace(network.graph, slices={"w": part}), network.values, format="test")
+    saved.write(sliced, tmp_path, {})
+    assert saved.read(tmp_path).graph.slices == {"w": part}
+    document = json.loads((tmp_path / "model.json").read_text())
+    del document["graph"]["slices"]
+    (tmp_path / "model.json").write_text(json.dumps(document))
+    assert saved.read(tmp_path).graph.slices == {}
 
 
 def test_functions_and_attributes_outside_the_table_never_run(network: GraphNetwork, tmp_path: Path) -> None:

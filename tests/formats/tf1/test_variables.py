@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from regraft.formats import tf1
+from regraft.formats.tf1.checkpoint import open_checkpoint
 from regraft.formats.tf1.variables import looks_trained
+from regraft.network import Slice
 
 
 def test_parts_and_new_names_as_the_saver_restores_them(graphs: Path) -> None:
@@ -21,7 +23,9 @@ def test_parts_and_new_names_as_the_saver_restores_them(graphs: Path) -> None:
         "deep/b/part_1": (3,),
     }
     whole = np.concatenate([network.parameters[f"deep/w/part_{k}"].value for k in (0, 1)])
-    np.testing.assert_array_equal(whole, network.values["old/w"])
+    np.testing.assert_array_equal(whole, open_checkpoint(graphs / "partitioned")["old/w"])
+    assert set(network.values) == set(network.parameters)  # the checkpoint's own "old/w" would soon be out of date
+    assert network.graph.slices["deep/w/part_1"] == Slice(whole="deep/w", shape=(10, 6), offset=(5, 0))
 
 
 def test_slots_and_averages_are_values_but_no_parameters(graphs: Path) -> None:

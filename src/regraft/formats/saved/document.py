@@ -1,4 +1,4 @@
-"""The graph as JSON: {nodes, inputs, outputs, switches, updates, collections, training}.
+"""The graph as JSON: {nodes, inputs, outputs, switches, updates, slices, collections, training}.
 
 A node is {name, function, args, kwargs}. In args a Ref is {"ref": name}; a list is a tuple.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from regraft.errors import UnreadableFile
-from regraft.network import Graph, InputSpec, Node, Ref, Switch, Training
+from regraft.network import Graph, InputSpec, Node, Ref, Slice, Switch, Training
 
 # A node may hold these number types; anything else in a constant is refused.
 _DTYPES = {
@@ -31,6 +31,7 @@ def graph_to_json(graph: Graph) -> dict[str, Any]:
         "outputs": list(graph.outputs),
         "switches": [dataclasses.asdict(switch) for switch in graph.switches],
         "updates": dict(graph.updates),
+        "slices": {name: dataclasses.asdict(part) for name, part in graph.slices.items()},
         "collections": {key: list(names) for key, names in graph.collections.items()},
         "training": dataclasses.asdict(graph.training) if graph.training else None,
     }
@@ -52,6 +53,7 @@ def graph_from_json(document: Any, parameters: Collection[str], where: str) -> G
             outputs=tuple(document["outputs"]),
             switches=tuple(Switch(**item) for item in document["switches"]),
             updates=dict(document["updates"]),
+            slices={name: _slice(item) for name, item in document.get("slices", {}).items()},
             collections={key: tuple(names) for key, names in document["collections"].items()},
             training=Training(**_tuples(document["training"])) if document["training"] else None,
         )
@@ -89,6 +91,15 @@ def _node(item: Any) -> Node:
     if not isinstance(name, str) or not isinstance(function, str) or not isinstance(kwargs, dict):
         raise TypeError(f"node {name!r} is no node")
     return Node(name=name, function=function, args=_refs(item["args"]), kwargs=_tuples(kwargs))
+
+
+def _slice(item: Any) -> Slice:
+    part = Slice(**_tuples(item))
+    numbers = (*part.shape, *part.offset)
+    fits = type(part.whole) is str and all(type(number) is int and number >= 0 for number in numbers)
+    if not fits or len(part.shape) != len(part.offset):
+        raise ValueError(f"{part} is no part of an array")
+    return part
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from regraft.errors import BadArgument
 from regraft.formats.tf1.checkpoint import file_of, write_checkpoint
 from regraft.formats.tf1.metagraph import meta_graph
 from regraft.formats.tf1.state import STATE_FILE
+from regraft.formats.tf1.wholes import stored_values
 from regraft.network import GraphNetwork
 from regraft.run.atomic import writing
 
@@ -19,7 +20,8 @@ def write(network: GraphNetwork, prefix: Path) -> list[Path]:
     """Write the checkpoint `prefix` and the graph `prefix`.meta; `tf.train.import_meta_graph` opens them.
 
     A checkpoint that stands there is replaced, as a Saver does. Everything is written beside its place first; on
-    an error what was there stays as it was. Values the graph does not use (an optimizer's slots) are written too.
+    an error what was there stays as it was. Values the graph does not use (an optimizer's slots) are written too; the
+    parts of a partitioned variable stand together under its whole name, as in its source.
 
     Returns:
         The files: data, index, graph, and the folder's `checkpoint`, which now names this one.
@@ -38,5 +40,5 @@ def write(network: GraphNetwork, prefix: Path) -> list[Path]:
         file.write(graph)
         file.flush()
         os.fsync(file.fileno())  # a full disk is noticed before the checkpoint takes its place
-        write_checkpoint(prefix, network.values)
+        write_checkpoint(prefix, stored_values(network))
     return [*paths, prefix.with_name(STATE_FILE)]

@@ -218,6 +218,7 @@ def _converted(
         outputs=wanted.outputs,
         switches=tuple(switch for name, switch in prepared.switches.items() if name in set(kept)),
         updates={name: following for name, following in updates.items() if following not in lost},
+        slices=variables.slices(_variables(flow, kept)),
         collections=collected_names(source) | ({HELD_BATCH: prepared.holding} if prepared.holding else {}),
         training=_kept_training(wanted.training, set(kept)),
     )

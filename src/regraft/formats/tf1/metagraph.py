@@ -13,6 +13,7 @@ from regraft.formats.tf1.naming import named, output_of
 from regraft.formats.tf1.output_types import tensor_types
 from regraft.formats.tf1.protos import new
 from regraft.formats.tf1.variable_writer import put_reads, put_saver, put_updates, put_variable
+from regraft.formats.tf1.wholes import partitioned
 from regraft.network import GraphNetwork
 from regraft.network.flow import ancestors
 
@@ -35,7 +36,10 @@ def meta_graph(network: GraphNetwork) -> Any:
     out = GraphWriter()
     names = named(network.graph, out.taken)
     variables = names.variables
-    definitions = {p.name: put_variable(out, variables[p.name], p) for p in network.parameters.values()}
+    parts = partitioned(network)
+    definitions = {
+        p.name: put_variable(out, variables[p.name], p, parts.get(p.name)) for p in network.parameters.values()
+    }
     types = tensor_types(network.graph, {p.name: p.dtype for p in network.parameters.values()})
     forward = Forward(network, out, names, types)
     forward.write()

@@ -9,17 +9,19 @@ from regraft.formats.tf1.encoding import Value
 from regraft.formats.tf1.forward import Forward
 from regraft.formats.tf1.graph_writer import GraphWriter
 from regraft.formats.tf1.protos import new
-from regraft.network import GraphNetwork, Parameter
+from regraft.formats.tf1.wholes import partitioned, spec
+from regraft.network import GraphNetwork, Parameter, Slice
 
 # What Savers write: the format of the checkpoint, and how many they keep.
 _SAVER = {"version": 2, "max_to_keep": 5, "keep_checkpoint_every_n_hours": 10_000.0}
 
 
-def put_variable(out: GraphWriter, name: str, parameter: Parameter) -> Any:
+def put_variable(out: GraphWriter, name: str, parameter: Parameter, part: Slice | None = None) -> Any:
     """Write a variable; its initialiser sets zeros, for the values come from the checkpoint.
 
     Args:
         name: taken for it.
+        part: of what it is saved as a part.
 
     Returns:
         Its VariableDef; the name it is read under is still missing.
@@ -35,6 +37,12 @@ def put_variable(out: GraphWriter, name: str, parameter: Parameter) -> Any:
     definition.initial_value_name = f"{zeros}:0"
     definition.initializer_name = out.add("Assign", f"{name}/Assign", [name, zeros], T=dtype)
     definition.trainable = parameter.trainable
+    if part:
+        info = definition.save_slice_info_def
+        info.full_name = part.whole
+        info.full_shape.extend(part.shape)
+        info.var_offset.extend(part.offset)
+        info.var_shape.extend(parameter.shape)
     return definition
 
 
@@ -106,10 +114,12 @@ def put_saver(out: GraphWriter, network: GraphNetwork, names: Mapping[str, str])
 
 
 def _entries(out: GraphWriter, network: GraphNetwork, prefix: str, operation: str) -> list[str]:
-    """The inputs that say which entries of the checkpoint are meant: whole parameters, by name."""
-    keys = list(network.parameters)
+    """The inputs that say which entries of the checkpoint are meant, and which part of them ("": all)."""
+    parts = partitioned(network)
+    keys = [parts[name].whole if name in parts else name for name in network.parameters]
+    specs = [spec(parts[p.name], p.shape) if p.name in parts else "" for p in network.parameters.values()]
     return [
         prefix,
         out.constant(f"save/{operation}/tensor_names", keys, object),
-        out.constant(f"save/{operation}/shape_and_slices", [""] * len(keys), object),
+        out.constant(f"save/{operation}/shape_and_slices", specs, object),
     ]

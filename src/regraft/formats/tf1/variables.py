@@ -13,6 +13,8 @@ from regraft.errors import ShapeMismatch, UnreadableFile, UnsupportedFormat
 from regraft.formats.tf1 import protos
 from regraft.formats.tf1.constants import Array, attribute_of
 from regraft.formats.tf1.source import PASSING, VARIABLES, Flow, Operation, Source, full_name, index_of, operation_of
+from regraft.network.graph import Slice
+from regraft.network.naming import whole_of
 
 _COPIES = ("Identity", "RefIdentity", "ReadVariableOp", PASSING)
 _ASSIGNS = ("Assign", "AssignVariableOp")
@@ -158,6 +160,20 @@ class Variables:
         value = self._checkpoint[key.name]
         return value if key.region is None else _part(value, key)
 
+    def slices(self, names: Iterable[str]) -> dict[str, Slice]:
+        """Which of these variables are parts of a partitioned one.
+
+        The whole is called as its parts are ("deep/w/part_0"), as TensorFlow does, even if the file's Saver renames it.
+        """
+        found: dict[str, Slice] = {}
+        for name in names:
+            key = self._key(name)
+            if key is not None and key.region is not None and self._checkpoint is not None:
+                offset = tuple(part.start or 0 for part in key.region)
+                whole = whole_of(name) or key.name
+                found[name] = Slice(whole=whole, shape=self._checkpoint[key.name].shape, offset=offset)
+        return found
+
     def is_trainable(self, name: str) -> bool:
         """Whether a gradient may move this variable."""
         value = self.get(name)
@@ -166,10 +182,11 @@ class Variables:
         return name in self._trained if self._trained is not None else looks_trained(name)
 
     def values(self) -> dict[str, Array]:
-        """Every number the checkpoint holds, under the names of the graph's variables where these differ."""
+        """Every number the checkpoint holds, once: under the names of the graph's variables where these differ."""
+        renamed = {name: value for name in self._keys if (value := self.get(name)) is not None}
+        taken = {key.name for name in renamed if (key := self._key(name))} - set(renamed) - set(self._source.operations)
         entries = {name: value for name, value in readable(self._checkpoint or {}) if value.dtype.kind != "O"}
-        renamed = {name: self.get(name) for name in self._keys}
-        return entries | {name: value for name, value in renamed.items() if value is not None}
+        return {name: value for name, value in entries.items() if name not in taken} | renamed
 
     def require(self, names: Iterable[str]) -> None:
         """Check that these variables have values that fit.
