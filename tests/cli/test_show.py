@@ -63,6 +63,25 @@ def test_a_pattern_that_is_found_inside_only_is_told_how(regraft, model: Path) -
     )
 
 
+def test_a_pattern_for_tensors_speaks_of_tensors(regraft, model: Path) -> None:
+    done = regraft("show", model, "--tensors", "BiasAdd")
+    assert done.code == 2
+    listed = "x:0, is_training:0, hidden[1]/kernel:0, hidden[1]/bias:0, hidden[1]/MatMul:0"
+    assert done.err == (
+        "--tensors: the pattern 'BiasAdd' matches no tensor\n"
+        f"  got: 13 tensors, first: {listed}\n"
+        "  nearest: hidden[1]/BiasAdd:0, logits/BiasAdd:0\n"
+        "  to do: a pattern is matched from the start of the name: use '.*BiasAdd' (it matches 2 tensors)\n"
+    )
+    assert regraft("show", model, "--tensors", "zzz").err == (
+        "--tensors: the pattern 'zzz' matches no tensor\n"
+        f"  got: 13 tensors, first: {listed}\n"
+        "  to do: `regraft show --tensors '.*'` lists all tensors\n"
+    )
+    assert regraft("show", model, "--params", ".*logits").code == 0
+    assert regraft("show", model, "--params", "bias").err.endswith("use '.*bias' (it matches 2 parameters)\n")
+
+
 def test_no_such_file(regraft) -> None:
     done = regraft("show", "nothing/here.ckpt")
     assert done.code == 2

@@ -90,7 +90,7 @@ def test_an_unknown_tensor_gives_the_nearest_names(dense_net: GraphNetwork) -> N
         "there is no tensor 'dnn/hiden1/Relu:0'\n"
         "  where: test network\n"
         "  nearest: dnn/hidden1/Relu:0, dnn/hidden3/Relu:0, dnn/hidden2/Relu:0\n"
-        "  to do: `regraft show` lists all tensors"
+        "  to do: `regraft show --tensors '.*'` lists all tensors"
     )
 
 

@@ -57,7 +57,7 @@ def _tensors(network: GraphNetwork, pattern: str | None) -> list[Tensor]:
 
     if pattern is not None:
         network.require_graph()
-        return [network.tensors[name] for name in matching(pattern, network.tensors, "--tensors")]
+        return [network.tensors[name] for name in matching(pattern, network.tensors, "--tensors", "tensor")]
     # Weights without a graph have no activations, and torch is not needed to say so.
     return list(network.tensors.values()) if network.outputs else []
 

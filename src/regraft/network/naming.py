@@ -29,11 +29,12 @@ def matches(pattern: re.Pattern[str], name: str) -> bool:
     return bool(pattern.match(name) or pattern.match(f"{name}:0"))
 
 
-def matching(pattern: str, names: Iterable[str], what: str) -> list[str]:
+def matching(pattern: str, names: Iterable[str], what: str, noun: str = "parameter") -> list[str]:
     """The names a pattern matches, in their own order.
 
     Args:
-        what: what the pattern is for ("reuse", "freeze"): it stands in the error.
+        what: what the pattern is for ("reuse", "freeze"), and
+        noun: what the names are of: both stand in the error.
 
     Raises:
         UnknownName: it matches none.
@@ -45,14 +46,13 @@ def matching(pattern: str, names: Iterable[str], what: str) -> list[str]:
         return found
     inside = [name for name in names if compiled.search(name)]
     if inside:
-        fix = (
-            f"a pattern is matched from the start of the name: use '.*{pattern}' (it matches {len(inside)} parameters)"
-        )
+        there = f"{len(inside)} {noun}{'s' * (len(inside) > 1)}"
+        fix = f"a pattern is matched from the start of the name: use '.*{pattern}' (it matches {there})"
     else:
-        fix = "`regraft show` lists all parameters"
+        fix = f"`regraft show --{'tensors' if noun == 'tensor' else 'params'} '.*'` lists all {noun}s"
     raise UnknownName(
-        f"{what}: the pattern {pattern!r} matches no parameter",
-        got=f"{len(names)} parameters, first: {', '.join(names[:5])}",
+        f"{what}: the pattern {pattern!r} matches no {noun}",
+        got=f"{len(names)} {noun}s, first: {', '.join(names[:5])}",
         nearest=inside[:3] or nearest_names(pattern, names),
         fix=fix,
     )
@@ -75,7 +75,7 @@ def resolve(name: str, known: Mapping[str, object], where: str) -> str:
         f"there is no tensor {name!r}",
         where=where,
         nearest=nearest_names(name, known),
-        fix="`regraft show` lists all tensors",
+        fix="`regraft show --tensors '.*'` lists all tensors",
     )
 
 

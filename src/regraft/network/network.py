@@ -153,7 +153,7 @@ class GraphNetwork:
         raise BadArgument(
             "no layer of this network can be told to be the last trainable one",
             where=f"{self.format} network",
-            fix="name the tensor where the trunk ends: --at NAME (`regraft show` lists all)",
+            fix="name the tensor where the trunk ends: --at NAME (`regraft show --tensors '.*'` lists all)",
         )
 
     def split(self, at: Sequence[str]) -> tuple[GraphNetwork, GraphNetwork]:

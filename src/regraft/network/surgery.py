@@ -141,7 +141,7 @@ def _renamed(network: GraphNetwork, plan: Plan) -> GraphNetwork:
             raise BadArgument(
                 f"rename: {pattern!r} is the full name of no parameter of the trunk",
                 nearest=nearest_names(pattern, old_names),
-                fix="`regraft show` lists all parameters",
+                fix="`regraft show --params '.*'` lists all parameters",
             )
     if len(set(new.values())) < len(new):
         raise BadArgument("rename: two parameters would get the same name", got=str(plan.rename))

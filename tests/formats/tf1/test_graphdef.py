@@ -122,7 +122,7 @@ def test_an_unknown_tensor_is_answered_with_the_nearest(graphs: Path) -> None:
         "there is no tensor 'dnn/hidden1/Rlu:0'\n"
         f"  where: {graphs / 'dense'}/model.ckpt.meta\n"
         "  nearest: dnn/hidden1/Relu, dnn/hidden2/Elu, dnn/hidden1/MatMul\n"
-        "  to do: `regraft show` lists all tensors"
+        "  to do: `regraft show --tensors '.*'` lists all tensors"
     )
 
 

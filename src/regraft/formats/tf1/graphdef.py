@@ -131,7 +131,7 @@ def _named(prepared: _Prepared, to: Sequence[str]) -> _Wanted:
                 f"there is no tensor {name!r}",
                 where=prepared.flow.where,
                 nearest=nearest_names(operation_of(full_name(name)), operations),
-                fix="`regraft show` lists all tensors",
+                fix="`regraft show --tensors '.*'` lists all tensors",
             )
     return _Wanted(outputs=tuple(full_name(name) for name in to))
 
