@@ -13,7 +13,14 @@ from regraft.formats.tf1.checkpoint import write_checkpoint
 from regraft.formats.tf1.locate import checkpoints_in, file_of, is_checkpoint, locate
 
 GOLDEN = Path(__file__).parent / "golden"
-KINDS = "a V2 checkpoint (.index and .data files), a V1 checkpoint (a table in one file or several) or a folder of one"
+KINDS = (
+    "a V2 checkpoint (.index and .data files), a V1 checkpoint (a table in one file or several) or a folder of one; "
+    "a graph (.meta, .pb, .pbtxt); a SavedModel folder"
+)
+FIX = (
+    "  to do: Give the prefix of a checkpoint, one of its files, or its folder; or a graph (.meta, .pb, .pbtxt) or a "
+    "SavedModel folder."
+)
 
 
 def write(prefix: Path) -> Path:
@@ -96,14 +103,12 @@ def test_nothing_there(tmp_path: Path) -> None:
         "There is no checkpoint model.ckpt.\n"
         f"  where: {tmp_path / 'model.ckpt'}\n"
         "  expected: model.ckpt.index or a V1 checkpoint\n"
-        "  nearest: model.ckpt-18\n"
-        "  to do: Give the prefix of a checkpoint, one of its files, or its folder."
+        "  nearest: model.ckpt-18\n" + FIX
     )
     assert message(tmp_path / "no/where", MissingFile) == (
         "There is no checkpoint where.\n"
         f"  where: {tmp_path / 'no/where'}\n"
-        "  expected: where.index or a V1 checkpoint\n"
-        "  to do: Give the prefix of a checkpoint, one of its files, or its folder."
+        "  expected: where.index or a V1 checkpoint\n" + FIX
     )
 
 
@@ -113,8 +118,7 @@ def test_only_a_meta_graph(tmp_path: Path) -> None:
         "There is no checkpoint m.\n"
         f"  where: {tmp_path / 'm.meta'}\n"
         "  expected: m.index or a V1 checkpoint\n"
-        "  got: only m.meta\n"
-        "  to do: Give the prefix of a checkpoint, one of its files, or its folder."
+        "  got: only m.meta\n" + FIX
     )
 
 
@@ -144,6 +148,28 @@ def test_a_v1_checkpoint_cut_short(tmp_path: Path) -> None:
 def test_a_folder_of_none(tmp_path: Path) -> None:
     assert message(tmp_path, MissingFile) == (
         f"There is no checkpoint in the folder.\n  where: {tmp_path}\n  expected: {KINDS}"
+    )
+
+
+def test_a_folder_of_graphs_only(tmp_path: Path) -> None:
+    (tmp_path / "old.pbtxt").touch()
+    (tmp_path / "frozen.pb").touch()
+    assert message(tmp_path, MissingFile) == (
+        "There is no checkpoint in the folder.\n"
+        f"  where: {tmp_path}\n"
+        f"  expected: {KINDS}\n"
+        "  got: frozen.pb, old.pbtxt\n"
+        f"  to do: Name the graph: {tmp_path / 'frozen.pb'}"
+    )
+
+
+def test_a_graph_of_nearly_that_name(tmp_path: Path) -> None:
+    (tmp_path / "frozen.pb").touch()
+    assert message(tmp_path / "frozen", MissingFile) == (
+        "There is no checkpoint frozen.\n"
+        f"  where: {tmp_path / 'frozen'}\n"
+        "  expected: frozen.index or a V1 checkpoint\n"
+        "  nearest: frozen.pb\n" + FIX
     )
 
 

@@ -18,7 +18,11 @@ from regraft.formats.tf1.state import STATE_FILE, read_state
 from regraft.formats.tf1.table import is_table
 
 NAMELESS = ".index"
-KINDS = "a V2 checkpoint (.index and .data files), a V1 checkpoint (a table in one file or several) or a folder of one"
+GRAPHS = (".meta", ".pb", ".pbtxt")
+KINDS = (
+    "a V2 checkpoint (.index and .data files), a V1 checkpoint (a table in one file or several) or a folder of one; "
+    f"a graph ({', '.join(GRAPHS)}); a SavedModel folder"
+)
 MOST_NAMED = 10  # names in an error
 _ENDING = re.compile(r"(.*)\.(?:index|meta|data-\d{5,}-of-\d{5,})", re.DOTALL)
 _SHARD = re.compile(r"(.+)-(?:\d{5,}|\?{5})-of-\d{5,}", re.DOTALL)
@@ -99,7 +103,14 @@ def _in_folder(folder: Path) -> Path:
     if len(names) == 1:
         return folder / names[0]
     if not names:
-        raise MissingFile("There is no checkpoint in the folder.", where=str(folder), expected=KINDS)
+        graphs = sorted(name for name in _names(folder) if name.endswith(GRAPHS))
+        raise MissingFile(
+            "There is no checkpoint in the folder.",
+            where=str(folder),
+            expected=KINDS,
+            got=_listed(graphs) or None,
+            fix=f"Name the graph: {folder / graphs[0]}" if graphs else None,
+        )
     raise BadArgument(
         f"The folder holds {len(names)} checkpoints and no file that says which is the latest.",
         where=str(folder),
@@ -151,7 +162,9 @@ def _nothing_at(path: Path, prefix: Path) -> RegraftError:
         return UnsupportedFormat(
             f"{path.name} is not a TensorFlow checkpoint.", where=str(path), expected=KINDS, got=got
         )
-    names = checkpoints_in(prefix.parent) if prefix.parent.is_dir() else []
+    there = prefix.parent.is_dir()
+    graphs = [name for name in _names(prefix.parent) if name.endswith(GRAPHS) and name != path.name] if there else []
+    names = [*checkpoints_in(prefix.parent), *graphs] if there else []
     beside = f"only {path.name}" if path.exists() else None
     return MissingFile(
         f"There is no checkpoint {prefix.name}.",
@@ -159,7 +172,8 @@ def _nothing_at(path: Path, prefix: Path) -> RegraftError:
         expected=f"{file_of(prefix, '.index').name} or a V1 checkpoint",
         got=beside,
         nearest=nearest_names(prefix.name, names),
-        fix="Give the prefix of a checkpoint, one of its files, or its folder.",
+        fix="Give the prefix of a checkpoint, one of its files, or its folder; or a graph "
+        f"({', '.join(GRAPHS)}) or a SavedModel folder.",
     )
 
 
