@@ -18,6 +18,17 @@ def shown(regraft: Regraft, tmp_path_factory: pytest.TempPathFactory) -> tuple[D
     return regraft("demo", "--json", "--out", out, XDG_CACHE_HOME=str(out.parent / "cache")), out
 
 
+def test_a_place_that_cannot_be_written(regraft: Regraft) -> None:
+    done = regraft("demo", "--out", "/proc/x")
+    assert done.code == 2
+    assert done.err == (
+        "digits.npz cannot be written\n"
+        "  where: /proc/x/digits.npz\n"
+        "  got: No such file or directory\n"
+        "  to do: name another folder\n"
+    )
+
+
 @pytest.mark.slow
 def test_four_ways_are_tried_and_the_best_on_validation_wins(shown: tuple[Done, Path]) -> None:
     done, _ = shown

@@ -106,6 +106,14 @@ def test_a_folder_that_is_taken(regraft, run: Path, model: Path, rows: Path) -> 
     assert regraft("fit", model, rows, "--out", run, "--resume").code == 0
 
 
+def test_a_run_folder_that_cannot_be_made(regraft, model: Path, rows: Path) -> None:
+    done = regraft("fit", model, rows, "--out", "/proc/x")
+    assert done.code == 2
+    assert done.err.endswith(
+        "\nx cannot be written\n  where: /proc/x\n  got: No such file or directory\n  to do: name another folder\n"
+    )
+
+
 def test_going_on_as_the_source_did_takes_no_plan(regraft, model: Path, rows: Path) -> None:
     done = regraft("fit", model, rows, "--like-source", "--at", "x", "--dry-run")
     assert done.code == 2

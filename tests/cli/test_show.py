@@ -89,8 +89,8 @@ def test_no_such_file(regraft) -> None:
         "There is no checkpoint here.ckpt.\n"
         "  where: nothing/here.ckpt\n"
         "  expected: here.ckpt.index or a V1 checkpoint\n"
-        "  to do: Give the prefix of a checkpoint, one of its files, or its folder; or a graph (.meta, .pb, .pbtxt) or a "
-        "SavedModel folder.\n"
+        "  to do: Give the prefix of a checkpoint, one of its files, or its folder; or a graph (.meta, .pb, .pbtxt) or "
+        "a SavedModel folder.\n"
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from regraft.errors import BadArgument, OutOfSpace, UnreadableFile
+from regraft.errors import BadArgument, MissingFile, OutOfSpace, UnreadableFile
 from regraft.run.atomic import append_line, read_json, read_lines, sweep, write_bytes, write_json, writing
 
 
@@ -58,8 +58,33 @@ def test_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
     with pytest.raises(BadArgument) as caught:
         write_bytes(tmp_path / "file/inside/a", b"")
     assert str(caught.value) == (
-        f"a may not be written\n  where: {tmp_path}/file/inside/a\n  got: Not a directory\n  to do: name another folder"
+        f"a cannot be written\n  where: {tmp_path}/file/inside/a\n  got: Not a directory\n  to do: name another folder"
     )
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_place_where_the_system_makes_no_file() -> None:
+    with pytest.raises(BadArgument) as caught:
+        write_bytes(Path("/proc/x/a"), b"")
+    assert str(caught.value) == (
+        "a cannot be written\n  where: /proc/x/a\n  got: No such file or directory\n  to do: name another folder"
+    )
+
+
+def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(BadArgument) as caught:
+        write_bytes(tmp_path / "a", b"")
+    assert str(caught.value) == (
+        f"a cannot be written\n  where: {tmp_path}/a\n  got: Is a directory\n  to do: name another folder"
+    )
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_mistake_found_while_writing_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match=r"^gone$"), writing(tmp_path / "a"):
+        raise MissingFile("gone")
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_half_line_is_dropped(tmp_path: Path) -> None:

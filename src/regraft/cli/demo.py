@@ -99,6 +99,8 @@ def _write_digits(path: Path) -> Path:
     """Real digits 5-9 as `regraft fit` takes them: uint8 pictures (n 28 28) and labels, in three parts."""
     import numpy as np
 
+    from regraft.run.atomic import disk_errors
+
     table = np.loadtxt(_digits_file(), delimiter=",", dtype=np.uint8)
     arrays: dict[str, Any] = {}
     parts = {"train": slice(_LABELLED), "validation": slice(_LABELLED, _LABELLED + _VALIDATION)}
@@ -107,8 +109,9 @@ def _write_digits(path: Path) -> Path:
     for part, rows in parts.items():
         chosen = np.concatenate([digits[rows] for digits in by_digit])
         arrays |= {f"x_{part}": chosen[:, :-1].reshape(-1, 28, 28), f"y_{part}": chosen[:, -1]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **arrays)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **arrays)
     return path
 
 

@@ -11,11 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from regraft.errors import BadArgument, OutOfSpace, UnreadableFile
+from regraft.errors import BadArgument, OutOfSpace, RegraftError, UnreadableFile
 
 # What a write answers when the disk, the quota or the allowed file size is used up.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 _PARTIAL = ".partial"
 
 
@@ -44,23 +43,21 @@ def writing(path: Path) -> Generator[IO[bytes]]:
 
 @contextmanager
 def disk_errors(path: Path) -> Generator[None]:
-    """Explain a refused write: OutOfSpace where the disk is full, BadArgument where nothing may be written."""
+    """Explain a refused write: OutOfSpace where the disk is full, else BadArgument: the place cannot be used."""
     try:
         yield
+    except RegraftError:
+        raise
     except OSError as error:
-        if error.errno in _FORBIDDEN:
-            raise BadArgument(
-                f"{path.name} may not be written",
-                where=str(path),
-                got=os.strerror(error.errno),
-                fix="name another folder",
-            ) from error
+        got = error.strerror or str(error)
         if error.errno not in _FULL:
-            raise
+            raise BadArgument(
+                f"{path.name} cannot be written", where=str(path), got=got, fix="name another folder"
+            ) from error
         raise OutOfSpace(
             f"the disk is full: {path.name} could not be written",
             where=str(path),
-            got=os.strerror(error.errno),
+            got=got,
             fix="free some space and run the same command again; nothing was left half written",
         ) from error
 
