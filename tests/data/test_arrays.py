@@ -123,8 +123,8 @@ def test_labels_missing(tmp_path: Path) -> None:
     with pytest.raises(BadArgument) as caught:
         open_data(tmp_path / "x.npy")
     assert str(caught.value) == (
-        f"an .npy file holds no labels\n  where: {tmp_path}/x.npy\n  to do: give them: --labels FILE (.npy, or text with "
-        "one a line), or save both: np.savez(path, x=x, y=y)"
+        f"an .npy file holds no labels\n  where: {tmp_path}/x.npy\n  to do: give them: --labels FILE (.npy, or text "
+        "with one a line), or save both: np.savez(path, x=x, y=y)"
     )
     with pytest.raises(MissingFile, match=r"^there is no such file of labels\n"):
         open_data(tmp_path / "x.npy", labels=tmp_path / "none.npy")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regraft.data import Examples, needs_range, open_data, prepare
+from regraft.data import Examples, open_data, prepare
 from regraft.data.arrays import unlabelled
+from regraft.data.preparation import needs_range
 from regraft.errors import BadArgument, BadData, ShapeMismatch
 from regraft.network import InputSpec
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regraft.data import UNLIKE, Examples, as_flag, gap, open_data, prepare, settle
+from regraft.data import Examples, Part, as_flag, open_data, prepare, whole
 from regraft.data.arrays import unlabelled
-from regraft.data.ranges import guess
+from regraft.data.ranges import UNLIKE, gap, guess, settle
 from regraft.data.statistics import first_statistics
 from regraft.errors import BadArgument
 from regraft.formats import read
@@ -108,22 +108,21 @@ def test_every_form_of_batch_norm_is_found(photos: Examples, form: str) -> None:
 )
 def test_the_range_a_network_was_trained_with_is_guessed(photos: Examples, said: str) -> None:
     net = network("fused", said, photos)
-    spec, found = settle(net, net.inputs["image:0"], photos)
+    spec, found = settle(net, net.inputs["image:0"], whole(photos))
     assert as_flag(spec) == said
     assert spec.origin == "guessed"
     assert found is not None
     assert found.spec == spec
-    assert not found.unlike
     assert found.gaps[0][0] == said
     assert found.gaps[0][1] < 0.2
     assert len(found.gaps) == 12
-    assert gap(net, spec, photos) == found.gaps[0][1]
+    assert gap(net, spec, whole(photos)) == found.gaps[0][1]
 
 
 def test_the_range_of_a_real_network_is_guessed(photos: Examples, shared: Path) -> None:
     net = read(shared / "models/mobilenet_v1_imagenet_tf1/retrained_graph.pb")
     (spec,) = net.inputs.values()
-    spec, found = settle(net, replace(spec, channels=None), photos)
+    spec, found = settle(net, replace(spec, channels=None), whole(photos))
     assert as_flag(spec) == "range=-1..1,channels=rgb"
     assert found is not None
     assert [round(value, 1) for _, value in found.gaps[:2]] == [0.5, 0.6]
@@ -133,14 +132,25 @@ def test_the_range_of_a_real_network_is_guessed(photos: Examples, shared: Path) 
 def test_uint8_arrays_are_guessed_as_pictures_are(photos: Examples) -> None:
     net = network("fused", "range=-1..1", photos)
     pixels = prepare(photos, range(200), replace(net.inputs["image:0"], dtype="uint8"))
-    assert as_flag(guess(net, net.inputs["image:0"], unlabelled(pixels, "here")).spec) == "range=-1..1,channels=rgb"
+    assert (
+        as_flag(guess(net, net.inputs["image:0"], whole(unlabelled(pixels, "here"))).spec) == "range=-1..1,channels=rgb"
+    )
+
+
+def test_only_the_examples_of_the_part_are_looked_at(photos: Examples) -> None:
+    net = network("fused", "range=-1..1", photos)
+    pixels = prepare(photos, range(200), replace(net.inputs["image:0"], dtype="uint8"))
+    mixed = unlabelled(np.concatenate([np.zeros_like(pixels), pixels]), "here")
+    spec = net.inputs["image:0"]
+    found = guess(net, spec, Part(examples=mixed, indices=np.arange(200, 400)))
+    assert found.gaps == guess(net, spec, whole(unlabelled(pixels, "here"))).gaps != guess(net, spec, whole(mixed)).gaps
 
 
 def test_what_the_user_says_goes_before_a_guess(photos: Examples) -> None:
     net = network("fused", "range=-1..1", photos)
-    spec, found = settle(net, net.inputs["image:0"], photos, {"range": (0.0, 1.0)})
+    spec, found = settle(net, net.inputs["image:0"], whole(photos), {"range": (0.0, 1.0)})
     assert (spec.range, spec.origin, found) == ((0.0, 1.0), "user", None)
-    spec, found = settle(net, net.inputs["image:0"], photos, {"channels": "bgr"})
+    spec, found = settle(net, net.inputs["image:0"], whole(photos), {"channels": "bgr"})
     assert (spec.range, spec.channels) == ((-1.0, 1.0), "bgr")
     assert found is not None
     assert len(found.gaps) == 6
@@ -149,20 +159,20 @@ def test_what_the_user_says_goes_before_a_guess(photos: Examples) -> None:
 def test_what_the_file_says_is_taken(photos: Examples) -> None:
     net = network("fused", "range=-1..1", photos)
     known = replace(net.inputs["image:0"], range=(0.0, 1.0), origin="file")
-    assert settle(net, known, photos) == (known, None)
+    assert settle(net, known, whole(photos)) == (known, None)
 
 
 def test_floats_need_no_range() -> None:
     net = network("fused", None, None)
     spec = net.inputs["image:0"]
-    assert settle(net, spec, unlabelled(np.zeros((2, 32, 32, 3)), "here")) == (spec, None)
-    assert gap(net, spec, unlabelled(np.zeros((2, 32, 32, 3)), "here")) is None
+    assert settle(net, spec, whole(unlabelled(np.zeros((2, 32, 32, 3)), "here"))) == (spec, None)
+    assert gap(net, spec, whole(unlabelled(np.zeros((2, 32, 32, 3)), "here"))) is None
 
 
 def test_without_evidence_the_choices_are_listed(photos: Examples) -> None:
     net = network("fused", None, None)
     with pytest.raises(BadArgument) as caught:
-        settle(net, replace(net.inputs["image:0"], channels="rgb"), photos)
+        settle(net, replace(net.inputs["image:0"], channels="rgb"), whole(photos))
     assert str(caught.value) == (
         "the range of the input image:0 is not known\n"
         "  expected: one of range=-1..1,channels=rgb | range=0..1,channels=rgb | range=0..255,channels=rgb | "
@@ -177,13 +187,13 @@ def test_bad_evidence_is_no_evidence(photos: Examples) -> None:
     net = network("fused", "range=0..255", photos)
     far = net.with_values({"variance": net.values["variance"] * 1e6})
     with pytest.raises(BadArgument, match=r"even the best fits the network's statistics badly \(gap \d"):
-        settle(far, net.inputs["image:0"], photos)
+        settle(far, net.inputs["image:0"], whole(photos))
 
 
 def test_data_unlike_the_training_data_are_noticed(photos: Examples) -> None:
     net = network("fused", "range=0..255", photos)
     spec = replace(net.inputs["image:0"], range=(0.0, 1.0))
-    unlike = gap(net, spec, photos)
+    unlike = gap(net, spec, whole(photos))
     assert unlike is not None
     assert unlike > UNLIKE
 
@@ -198,5 +208,5 @@ def test_a_flat_network_with_pixels_has_to_be_told() -> None:
     values = {"w": np.ones((16, 2), "float32")}
     net = GraphNetwork(Graph(nodes=nodes, inputs=(spec,), outputs=("y:0",)), values, format="test")
     with pytest.raises(BadArgument) as caught:
-        settle(net, spec, unlabelled(np.zeros((3, 4, 4), np.uint8), "here"))
+        settle(net, spec, whole(unlabelled(np.zeros((3, 4, 4), np.uint8), "here")))
     assert caught.value.fix == "say how the network was fed: --input range=-1..1,channels=grey"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regraft.data import Examples, Part, open_data, open_splits, split
+from regraft.data import Examples, Part, open_data, open_splits
 from regraft.data.arrays import labelled
+from regraft.data.splits import split
 from regraft.errors import BadArgument, BadData
 
 
@@ -112,6 +114,17 @@ def test_a_given_set_that_repeats_the_training_data_is_counted(flowers: Path) ->
     splits = open_splits(flowers, validation=flowers, test=flowers)
     assert len(splits.train) == 40
     assert splits.leaked == 80
+    assert splits.seen == 40
+
+
+def test_a_test_set_that_repeats_the_validation_set_is_counted(flowers: Path, tmp_path: Path) -> None:
+    for name in ("validation", "test"):
+        (tmp_path / f"{name}/rose").mkdir(parents=True)
+        shutil.copy(flowers / "rose/01.png", tmp_path / f"{name}/rose/{name}.png")
+    (flowers / "rose/01.png").unlink()
+    splits = open_splits(flowers, validation=tmp_path / "validation", test=tmp_path / "test")
+    assert (splits.leaked, splits.seen) == (0, 1)
+    assert open_splits(flowers).seen == 0
 
 
 def test_a_given_set_with_another_class(flowers: Path, tmp_path: Path) -> None:

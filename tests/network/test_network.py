@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from regraft.errors import BadArgument, ShapeMismatch, UnknownName
-from regraft.network import GraphNetwork
+from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref
 
 
 def test_a_dense_net_computes_what_numpy_computes(dense_net: GraphNetwork, vectors: np.ndarray) -> None:
@@ -77,6 +77,18 @@ def test_shapes_counts_and_flops(conv_net: GraphNetwork) -> None:
     assert layers["dnn/logits"].parameters == ("logits/kernel", "logits/bias")
     assert layers["dnn/logits"].parameter_count == 15
     assert layers["dnn/logits"].flops == 2 * 4 * 3
+
+
+def test_names_that_look_alike_to_torch_stay_apart() -> None:
+    values = {name: np.full(1, value, "float32") for name, value in (("a_b_2", 1), ("a_b", 10), ("a.b", 100))}
+    nodes = [Node(name="x:0", function="input")]
+    for name in values:
+        before = nodes[-1].name
+        nodes.append(Node(name=f"{name}:0", function="parameter", args=(name,), kwargs={"trainable": True}))
+        nodes.append(Node(name=f"{name}/sum:0", function="add", args=(Ref(before), Ref(f"{name}:0"))))
+    spec = InputSpec(name="x:0", shape=(None, 1))
+    network = GraphNetwork(Graph(nodes=tuple(nodes), inputs=(spec,), outputs=(nodes[-1].name,)), values, format="test")
+    assert network.run(np.zeros((1, 1), "float32")).item() == 111
 
 
 def test_names_are_given_with_or_without_their_output_number(dense_net: GraphNetwork) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from regraft.data import Splits, split
+from regraft.data import Splits
 from regraft.data.arrays import labelled
+from regraft.data.splits import split
 from regraft.network import Graph, GraphNetwork, InputSpec, New, Node, Plan
 from regraft.network.surgery import graft
 

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tasks.small import WIDTH, points, source
 
 import regraft
+from regraft.data import open_splits
 from regraft.errors import BadArgument, BadData
 from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref
 from regraft.run import Progress
 from regraft.tasks.evaluate import evaluate
+from regraft.tasks.inputs import settled
 from regraft.tasks.judging import class_names, read_names
 from regraft.tasks.predict import predict
 
@@ -73,6 +76,35 @@ def test_labels_that_do_not_fit(tmp_path: Path) -> None:
         "  expected: 4 names, one for each class\n"
         "  got: 2 names"
     )
+
+
+def test_what_is_left_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("0", "1"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / name / "good.png")
+    (tmp_path / "1/bad.png").write_bytes(b"nothing")
+    nodes = (Node(name="x:0", function="input"), Node(name="y:0", function="identity", args=(Ref("x:0"),)))
+    spec = InputSpec(name="x:0", shape=(None, 4), layout="flat", range=(0.0, 1.0))
+    network = GraphNetwork(Graph(nodes=nodes, inputs=(spec,), outputs=("y:0",)), {}, format="small")
+    found = evaluate(network, tmp_path, classes=NAMES, skip_bad=True)
+    assert found.n == 2
+    assert "skipped 1/bad.png: " in capsys.readouterr().err
+
+
+def test_data_unlike_the_training_data_are_warned_of(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = regraft.open(
+        shared / "models/mobilenet_v1_imagenet_tf1/retrained_graph.pb",
+        to="MobilenetV1/MobilenetV1/Conv2d_0/Relu6",
+    )
+    (spec,) = network.inputs.values()
+    photos = open_splits(shared / "data/flowers5").validation
+    warning = "warning: the data look unlike what the network was trained on"
+    assert settled(network, spec, photos, "range=0..255", Progress()).range == (0.0, 255.0)
+    assert warning in capsys.readouterr().err
+    assert settled(network, spec, photos, None, Progress()).range == (-1.0, 1.0)
+    said = capsys.readouterr().err
+    assert "input input:0: range=-1..1,channels=rgb, guessed from the network's own statistics" in said
+    assert warning not in said
 
 
 def test_examples_without_labels_cannot_be_compared() -> None:

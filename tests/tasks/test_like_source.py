@@ -9,14 +9,16 @@ import pytest
 import torch
 
 import regraft
-from regraft.data import Splits, split
+from regraft.data import Splits
 from regraft.data.arrays import labelled
+from regraft.data.splits import split
 from regraft.errors import BadArgument, BadData
 from regraft.network import GraphNetwork
 from regraft.run import Progress
+from regraft.tasks.inputs import needed
 from regraft.tasks.like_source import fit_like_source
 from regraft.tasks.source_rows import FedRows
-from regraft.tasks.source_training import SourceTraining, needed, rate_of, require_training
+from regraft.tasks.source_training import SourceTraining, rate_of, require_training
 from regraft.train.loop import train
 from regraft.train.settings import Settings
 

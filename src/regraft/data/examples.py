@@ -96,12 +96,18 @@ class Part:
         return self.examples.labels[self.indices]
 
 
+def whole(examples: Examples) -> Part:
+    """All examples, in their order."""
+    return Part(examples=examples, indices=np.arange(len(examples)))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Splits:
     """What to train on, what to choose by, and what to look at once, at the end.
 
     `duplicates` counts examples that are exact copies of an earlier one; copies always share a part.
-    `leaked` counts examples of a validation or test set the user gave that stand in the training part too.
+    `leaked` counts examples of a validation or test set the user gave that stand in the training part too, `seen`
+    those of the test part that stand in the validation part.
     """
 
     train: Part
@@ -110,6 +116,7 @@ class Splits:
     classes: tuple[str, ...]
     duplicates: int = 0
     leaked: int = 0
+    seen: int = 0
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from regraft.data.examples import Examples
+from regraft.data.examples import Part
 from regraft.data.fitting import scaled
 from regraft.data.preparation import arrange, needs_range, prepare
 from regraft.data.said import as_flag, with_user
@@ -34,23 +34,18 @@ class Guess:
     spec: InputSpec
     gaps: tuple[tuple[str, float], ...]
 
-    @property
-    def unlike(self) -> bool:
-        """Whether even the best way leaves the data unlike what the network was trained on."""
-        return self.gaps[0][1] > UNLIKE
-
 
 def settle(
-    network: GraphNetwork, spec: InputSpec, examples: Examples, given: Mapping[str, Any] | None = None
+    network: GraphNetwork, spec: InputSpec, part: Part, given: Mapping[str, Any] | None = None
 ) -> tuple[InputSpec, Guess | None]:
-    """How these examples are prepared for an input: by the file, else by the user, else by a guess.
+    """How examples are prepared for an input: by the file, else by the user, else by a guess.
 
     Examples that are no pixels (arrays of other types than uint8) are fed as they are and need no range.
 
     Args:
         network: what they are for.
         spec: its input.
-        examples: 64 of them are looked at for a guess.
+        part: 64 of its examples are looked at for a guess; never a test part, a guess is a choice.
         given: what the user says, from `said.parse_input`.
 
     Returns:
@@ -61,13 +56,13 @@ def settle(
             Or the user contradicts the file.
     """
     spec = with_user(spec, given) if given else spec
-    if spec.range is not None or not needs_range(examples, spec):
+    if spec.range is not None or not needs_range(part.examples, spec):
         return spec, None
-    found = guess(network, spec, examples)
+    found = guess(network, spec, part)
     return found.spec, found
 
 
-def guess(network: GraphNetwork, spec: InputSpec, examples: Examples) -> Guess:
+def guess(network: GraphNetwork, spec: InputSpec, part: Part) -> Guess:
     """The usual way of preparing pictures that fits the first batch norm's stored statistics best.
 
     Raises:
@@ -77,8 +72,10 @@ def guess(network: GraphNetwork, spec: InputSpec, examples: Examples) -> Guess:
     ways = list(_ways(spec))
     if statistics is None:
         raise _unknown(spec, ways, "nothing in the network tells it: it has no batch norm with stored statistics")
-    sample = _sample(examples)
-    pixels = {order: arrange(examples, sample, replace(spec, channels=order)) for order in {w.channels for w in ways}}
+    sample = _sample(part)
+    pixels = {
+        order: arrange(part.examples, sample, replace(spec, channels=order)) for order in {w.channels for w in ways}
+    }
     gaps: dict[InputSpec, float] = {}
     for way in ways:
         values = network.run({spec.name: scaled(pixels[way.channels], way)}, to=statistics.tensor)
@@ -90,7 +87,7 @@ def guess(network: GraphNetwork, spec: InputSpec, examples: Examples) -> Guess:
     return Guess(spec=best, gaps=tuple((as_flag(way), gaps[way]) for way in ranked))
 
 
-def gap(network: GraphNetwork, spec: InputSpec, examples: Examples) -> float | None:
+def gap(network: GraphNetwork, spec: InputSpec, part: Part) -> float | None:
     """How unlike the network's training data the examples look as `spec` prepares them; None if it cannot tell.
 
     Above `UNLIKE`, a warning is in place: the range may be wrong, or the data of another kind.
@@ -98,13 +95,13 @@ def gap(network: GraphNetwork, spec: InputSpec, examples: Examples) -> float | N
     statistics = first_statistics(network, spec.name)
     if statistics is None:
         return None
-    values = prepare(examples, _sample(examples), spec)
+    values = prepare(part.examples, _sample(part), spec)
     return statistics.gap(network.run({spec.name: values}, to=statistics.tensor))
 
 
-def _sample(examples: Examples) -> np.ndarray:
+def _sample(part: Part) -> np.ndarray:
     """Evenly spread, so that each class has its share."""
-    return np.unique(np.linspace(0, len(examples) - 1, SAMPLE).astype(np.int64))
+    return part.indices[np.unique(np.linspace(0, len(part) - 1, SAMPLE).astype(np.int64))]
 
 
 def _ways(spec: InputSpec) -> Iterator[InputSpec]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from regraft.data.examples import Examples, Part, Splits
+from regraft.data.examples import Examples, Part, Splits, whole
 from regraft.data.opening import Labels, open_data, open_parts
 from regraft.errors import BadArgument, BadData
 from regraft.run import Progress
@@ -98,19 +98,24 @@ def divide(train: Examples, given: Mapping[str, Examples], *, seed: int) -> Spli
     """
     fixed: dict[str, Part] = {}
     for name, examples in given.items():
-        agreeing = examples.with_classes(train.classes)
-        fixed[name] = Part(examples=agreeing, indices=np.arange(len(agreeing)))
+        fixed[name] = whole(examples.with_classes(train.classes))
     wanted = tuple(0.0 if name in fixed else f for name, f in zip(("", "validation", "test"), FRACTIONS, strict=True))
     own = split(train, seed=seed, fractions=(1 - wanted[1] - wanted[2], wanted[1], wanted[2]))
-    keys = {train.hashes[index] for index in own.train.indices}
+    validation, test = fixed.get("validation", own.validation), fixed.get("test", own.test)
+    trained, chosen_by = set(_hashes(own.train)), set(_hashes(validation))
     return Splits(
         train=own.train,
-        validation=fixed.get("validation", own.validation),
-        test=fixed.get("test", own.test),
+        validation=validation,
+        test=test,
         classes=train.classes,
         duplicates=own.duplicates,
-        leaked=sum(key in keys for part in fixed.values() for key in part.examples.hashes),
+        leaked=sum(key in trained for part in fixed.values() for key in _hashes(part)),
+        seen=sum(key in chosen_by for key in _hashes(test)),
     )
+
+
+def _hashes(part: Part) -> list[bytes]:
+    return [part.examples.hashes[index] for index in part.indices]
 
 
 def _refuse_one_class(examples: Examples) -> None:

@@ -6,6 +6,7 @@ import inspect
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,8 @@ def _attribute(
 ) -> fx.Node:
     if name not in attributes:
         readable = re.sub(r"[^0-9A-Za-z_/]", "_", name)
-        attribute = readable if readable not in attributes.values() else f"{readable}_{len(attributes)}"
+        numbered = chain([readable], (f"{readable}_{number}" for number in count(2)))
+        attribute = next(free for free in numbered if free not in attributes.values())
         attributes[name] = attribute
         if isinstance(tensor, nn.Parameter):
             root.register_parameter(attribute, tensor)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from regraft.data import Examples, Part, open_data
+from regraft.data import Examples, Part, open_data, whole
 from regraft.errors import BadData
 from regraft.network import GraphNetwork
 from regraft.run import Progress
@@ -39,7 +37,9 @@ def evaluate(
         RegraftError: the data do not fit the network.
     """
     progress = progress or Progress()
-    part = data if isinstance(data, Part) else _whole(data, skip_bad)
+    part = data if isinstance(data, Part) else _whole(data, skip_bad, progress)
+    for line in part.examples.skipped:
+        progress.say(f"skipped {line}")
     names = class_names(network, classes)
     examples = part.examples.with_classes(names)
     labels = examples.labels[part.indices]
@@ -49,6 +49,7 @@ def evaluate(
     return classify.report(probability, labels, names)
 
 
-def _whole(data: Examples | Path | str, skip_bad: bool) -> Part:
-    examples = data if isinstance(data, Examples) else open_data(data, skip_bad=skip_bad, part="test")
-    return Part(examples=examples, indices=np.arange(len(examples)))
+def _whole(data: Examples | Path | str, skip_bad: bool, progress: Progress) -> Part:
+    opened = isinstance(data, Examples)
+    examples = data if opened else open_data(data, skip_bad=skip_bad, part="test", progress=progress)
+    return whole(examples)

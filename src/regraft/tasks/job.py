@@ -11,14 +11,13 @@ from typing import Any
 import torch
 
 from regraft.data import Part, Splits
-from regraft.data.ranges import settle
-from regraft.data.said import as_flag, parse_input
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork, InputSpec, Plan
 from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft, graft
 from regraft.run import Progress, RunFolder
 from regraft.tasks.defaults import settings_for
+from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.summary import summary
 from regraft.train.learner import device_of
 from regraft.train.settings import Settings
@@ -64,12 +63,7 @@ def settle_job(
     seed = settings.seed if isinstance(settings, Settings) else (settings or {}).get("seed", 0)
     grafted = graft(network, plan, classes=len(splits.classes), seed=seed)
     progress.say(summary(grafted))
-    said = parse_input(input) if input else None
-    spec, guess = settle(network, _only_input(grafted.network), splits.train.examples, said)
-    if guess:
-        progress.say(f"input {spec.name}: {as_flag(spec)}, guessed from the network's own statistics")
-    if guess and guess.unlike:
-        progress.say("warning: even so the data look unlike what the network was trained on")
+    spec = settled(network, only_input(grafted.network, [grafted.logits]), splits.train, input, progress)
     chosen = settings_for(grafted, len(splits.train), settings)
     device = device_of(chosen.device)
     for line in _notes(splits):
@@ -99,18 +93,6 @@ def require_same(run: RunFolder, job: Job) -> None:
         )
 
 
-def _only_input(network: GraphNetwork) -> InputSpec:
-    specs = list(network.inputs.values())
-    if len(specs) != 1:
-        raise BadArgument(
-            f"the part of the network that is reused has {len(specs)} inputs",
-            expected="one",
-            got=", ".join(spec.name for spec in specs) or "none",
-            fix="cut above the place where they meet, or below: --at NAME",
-        )
-    return specs[0]
-
-
 def _described(part: Part) -> dict[str, Any]:
     return {
         "source": part.examples.source,
@@ -129,6 +111,8 @@ def _notes(splits: Splits) -> list[str]:
         notes.append(f"note: {splits.duplicates} examples are exact copies of others; copies share a part")
     if splits.leaked:
         notes.append(f"warning: {splits.leaked} examples of the validation or test set stand in the training part too")
+    if splits.seen:
+        notes.append(f"warning: {splits.seen} examples of the test set stand in the validation set, which is chosen by")
     return notes
 
 

@@ -11,13 +11,11 @@ import torch
 
 from regraft.data import Part, prepare
 from regraft.data.labels import read_labels
-from regraft.data.ranges import settle
-from regraft.data.said import as_flag, parse_input
 from regraft.errors import BadArgument
-from regraft.network import GraphNetwork, InputSpec
-from regraft.network.flow import ancestors
+from regraft.network import GraphNetwork
 from regraft.run import Progress
 from regraft.tasks.classify import probabilities
+from regraft.tasks.inputs import only_input, settled
 from regraft.train.learner import device_of
 
 BATCH = 32
@@ -35,7 +33,7 @@ def judged(
         RegraftError: the network tells no classes apart, or the examples do not fit its input.
     """
     output = class_output(network)
-    spec = _spec(network, output, part, input, progress)
+    spec = settled(network, only_input(network, [output]), part, input, progress)
     place = device_of(device)
     module = network.module([output], [spec.name])
     if place.type != "cpu":  # the network's own weights stay where they are
@@ -103,16 +101,3 @@ def read_names(path: Path) -> tuple[str, ...]:
 
 def _is_row(shape: tuple[int | None, ...] | None) -> bool:
     return shape is not None and len(shape) >= 2 and set(shape[1:-1]) <= {1} and (shape[-1] or 0) > 1
-
-
-def _spec(network: GraphNetwork, output: str, part: Part, input: str | None, progress: Progress) -> InputSpec:
-    below = ancestors(network.nodes, [output])
-    specs = [spec for name, spec in network.inputs.items() if name in below]
-    if len(specs) != 1:
-        raise BadArgument(
-            f"the output {output} needs {len(specs)} inputs", expected="one", got=", ".join(s.name for s in specs)
-        )
-    spec, guess = settle(network, specs[0], part.examples, parse_input(input) if input else None)
-    if guess:
-        progress.say(f"input {spec.name}: {as_flag(spec)}, guessed from the network's own statistics")
-    return spec

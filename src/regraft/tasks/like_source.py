@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 
 from regraft.data import Part, Splits, open_splits
-from regraft.data.ranges import settle
-from regraft.data.said import parse_input
 from regraft.errors import BadArgument
 from regraft.formats import saved
 from regraft.network import GraphNetwork, Training
 from regraft.run import Progress, RunFolder
 from regraft.tasks.fit import open_run
+from regraft.tasks.inputs import needed, settled
 from regraft.tasks.judging import class_names, judged
 from regraft.tasks.source_rows import Parts, fed_parts, label_inputs, labelled_parts, require_classes
-from regraft.tasks.source_training import SourceTraining, needed, rate_of, require_training
+from regraft.tasks.source_training import SourceTraining, rate_of, require_training
 from regraft.train.learner import device_of
 from regraft.train.loop import Measured, Trained, train
 from regraft.train.settings import Settings
@@ -101,7 +100,7 @@ def fit_like_source(
     inputs = needed(network, [training.loss, *training.metrics])
     data = open_splits(data) if isinstance(data, str | Path) else data
     if isinstance(data, Splits):
-        network = _with_labels(network, training, data, input)
+        network = _with_labels(network, training, data, input, progress)
         parts, classes = labelled_parts(data, network, training, inputs), data.classes
     else:
         parts, classes = fed_parts(data, network, inputs, chosen.seed), ()
@@ -119,13 +118,13 @@ def fit_like_source(
     return result
 
 
-def _with_labels(network: GraphNetwork, training: Training, splits: Splits, input: str | None) -> GraphNetwork:
+def _with_labels(
+    network: GraphNetwork, training: Training, splits: Splits, input: str | None, progress: Progress
+) -> GraphNetwork:
     """The network with its input settled for these data, once it is sure that their labels fit."""
     examples, labels = label_inputs(network, training)
     require_classes(network, training, network.inputs[labels], splits.classes)
-    said = parse_input(input) if input else None
-    spec, _ = settle(network, network.inputs[examples], splits.train.examples, said)
-    return network.with_input(spec)
+    return network.with_input(settled(network, network.inputs[examples], splits.train, input, progress))
 
 
 def _gone_on(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data import Examples, Part, open_unlabelled
+from regraft.data import Examples, open_unlabelled, whole
 from regraft.data.arrays import unlabelled
 from regraft.network import GraphNetwork
 from regraft.run import Progress
@@ -58,11 +58,10 @@ def predict(
     """
     progress = progress or Progress()
     names = class_names(network, classes)
-    examples = _opened(inputs, skip_bad)
+    examples = _opened(inputs, skip_bad, progress)
     for line in examples.skipped:
         progress.say(f"skipped {line}")
-    part = Part(examples=examples, indices=np.arange(len(examples)))
-    probability = judged(network, part, input=input, device=device, progress=progress)
+    probability = judged(network, whole(examples), input=input, device=device, progress=progress)
     return Predictions(
         inputs=tuple(examples.name(index) for index in range(len(examples))),
         classes=names,
@@ -70,10 +69,12 @@ def predict(
     )
 
 
-def _opened(inputs: Examples | np.ndarray | Path | str | Sequence[Path | str], skip_bad: bool) -> Examples:
+def _opened(
+    inputs: Examples | np.ndarray | Path | str | Sequence[Path | str], skip_bad: bool, progress: Progress
+) -> Examples:
     if isinstance(inputs, Examples):
         return inputs
     if isinstance(inputs, np.ndarray):
         return unlabelled(inputs, "the array given")
     paths = [inputs] if isinstance(inputs, Path | str) else list(inputs)
-    return open_unlabelled(paths, skip_bad=skip_bad)
+    return open_unlabelled(paths, skip_bad=skip_bad, progress=progress)

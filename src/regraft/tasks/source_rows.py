@@ -13,7 +13,7 @@ from regraft.data.splits import FRACTIONS
 from regraft.errors import BadArgument, BadData
 from regraft.network import GraphNetwork, InputSpec, Ref, Training
 from regraft.network.flow import ancestors
-from regraft.tasks.source_training import needed
+from regraft.tasks.inputs import needed
 from regraft.train.learner import Batch, Rows
 
 

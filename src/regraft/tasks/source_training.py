@@ -146,9 +146,3 @@ def rate_of(network: GraphNetwork, training: Training) -> float | None:
     if any(name in network.inputs for name in below):
         return None
     return float(network.run({}, to=training.learning_rate))
-
-
-def needed(network: GraphNetwork, tensors: Sequence[str]) -> list[str]:
-    """The inputs some tensors need."""
-    below = ancestors(network.nodes, tensors)
-    return [name for name in network.inputs if name in below]
