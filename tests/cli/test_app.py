@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from regraft.cli.app import app
 
@@ -85,6 +88,26 @@ def test_a_full_disk_behind_standard_output(model: Path) -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
     assert done.stderr == "the system refuses: No space left on device\n"
+
+
+@pytest.mark.parametrize("arguments", [("show", "--tensors", ".*"), ("show", "--json"), ("--help",), ("show",)])
+def test_a_reader_that_is_gone_is_no_fault(model: Path, arguments: tuple[str, ...]) -> None:
+    words = [*arguments, str(model)] if "show" in arguments else arguments
+    for both in (False, True):
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "wb") as gone:
+            command = [sys.executable, "-m", "regraft", *words]
+            done = subprocess.run(command, stdout=gone, stderr=gone if both else subprocess.PIPE)
+        assert (done.returncode, done.stderr) == (141, None if both else b"")
+
+
+def test_an_error_nobody_reads(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as gone:
+        command = [sys.executable, "-m", "regraft", "show", str(tmp_path / "nothing")]
+        assert subprocess.run(command, stdout=gone, stderr=gone).returncode == 141
 
 
 def test_a_fault_of_ours_is_said_to_be_one(tmp_path: Path) -> None:

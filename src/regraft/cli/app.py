@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+import sys
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from regraft.cli.predict import predict
 from regraft.cli.show import show
 from regraft.errors import BadArgument, OutOfSpace, RegraftError
 
-DONE, OUR_FAILURE, CALLERS_MISTAKE, STOPPED = 0, 1, 2, 130
+DONE, OUR_FAILURE, CALLERS_MISTAKE, STOPPED, UNREAD = 0, 1, 2, 130, 141
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSALS = _FULL | {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP}
@@ -28,7 +29,8 @@ _REFUSALS = _FULL | {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EN
 app = typer.Typer(
     name="regraft",
     help="Opens a trained network, reuses the layers you name and trains the rest on your data.",
-    epilog="Exit codes: 0 done, 1 a fault in regraft, 2 a mistake in the call or a bad file, 130 stopped by Ctrl-C.",
+    epilog="Exit codes: 0 done, 1 a fault in regraft, 2 a mistake in the call or a bad file, 130 stopped by Ctrl-C, "
+    "141 nobody reads the output any more.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -43,7 +45,19 @@ def run(arguments: Sequence[str]) -> int:
     """
     warnings.showwarning = _warned
     try:
-        return app(list(arguments) or ["--help"], prog_name="regraft", standalone_mode=False) or DONE
+        return _carried_out(arguments)
+    except (BrokenPipeError, SystemExit):  # typer turns the first into the second; nothing else raises it here
+        _drop_unread()
+        return UNREAD
+
+
+def _carried_out(arguments: Sequence[str]) -> int:
+    try:
+        code = app(list(arguments) or ["--help"], prog_name="regraft", standalone_mode=False) or DONE
+        sys.stdout.flush()  # what nobody will read must be found out here, not when Python ends
+        return code
+    except BrokenPipeError:
+        raise
     except typer.TyperException as usage:
         error = BadArgument(usage.format_message(), fix=f"{_command_called(arguments)} --help lists what it takes")
         return _failed(arguments, CALLERS_MISTAKE, error)
@@ -58,6 +72,15 @@ def run(arguments: Sequence[str]) -> int:
             fix="this is a fault in regraft, not in your call; please report it with the lines above",
         )
         return _failed(arguments, OUR_FAILURE, fault)
+
+
+def _drop_unread() -> None:
+    """Let what is left of the output vanish quietly where its reader is gone, as `head` is after ten lines."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _warned(message: Warning | str, *_: object) -> None:
