@@ -53,6 +53,11 @@ def test_pictures_in_every_layout(flowers: Path) -> None:
     assert prepare(examples, [], spec(5, 7, 3)).shape == (0, 5, 7, 3)
 
 
+def test_the_middle_is_cut_out_before_the_size_is_changed() -> None:
+    found = rows(RGB, spec(4, 4, 3, crop=0.5))
+    np.testing.assert_array_equal(found, rows(RGB[:, 1:5, 2:6], spec(4, 4, 3)))
+
+
 def test_mean_and_std_go_with_the_channels_of_the_input(flowers: Path) -> None:
     examples = open_data(flowers)
     mean, std = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])

@@ -9,7 +9,7 @@ import oracle
 import pytest
 from PIL import Image
 
-from regraft.data.resize import resize
+from regraft.data.resize import middle, resize
 
 SIZES = [(1, 1), (7, 5), (12, 10), (30, 41), (12, 3), (299, 299)]
 RANDOM = np.random.default_rng(5)
@@ -35,6 +35,25 @@ def test_the_old_corner_rule_is_tensorflows(tmp_path: Path) -> None:
     with np.load(tmp_path / "results.npz") as results:
         for size, expected in zip(SIZES, results.values(), strict=True):
             np.testing.assert_allclose(resize(PICTURE, *size, "tf1"), expected, rtol=1e-6, atol=1e-4, err_msg=str(size))
+
+
+SHARES = [0.1, 0.5, 0.875, 0.99, 1.0]
+CROPS = """
+import sys
+import numpy as np
+import tensorflow as tf
+
+picture = np.load(sys.argv[1])
+np.savez(sys.argv[3], *(tf.image.central_crop(picture, share).numpy() for share in eval(sys.argv[2])))
+"""
+
+
+def test_the_middle_is_tensorflows_central_crop(tmp_path: Path) -> None:
+    np.save(tmp_path / "picture.npy", PICTURE)
+    oracle.run(CROPS, tmp_path / "picture.npy", repr(SHARES), tmp_path / "results.npz")
+    with np.load(tmp_path / "results.npz") as results:
+        for share, expected in zip(SHARES, results.values(), strict=True):
+            np.testing.assert_array_equal(middle(PICTURE, share), expected, err_msg=str(share))
 
 
 def test_the_old_rule_skips_pixels_and_moves_the_picture() -> None:

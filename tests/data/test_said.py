@@ -24,6 +24,7 @@ FLAT = InputSpec(name="x", shape=(None, 784), layout="flat")
         ("size=224", {"size": (224, 224)}),
         ("size=192x256", {"size": (192, 256)}),
         ("range=0..1, mean=0.4,0.5,0.6, std=.2", {"range": (0.0, 1.0), "mean": (0.4, 0.5, 0.6), "std": (0.2,)}),
+        ("size=224,crop=0.875", {"size": (224, 224), "crop": 0.875}),
         ("mean=1e-1,channels=grey", {"mean": (0.1,), "channels": "grey"}),
     ],
 )
@@ -34,9 +35,9 @@ def test_what_it_may_say(text: str, said: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected", "got"),
     [
-        ("", "KEY=VALUE, KEY one of range, channels, size, mean, std", "''"),
-        ("rgb", "KEY=VALUE, KEY one of range, channels, size, mean, std", "'rgb'"),
-        ("rang=0..1", "one of range, channels, size, mean, std", "'rang'"),
+        ("", "KEY=VALUE, KEY one of range, channels, size, crop, mean, std", "''"),
+        ("rgb", "KEY=VALUE, KEY one of range, channels, size, crop, mean, std", "'rgb'"),
+        ("rang=0..1", "one of range, channels, size, crop, mean, std", "'rang'"),
         ("range=0-1", "range=LOW..HIGH, LOW below HIGH", "'0-1'"),
         ("range=1..0", "range=LOW..HIGH, LOW below HIGH", "'1..0'"),
         ("range=a..b", "range=LOW..HIGH, LOW below HIGH", "'a,b'"),
@@ -46,6 +47,9 @@ def test_what_it_may_say(text: str, said: dict[str, Any]) -> None:
         ("size=0", "size=224 or size=HEIGHTxWIDTH", "'0'"),
         ("size=1x2x3", "size=224 or size=HEIGHTxWIDTH", "'1x2x3'"),
         ("size=99999999", "size=224 or size=HEIGHTxWIDTH", "'99999999'"),
+        ("crop=0", "crop=SHARE, the middle part of each side that is used, as 0.875", "'0'"),
+        ("crop=1.5", "crop=SHARE, the middle part of each side that is used, as 0.875", "'1.5'"),
+        ("crop=1,1", "crop=SHARE, the middle part of each side that is used, as 0.875", "'1,1'"),
         ("mean=x", "mean=NUMBER, or one a channel", "'x'"),
         ("std=0", "std=POSITIVE NUMBER, or one a channel", "'0'"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data.resize import resize
+from regraft.data.resize import middle, resize
 from regraft.errors import BadArgument, ShapeMismatch
 from regraft.network.graph import InputSpec
 
@@ -65,7 +65,8 @@ def unreachable(spec: InputSpec, source: str, got: str) -> ShapeMismatch:
 
 
 def fitted(picture: np.ndarray, into: Frame) -> np.ndarray:
-    """A picture (h w c), c 1 or 3, at the frame's size and with its number of channels."""
+    """A picture (h w c), c 1 or 3, cropped, at the frame's size and with its number of channels."""
+    picture = middle(picture, into.spec.crop)
     if picture.shape[2] < into.channels:
         picture = np.repeat(picture, 3, axis=2)
     elif picture.shape[2] > into.channels:

@@ -19,8 +19,8 @@ from regraft.network.graph import InputSpec
 def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: InputSpec) -> np.ndarray:
     """The examples at `indices` as one input (b ...), in the network's layout and type.
 
-    Pictures are decoded, turned as their EXIF orientation says, made grey or RGB, stretched to the input's height
-    and width, put in its order of channels, and brought to its range: v / 255 * (high - low) + low, minus mean,
+    Pictures are decoded, turned as their EXIF orientation says, cropped, made grey or RGB, stretched to the input's
+    height and width, put in its order of channels, and brought to its range: v / 255 * (high - low) + low, minus mean,
     divided by std.
 
     Rows of an array are
@@ -30,7 +30,7 @@ def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
     Either way a row that has the input's shape but for axes of one, or that is flat where the input is not (or the
     other way round) and holds as many numbers, is taken in its order. A flat row is not taken for a picture of three
     channels, whose order it does not tell. All other rows are pictures, (h w), (h w c), (c h w) or flat squares,
-    and are resized. An input of integers gets pixels as they are.
+    and are cropped and resized. An input of integers gets pixels as they are.
 
     Raises:
         ShapeMismatch: none of this leads from the examples to the input.

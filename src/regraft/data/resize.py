@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def resize(picture: np.ndarray, height: int, width: int, rule: Literal["antialias", "tf1"]) -> np.ndarray:
-    """A picture (h w c) of another size, stretched where its proportions differ; nothing is cropped.
+    """A picture (h w c) of another size, stretched where its proportions differ.
 
     Networks of retrain.py's days were fed so. Values keep their range; uint8 stays uint8 with "antialias",
     "tf1" gives float32.
@@ -24,6 +24,12 @@ def resize(picture: np.ndarray, height: int, width: int, rule: Literal["antialia
         return np.asarray(image.resize(size, Image.Resampling.BILINEAR)).reshape(height, width, -1)
     planes = [Image.fromarray(picture[..., c].astype(np.float32)) for c in range(picture.shape[2])]
     return np.stack([np.asarray(plane.resize(size, Image.Resampling.BILINEAR)) for plane in planes], axis=-1)
+
+
+def middle(picture: np.ndarray, share: float) -> np.ndarray:
+    """The middle of a picture (h w c), by the rounding of tf.image.central_crop (ops/image_ops_impl.py)."""
+    top, left = (int((side - side * share) / 2) for side in picture.shape[:2])
+    return picture[top : picture.shape[0] - top, left : picture.shape[1] - left]
 
 
 def _tf1(picture: np.ndarray, height: int, width: int) -> np.ndarray:

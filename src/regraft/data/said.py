@@ -1,4 +1,4 @@
-"""What the user says of an input: `--input range=-1..1,channels=rgb,size=224,mean=...,std=...`."""
+"""What the user says of an input: `--input range=-1..1,channels=rgb,size=224,crop=0.875,mean=...,std=...`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
 from regraft.network.graph import InputSpec
 
-_KEYS = ("range", "channels", "size", "mean", "std")
+_KEYS = ("range", "channels", "size", "crop", "mean", "std")
 
 
 def parse_input(text: str) -> dict[str, Any]:
     """What `--input range=-1..1,channels=rgb,size=224,mean=0.5,0.5,0.5,std=1` says.
 
     Returns:
-        Some of range (low, high), channels, size (height, width), mean (c), std (c).
+        Some of range (low, high), channels, size (height, width), crop (a share), mean (c), std (c).
 
     Raises:
         BadArgument: it cannot be understood.
@@ -77,6 +77,8 @@ def as_flag(spec: InputSpec) -> str:
         words.append(f"range={spec.range[0]:g}..{spec.range[1]:g}")
     if spec.channels is not None:
         words.append(f"channels={spec.channels}")
+    if spec.crop != 1:
+        words.append(f"crop={spec.crop:g}")
     words.extend(
         f"{key}=" + ",".join(f"{value:g}" for value in values)
         for key, values in (("mean", spec.mean), ("std", spec.std))
@@ -141,6 +143,14 @@ def _size(words: list[str]) -> tuple[int, int]:
     return int(sides[0]), int(sides[-1])
 
 
+def _crop(words: list[str]) -> float:
+    expected = "crop=SHARE, the middle part of each side that is used, as 0.875"
+    values = _numbers(words, expected)
+    if len(values) != 1 or not 0 < values[0] <= 1:
+        raise _misspelt(",".join(words), expected)
+    return values[0]
+
+
 def _std(words: list[str]) -> tuple[float, ...]:
     values = _numbers(words, "std=POSITIVE NUMBER, or one a channel")
     if min(values) <= 0:
@@ -152,6 +162,7 @@ _READERS = {
     "range": _range,
     "channels": _channels,
     "size": _size,
+    "crop": _crop,
     "mean": lambda words: _numbers(words, "mean=NUMBER, or one a channel"),
     "std": _std,
 }

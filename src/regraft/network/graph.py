@@ -72,6 +72,7 @@ class InputSpec:
     range: tuple[float, float] | None = None
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    crop: float = 1.0  # the middle share of each side that is used, as tf.image.central_crop takes it
     resize: Literal["antialias", "tf1"] = "antialias"  # "tf1": ResizeBilinear with its old corner rule
     origin: Literal["file", "user", "guessed", "unknown"] = "unknown"  # who says how pictures are prepared
 
