@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from regraft.cli.fit import same_again
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +109,33 @@ def test_a_folder_that_is_taken(regraft, run: Path, model: Path, rows: Path) -> 
     assert regraft("fit", model, rows, "--out", run, "--resume").code == 0
 
 
+@pytest.mark.parametrize("like_source", [(), ("--like-source",)])
+def test_there_must_be_a_run_to_resume(regraft, tmp_path: Path, like_source: tuple[str, ...]) -> None:
+    done = regraft("fit", "no source", "no data", "--resume", *like_source)
+    assert (done.code, done.err) == (2, "which run shall be resumed?\n  to do: name its folder: --out DIR\n")
+    done = regraft("fit", "no source", "no data", "--resume", "--out", tmp_path / "run", *like_source)
+    assert (done.code, done.err) == (
+        2,
+        f"there is no run to resume\n  where: {tmp_path / 'run'}\n  to do: start it: leave --resume away\n",
+    )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((), "--out OUT --resume"),
+        (("--out", "OUT"), "--out OUT --resume"),
+        (("--out=OUT", "--resume"), "--out=OUT --resume"),
+        (("--resume", "--out", "OUT"), "--resume --out OUT"),
+    ],
+)
+def test_how_to_go_on_repeats_no_flag(tmp_path: Path, given: tuple[str, ...], said: str) -> None:
+    words = [word.replace("OUT", str(tmp_path)) for word in ("fit", "s", "d", *given)]
+    assert same_again(tmp_path, words) == f"go on with: regraft fit s d {said.replace('OUT', str(tmp_path))}"
+    assert same_again(tmp_path / "absent", words) == "nothing was begun yet"
+
+
 def test_a_run_folder_that_cannot_be_made(regraft, model: Path, rows: Path) -> None:
     done = regraft("fit", model, rows, "--out", "/proc/x")
     assert done.code == 2
@@ -146,7 +176,8 @@ def test_ctrl_c_says_how_to_go_on_and_resume_ends_the_same(regraft, model: Path,
     finally:
         process.kill()
     assert process.returncode == 130
-    assert err.splitlines()[-1].startswith("stopped; go on with: regraft fit ")
+    words = [*command[3:], "--resume"]
+    assert err.splitlines()[-1] == f"stopped; go on with: {shlex.join(['regraft', *words])}"
     resumed = regraft("fit", model, rows, *long, "--out", tmp_path / "stopped", "--resume", "--json")
     straight = regraft("fit", model, rows, *long, "--out", tmp_path / "straight", "--json")
     assert resumed.record["test"] == straight.record["test"]

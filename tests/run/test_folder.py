@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from regraft.errors import BadArgument, MissingFile, OutOfSpace, UnreadableFile, UnsupportedFormat
-from regraft.run import RunFolder, is_run
+from regraft.errors import BadArgument, MissingFile, OutOfSpace, RegraftError, UnreadableFile, UnsupportedFormat
+from regraft.run import RunFolder, is_run, place_of
 
 
 def test_a_new_run(tmp_path: Path) -> None:
@@ -57,6 +57,42 @@ def test_a_run_needs_a_folder(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"a run needs a folder\n  where: {tmp_path}/file\n  got: a file\n  to do: name another folder: --out DIR"
     )
+
+
+@pytest.mark.parametrize("left", [[], [".lock"], [".run.json.x1.partial", ".lock"]])
+def test_a_run_killed_in_its_first_moment_can_be_resumed_and_started_again(tmp_path: Path, left: list[str]) -> None:
+    for name in left:
+        (tmp_path / name).touch()
+    for resume in (False, True):
+        assert place_of(tmp_path, resume=resume) == tmp_path
+    assert RunFolder.at(tmp_path, resume=True).status == "running"
+    assert RunFolder.at(tmp_path, resume=True).path == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        (None, BadArgument, "which run shall be resumed?\n  to do: name its folder: --out DIR"),
+        (
+            "none",
+            BadArgument,
+            "there is no run to resume\n  where: {}/none\n  to do: start it: leave --resume away",
+        ),
+        ("file", MissingFile, "there is no such run folder\n  where: {}/file"),
+        (
+            "other",
+            UnsupportedFormat,
+            "this folder is no run\n  where: {}/other\n  expected: a folder that `regraft fit` wrote, with a run.json",
+        ),
+    ],
+)
+def test_what_cannot_be_resumed(tmp_path: Path, name: str | None, kind: type[RegraftError], message: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/thesis.tex").touch()
+    with pytest.raises(kind) as caught:
+        place_of(name and tmp_path / name, resume=True)
+    assert str(caught.value) == message.format(tmp_path)
 
 
 def test_no_such_run(tmp_path: Path) -> None:
@@ -149,7 +185,33 @@ def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
 
 def test_a_full_disk_stops_a_run_cleanly(small_disk: Path) -> None:
     run = RunFolder.create(small_disk / "run")
+    run.write_bytes("checkpoints/best", b"x")
     with pytest.raises(OutOfSpace, match="the disk is full: last could not be written"), run.working():
         run.write_bytes("checkpoints/last", b"x" * 2_000_000)
     assert run.status == "interrupted"
-    assert list(run.checkpoints.iterdir()) == []
+    assert [path.name for path in run.checkpoints.iterdir()] == ["best"]
+
+
+def test_a_mistake_found_before_the_first_checkpoint_leaves_nothing(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run")
+    run.write_json("settings.json", {})
+    run.append_line("metrics.jsonl", {"epoch": 1})
+    run.write_bytes("tensorboard/events", b"")
+    with pytest.raises(BadArgument, match=r"^no$"), run.working():
+        raise BadArgument("no")
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_else_lies_in_the_folder_is_never_removed(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path)
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(BadArgument, match=r"^no$"), run.working():
+        raise BadArgument("no")
+    assert os.listdir(tmp_path) == ["thesis.tex"]
+
+
+def test_a_fault_of_ours_keeps_the_run(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path)
+    with pytest.raises(ZeroDivisionError), run.working():
+        _ = 1 / 0
+    assert run.status == "interrupted"

@@ -21,7 +21,7 @@ from regraft.errors import BadArgument
 from regraft.features import Place, cache_folder, extract
 from regraft.formats import saved
 from regraft.network import GraphNetwork, New, Plan
-from regraft.run import Progress
+from regraft.run import Progress, RunFolder
 from regraft.tasks.fit import FitResult, fit
 from regraft.train.learner import fingerprint
 
@@ -158,6 +158,7 @@ def test_a_run_about_something_else_is_not_resumed(tmp_path: Path) -> None:
         "  expected: {'at': 'two/Tanh:0', "
     )
     assert str(caught.value).endswith("  to do: give the same again, or name another folder: --out DIR")
+    assert RunFolder(tmp_path / "run").status == "done"
 
 
 def test_nothing_to_train(tmp_path: Path) -> None:
@@ -166,6 +167,8 @@ def test_nothing_to_train(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "there is nothing to train: every parameter is frozen\n  to do: freeze less, or put a new layer on top"
     )
+    assert not (tmp_path / "run").exists()  # so that the same place can be named again
+    assert go(tmp_path / "run", epochs=1).run == tmp_path / "run"
 
 
 def test_centred_features_need_a_linear_head(tmp_path: Path) -> None:
@@ -182,6 +185,28 @@ def test_which_run_to_resume() -> None:
     with pytest.raises(BadArgument) as caught:
         fit(source(), points(), resume=True, progress=QUIET)
     assert str(caught.value) == "which run shall be resumed?\n  to do: name its folder: --out DIR"
+
+
+def test_places_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(BadArgument) as caught:
+        fit(source(), tmp_path / "no data", out=tmp_path / "absent", resume=True, progress=QUIET)
+    assert str(caught.value) == (
+        f"there is no run to resume\n  where: {tmp_path / 'absent'}\n  to do: start it: leave --resume away"
+    )
+    go(tmp_path / "run", epochs=1)
+    with pytest.raises(BadArgument, match=r"^there is a run in this folder already\n"):
+        fit(source(), tmp_path / "no data", out=tmp_path / "run", progress=QUIET)
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_run_killed_in_its_first_moment_is_resumed(tmp_path: Path) -> None:
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed/.run.json.a1b2.partial").touch()
+    resumed = go(tmp_path / "killed", HEAD, resume=True, epochs=2)
+    whole = go(tmp_path / "whole", HEAD, epochs=2)
+    assert far(values(resumed.network), values(whole.network)) == 0
+    names = [{path.name for path in (tmp_path / run).iterdir()} for run in ("killed", "whole")]
+    assert names[0] == names[1]
 
 
 def test_what_is_said_before_a_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,7 +235,7 @@ def test_killed_twenty_times(tmp_path: Path) -> None:
             warnings.simplefilter("ignore", DeprecationWarning)  # forking beside torch's idle threads is safe here
             child = os.fork()
         if child == 0:
-            whole(tmp_path / "killed", resume=True)
+            whole(tmp_path / "killed", resume=(tmp_path / "killed").exists())
             os._exit(0)
         time.sleep(moments.uniform(0.05, 1.0))
         os.kill(child, signal.SIGKILL)

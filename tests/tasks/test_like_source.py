@@ -15,6 +15,7 @@ from regraft.data.splits import split
 from regraft.errors import BadArgument, BadData
 from regraft.network import GraphNetwork
 from regraft.run import Progress
+from regraft.tasks.fit import fit
 from regraft.tasks.inputs import needed
 from regraft.tasks.like_source import fit_like_source
 from regraft.tasks.source_rows import FedRows
@@ -106,6 +107,22 @@ def test_stopped_and_resumed_it_ends_the_same(classic: Path, tmp_path: Path) -> 
     go("halves", 2)
     halves, whole = go("halves", 5, resume=True), go("whole", 5)
     assert all(np.array_equal(halves.values[name], value) for name, value in whole.values.items())
+    fit(opened(classic, "momentum"), some_points(), settings={"epochs": 1}, out=tmp_path / "planned", progress=QUIET)
+    for out, message in (
+        (
+            "absent",
+            f"there is no run to resume\n  where: {tmp_path / 'absent'}\n  to do: start it: leave --resume away",
+        ),
+        (
+            "planned",
+            "the run was about something else: it carried out a plan\n"
+            f"  where: {tmp_path / 'planned'}\n"
+            "  to do: leave --like-source away, or name another folder: --out DIR",
+        ),
+    ):
+        with pytest.raises(BadArgument) as caught:
+            go(out, 1, resume=True)
+        assert str(caught.value) == message
 
 
 def test_arrays_by_the_names_of_the_placeholders(classic: Path, tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -59,11 +58,13 @@ def fit(
     Without a plan everything up to the bottleneck is frozen, and a new linear layer is trained on it.
     """
     flags = {name: value for name, value in locals().items() if value not in (None, [])}
-    flags.setdefault("out", Path("runs") / f"fit-{datetime.now():%Y%m%d-%H%M%S}")
+    from regraft.run import place_of
+
+    flags["out"] = place_of(out, resume=resume)
     try:
         _gone_on(flags) if like_source else _fitted(flags)
     except KeyboardInterrupt:
-        output.say(f"stopped; go on with: {_same_again(flags['out'])}")
+        output.say(f"stopped; {same_again(flags['out'], sys.argv[1:])}")
         raise
 
 
@@ -164,7 +165,10 @@ def _print_paths(run: Path, model: Path) -> None:
     print(f"Next:  {shlex.join(['regraft', 'predict', str(run)])} FILES")
 
 
-def _same_again(out: Path) -> str:
-    """The command line that goes on with this run."""
-    words = [*sys.argv[1:], "--out", str(out)]
-    return shlex.join(["regraft", *words, *([] if "--resume" in words else ["--resume"])])
+def same_again(out: Path, words: Sequence[str]) -> str:
+    """How to go on with a run that was stopped, in the words it was started with."""
+    if not out.exists():
+        return "nothing was begun yet"
+    named = any(word == "--out" or word.startswith("--out=") for word in words)
+    more = [*([] if named else ["--out", str(out)]), *([] if "--resume" in words else ["--resume"])]
+    return f"go on with: {shlex.join(['regraft', *words, *more])}"

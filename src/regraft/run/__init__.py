@@ -2,4 +2,5 @@
 
 from regraft.run.folder import RunFolder as RunFolder
 from regraft.run.folder import is_run as is_run
+from regraft.run.folder import place_of as place_of
 from regraft.run.progress import Progress as Progress

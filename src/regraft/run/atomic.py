@@ -134,6 +134,11 @@ def whole_lines(file: IO[bytes]) -> int:
     return 0
 
 
+def is_partial(name: str) -> bool:
+    """Whether a file of that name is what a killed writer has left behind."""
+    return name.startswith(".") and name.endswith(_PARTIAL)
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed writers left behind in `folder` and below it."""
     for path in folder.rglob(f".*{_PARTIAL}"):

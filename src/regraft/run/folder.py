@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from regraft.errors import BadArgument, MissingFile, OutOfSpace, UnreadableFile, UnsupportedFormat
-from regraft.run.atomic import append_line, disk_errors, read_json, read_lines, sweep, write_bytes, write_json
+from regraft.errors import BadArgument, MissingFile, OutOfSpace, RegraftError, UnreadableFile, UnsupportedFormat
+from regraft.run.atomic import (
+    append_line,
+    disk_errors,
+    is_partial,
+    read_json,
+    read_lines,
+    sweep,
+    write_bytes,
+    write_json,
+)
 from regraft.run.locks import take
 
 Status = Literal["running", "interrupted", "done"]
@@ -60,28 +71,16 @@ class RunFolder:
             OutOfSpace: the disk is full.
         """
         path = Path(path)
-        if path.exists() and not path.is_dir():
-            raise BadArgument(
-                "a run needs a folder", where=str(path), got="a file", fix="name another folder: --out DIR"
-            )
-        if is_run(path):
-            raise BadArgument(
-                "there is a run in this folder already",
-                where=str(path),
-                got=f"a run that is {cls(path).status}",
-                fix="go on with it: --resume; or name another folder: --out DIR",
-            )
-        if path.is_dir() and any(entry.name != _LOCK for entry in path.iterdir()):
-            raise BadArgument(
-                "the folder for the run is not empty",
-                where=str(path),
-                got=", ".join(sorted(entry.name for entry in path.iterdir())[:3]),
-                fix="name another folder: --out DIR",
-            )
+        _require_free(path)
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
         _write_status(path, "running")
         return cls(path)
+
+    @classmethod
+    def at(cls, path: Path | str, *, resume: bool) -> RunFolder:
+        """The run that a place from `place_of` is for: a new one or, to resume, the one that is there."""
+        return cls(path) if resume and is_run(path) else cls.create(path)
 
     # --- places -------------------------------------------------------------------------------------
 
@@ -142,7 +141,8 @@ class RunFolder:
     def working(self) -> Generator[None]:
         """Work on the run: alone, marked "running", and "done" when the block ends well.
 
-        Ctrl-C or an error leaves it "interrupted"; after a kill it stays "running". Both can be resumed.
+        Ctrl-C or an error leaves it "interrupted"; after a kill it stays "running". Both can be resumed. A mistake
+        (RegraftError) that is found before there is a checkpoint to go on from leaves nothing: the place is free again.
 
         Raises:
             BadArgument: another process works on it now.
@@ -158,7 +158,10 @@ class RunFolder:
             _write_status(self.path, "running")
             try:
                 yield
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, RegraftError) and not self._worth_keeping():
+                    self._remove()
+                    raise
                 with suppress(OutOfSpace):  # then it stays "running", which can be resumed as well
                     _write_status(self.path, "interrupted")
                 raise
@@ -206,6 +209,19 @@ class RunFolder:
             raise BadArgument("a run keeps its files in its own folder", where=str(self.path), got=name)
         return path
 
+    def _worth_keeping(self) -> bool:
+        """Whether there is something to go on from, or a model."""
+        return any(place.is_dir() and any(place.iterdir()) for place in (self.checkpoints, self.model))
+
+    def _remove(self) -> None:
+        """Remove what a run consists of, and the folder if nothing else lies in it."""
+        for place in (self.checkpoints, self.features, self.model, self.tensorboard):
+            shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):
+            for path in (self.settings, self.metrics, self.results, self.path / _MARK, self.path / _LOCK):
+                path.unlink(missing_ok=True)
+            self.path.rmdir()
+
     def _last_status(self) -> str:
         return str(read_json(self.path / _MARK).get("status"))
 
@@ -213,6 +229,52 @@ class RunFolder:
 def is_run(path: Path | str) -> bool:
     """Whether a folder is a run."""
     return (Path(path) / _MARK).is_file()
+
+
+def place_of(out: Path | str | None, *, resume: bool) -> Path:
+    """Where a run goes, known to be usable before any work is done: `out`, or a new folder in `runs`.
+
+    To resume, something must be there: a run, or the empty folder of one that was killed in its first moment.
+
+    Raises:
+        BadArgument: the place is taken, or there is nothing to resume.
+        UnsupportedFormat: what shall be resumed is no run.
+    """
+    if out is None and resume:
+        raise BadArgument("which run shall be resumed?", fix="name its folder: --out DIR")
+    path = Path(out) if out is not None else Path("runs") / f"fit-{datetime.now():%Y%m%d-%H%M%S-%f}"
+    if not resume:
+        _require_free(path)
+    elif not path.exists():
+        raise BadArgument("there is no run to resume", where=str(path), fix="start it: leave --resume away")
+    elif not _is_unused(path):
+        RunFolder(path)
+    return path
+
+
+def _require_free(path: Path) -> None:
+    """Raise BadArgument unless a new run may be started at a place."""
+    if path.exists() and not path.is_dir():
+        raise BadArgument("a run needs a folder", where=str(path), got="a file", fix="name another folder: --out DIR")
+    if is_run(path):
+        raise BadArgument(
+            "there is a run in this folder already",
+            where=str(path),
+            got=f"a run that is {RunFolder(path).status}",
+            fix="go on with it: --resume; or name another folder: --out DIR",
+        )
+    if path.is_dir() and not _is_unused(path):
+        raise BadArgument(
+            "the folder for the run is not empty",
+            where=str(path),
+            got=", ".join(sorted(entry.name for entry in path.iterdir())[:3]),
+            fix="name another folder: --out DIR",
+        )
+
+
+def _is_unused(path: Path) -> bool:
+    """Whether a folder holds nothing but what a run killed in its first moment leaves."""
+    return path.is_dir() and all(entry.name == _LOCK or is_partial(entry.name) for entry in path.iterdir())
 
 
 def _write_status(path: Path, status: Status) -> None:

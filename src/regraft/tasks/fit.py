@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from regraft.data import Splits, open_splits
-from regraft.errors import BadArgument
 from regraft.formats import saved
 from regraft.network import GraphNetwork, Plan
 from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft
-from regraft.run import Progress, RunFolder, is_run
+from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks import classify
 from regraft.tasks.baselines import embedded, majority, neighbours
 from regraft.tasks.classify import Report
@@ -89,7 +87,7 @@ def fit(
         settings: all of them, or those that shall differ from good ones for the plan.
         out: the run folder; None: a new one in `runs`.
         input: how pictures are prepared, as `--input` says it ("range=-1..1"); None: as the file says, or guessed.
-        resume: go on with the run in `out`, if there is one.
+        resume: go on with the run in `out`.
         progress: None: said and shown on stderr.
 
     Raises:
@@ -98,29 +96,17 @@ def fit(
     """
     start = time.monotonic()
     progress = progress or Progress()
+    place = place_of(out, resume=resume)
     splits = data if isinstance(data, Splits) else open_splits(data)
     job = settle_job(network, splits, plan or Plan(), settings, input, progress)
-    run = open_run(out, resume=resume)
+    run = RunFolder.at(place, resume=resume)
+    require_same(run, job)
     with run.working():
-        require_same(run, job)
         run.write_json(run.settings.name, job.as_json())
         result = _carried_out(job, run, resume, progress)
         result = replace(result, seconds=time.monotonic() - start)
         run.write_json(run.results.name, result.as_json())
     return result
-
-
-def open_run(out: Path | str | None, *, resume: bool) -> RunFolder:
-    """The run folder to work in: a new one, or with `resume` the one that is there.
-
-    Raises:
-        BadArgument: the folder is taken, or a run is to be resumed and none is named.
-    """
-    if out is None and resume:
-        raise BadArgument("which run shall be resumed?", fix="name its folder: --out DIR")
-    if out is None:
-        return RunFolder.create(Path("runs") / datetime.now().strftime("fit-%Y%m%d-%H%M%S-%f"))
-    return RunFolder(out) if resume and is_run(out) else RunFolder.create(out)
 
 
 def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> FitResult:

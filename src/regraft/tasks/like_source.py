@@ -15,8 +15,7 @@ from regraft.data import Part, Splits, open_splits
 from regraft.errors import BadArgument
 from regraft.formats import saved
 from regraft.network import GraphNetwork, Training
-from regraft.run import Progress, RunFolder
-from regraft.tasks.fit import open_run
+from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks.inputs import needed, settled
 from regraft.tasks.judging import class_names, judged
 from regraft.tasks.source_rows import Parts, fed_parts, label_inputs, labelled_parts, require_classes
@@ -86,7 +85,7 @@ def fit_like_source(
         settings: epochs, batch, seed, device, and lr if it shall be another one than the source's.
         out: the run folder; None: a new one in `runs`.
         input: how pictures are prepared, as `--input` says it.
-        resume: go on with the run in `out`, if there is one.
+        resume: go on with the run in `out`.
         progress: None: said and shown on stderr.
 
     Raises:
@@ -95,6 +94,7 @@ def fit_like_source(
     """
     start = time.monotonic()
     progress = progress or Progress()
+    place = place_of(out, resume=resume)
     training = require_training(network)
     chosen, own_rate = _settings(network, training, settings or {})
     inputs = needed(network, [training.loss, *training.metrics])
@@ -106,7 +106,8 @@ def fit_like_source(
         parts, classes = fed_parts(data, network, inputs, chosen.seed), ()
     source = SourceTraining(network, training, inputs, device_of(chosen.device), own_rate=own_rate)
     progress.say(_said(training, chosen, source, own_rate))
-    run = open_run(out, resume=resume)
+    run = RunFolder.at(place, resume=resume)
+    _require_like_source(run)
     with run.working():
         run.write_json(run.settings.name, {"like_source": True, "training": chosen.as_json()})
         result = _gone_on(source, parts, chosen, run, resume, progress)
@@ -116,6 +117,16 @@ def fit_like_source(
         run.write_json(run.results.name, result.as_json())
         saved.write(result.network, run.model, _about(result, classes, training))
     return result
+
+
+def _require_like_source(run: RunFolder) -> None:
+    """Refuse to go on with a run that carried out a plan."""
+    if run.settings.exists() and not run.read_json(run.settings.name).get("like_source"):
+        raise BadArgument(
+            "the run was about something else: it carried out a plan",
+            where=str(run.path),
+            fix="leave --like-source away, or name another folder: --out DIR",
+        )
 
 
 def _with_labels(
