@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from inspect import isfunction
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_the_version_stands_in_two_places_and_is_the_same() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == regraft.__version__
+
+
+def test_no_foreign_framework_is_installed_beside_regraft() -> None:
+    installed = {distribution.name.lower().replace("_", "-") for distribution in distributions()}
+    assert "torch" in installed
+    assert not {name for name in installed if name.startswith(("tensorflow", "tf-keras", "caffe"))}
 
 
 def test_importing_regraft_loads_nothing_heavy() -> None:
