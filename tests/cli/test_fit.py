@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,19 @@ def test_going_on_as_the_source_did_takes_no_plan(regraft, model: Path, rows: Pa
         "  got: --at, --dry-run\n"
         "  to do: leave these away, or --like-source\n"
     )
+
+
+def test_the_source_s_own_measures_stand_there_once(regraft, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    data, source = tmp_path / "rows.npz", resources.files("regraft") / "demo_source"
+    np.savez(data, x=random.random((100, 784)).astype(np.float32), y=np.arange(100) % 5)
+    given = ("fit", str(source), data, "--like-source", "--epochs", "1")
+    done = regraft(*given, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    names = [line.split()[0] for line in done.out.splitlines() if line.strip()]
+    assert names[2:] == [names[2], "loss/loss:0", "eval/accuracy:0", "Run:", "Model:", "Next:"]
+    measured = regraft(*given, "--out", tmp_path / "again", "--json").record["test"]
+    assert measured["accuracy"] == pytest.approx(measured["eval/accuracy:0"], abs=1e-6)
 
 
 def test_settings_that_cannot_be_used(regraft, model: Path, rows: Path) -> None:

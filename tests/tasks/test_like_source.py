@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,8 @@ def test_the_verb_reports_the_sources_metrics_and_saves_the_network(classic: Pat
     assert found["test"]["accuracy"] == pytest.approx(found["test"]["accuracy:0"], abs=1e-6)
     assert found["validation"]["loss:0"] == result.trained.metrics["loss:0"]
     assert set(found["baselines"]) == {"source as it was"}
+    assert len(repr(result)) < 1500
+    assert not {"tensor", "array", "GraphNetwork"} & set(re.findall(r"\w+", repr(result)))
     reopened = regraft.open(tmp_path / "run")
     weight = result.network.parameters["layer0/kernel"].value
     assert np.array_equal(reopened.parameters["layer0/kernel"].value, weight)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from regraft.network import GraphNetwork
     from regraft.network.plan import Plan
     from regraft.tasks.fit import FitResult
+    from regraft.tasks.like_source import GoneOn
 
 
 def fit(
@@ -99,9 +100,20 @@ def _gone_on(flags: Mapping[str, Any]) -> None:
     if flags["json"]:
         output.emit(result.as_json())
         return
-    rows = [(name, result.before.get(name), result.validation.get(name), value) for name, value in result.test.items()]
-    output.table("The source's own measures", ("tensor", "test, before", "validation", "test"), rows)
+    output.table("The source's own measures", ("tensor", "test, before", "validation", "test"), _measures(result))
     _print_paths(result.run, result.model)
+
+
+def _measures(result: GoneOn) -> list[tuple[str, float | None, float | None, float]]:
+    """What was measured, by name; an accuracy that the source itself measures stands there once, under its name."""
+    rows = [(name, result.before.get(name), result.validation.get(name), value) for name, value in result.test.items()]
+    own = [row[1:] for row in rows if row[0] != "accuracy"]
+    return [row for row in rows if row[0] != "accuracy" or not any(_close(row[1:], other) for other in own)]
+
+
+def _close(one: Sequence[float | None], other: Sequence[float | None]) -> bool:
+    pairs = zip(one, other, strict=True)
+    return all(a is not None and b is not None and abs(a - b) < 1e-6 for a, b in pairs)
 
 
 def _opened(source: str, plan: Plan) -> GraphNetwork:

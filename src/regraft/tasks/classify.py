@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ class Report:
     loss: float  # mean cross entropy, in nats
     n: int
     classes: tuple[str, ...]
-    confusion: np.ndarray
+    confusion: np.ndarray = field(repr=False)
 
     @property
     def per_class(self) -> tuple[ClassScore, ...]:

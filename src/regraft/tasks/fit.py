@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,8 @@ class FitResult:
 
     run: Path
     model: Path
-    network: GraphNetwork
-    graft: Graft
+    network: GraphNetwork = field(repr=False)
+    graft: Graft = field(repr=False)
     settings: Settings
     trained: Trained
     validation: Report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class GoneOn:
 
     run: Path
     model: Path
-    network: GraphNetwork
+    network: GraphNetwork = field(repr=False)
     settings: Settings
     trained: Trained
     before: Mapping[str, float]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from regraft.tasks.judging import class_names, judged
 class Predictions:
     """What examples were taken for: `probability` is (n k), columns in the order of `classes`."""
 
-    inputs: tuple[str, ...]
+    inputs: tuple[str, ...] = field(repr=False)
     classes: tuple[str, ...]
-    probability: np.ndarray
+    probability: np.ndarray = field(repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """The most likely class of each example, as JSON holds it."""

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -50,7 +50,7 @@ class Trained:
     epochs: int
     best_epoch: int  # whose weights the learner holds now
     metrics: Mapping[str, float]  # of that epoch, on validation
-    slots: Mapping[str, Mapping[str, Tensor]]  # the optimizer's state after the last step, and its counters
+    slots: Mapping[str, Mapping[str, Tensor]] = field(repr=False)  # the optimizer's last state, and its counters
     powers: Mapping[str, float]
     stopped: Literal["epochs", "patience"]
     seconds: float
