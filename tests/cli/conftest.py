@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from regraft.formats import saved
 from regraft.network.graph import Graph, InputSpec, Node, Ref, Switch
@@ -97,6 +98,20 @@ def model(toy: GraphNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("toy") / "model"
     folder.mkdir()
     saved.write(toy, folder, {})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders whole/ and holed/ with pictures of roses and tulips; in holed/ the folder of the tulips is empty."""
+    folder = tmp_path_factory.mktemp("flowers")
+    random = np.random.default_rng(0)
+    for part, name in (("whole", "rose"), ("whole", "tulip"), ("holed", "rose")):
+        (folder / part / name).mkdir(parents=True)
+        for k in range(6):
+            pixels = random.integers(0, 255, (4, 4, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / part / name / f"{k}.png")
+    (folder / "holed/tulip").mkdir()
     return folder
 
 

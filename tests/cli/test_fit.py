@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from regraft.cli.app import run as carry_out
 from regraft.cli.fit import same_again
 
 
@@ -166,6 +167,23 @@ def test_the_source_s_own_measures_stand_there_once(regraft, tmp_path: Path) -> 
     assert names[2:] == [names[2], "loss/loss:0", "eval/accuracy:0", "Run:", "Model:", "Next:"]
     measured = regraft(*given, "--out", tmp_path / "again", "--json").record["test"]
     assert measured["accuracy"] == pytest.approx(measured["eval/accuracy:0"], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [("holed",), ("whole", "--validation", "holed"), ("whole", "--test", "holed"), ("holed", "--like-source")],
+)
+def test_a_class_folder_without_pictures(
+    model: Path, flowers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], data: tuple[str, ...]
+) -> None:
+    given = [str(flowers / word) if word in ("whole", "holed") else word for word in data]
+    assert carry_out(["fit", str(model), *given, "--out", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err == (
+        "1 class folder holds no picture: tulip\n"
+        f"  where: {flowers / 'holed'}\n"
+        "  to do: put pictures there, or remove the folder\n"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_settings_that_cannot_be_used(regraft, model: Path, rows: Path) -> None:
