@@ -43,6 +43,8 @@ def test_a_plan_survives_json_and_yaml(tmp_path: Path) -> None:
         ),
         ({"new": [{"kind": "lstm"}]}, "kind cannot be 'lstm'\n  where: plan, new layer 1"),
         ({"new": [{"kind": "dense", "width": True}]}, "width cannot be True"),
+        ({"rename": {"a": 3}}, "rename cannot be {'a': 3}\n  where: plan\n  expected: old names and new names"),
+        ({"stop_gradient": [1]}, "stop_gradient cannot be [1]\n  where: plan\n  expected: a list of tensor names"),
         (["a"], "this is no plan\n  where: plan\n  expected: words and values"),
     ],
 )

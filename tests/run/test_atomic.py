@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,14 @@ def test_written_whole(tmp_path: Path) -> None:
     write_json(tmp_path / "new/a.json", {"a": 1})
     assert read_json(tmp_path / "new/a.json") == {"a": 1}
     assert os.listdir(tmp_path / "new") == ["a.json"]
+
+
+def test_files_have_the_rights_other_programs_give_them(tmp_path: Path) -> None:
+    for umask, mode in ((0o022, 0o644), (0o077, 0o600)):
+        before = os.umask(umask)
+        write_bytes(tmp_path / "x", b"1")
+        os.umask(before)
+        assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == mode
 
 
 def test_the_old_file_stays_when_the_writer_fails(tmp_path: Path) -> None:

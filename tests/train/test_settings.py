@@ -52,3 +52,16 @@ def test_bounds_in_the_wrong_order() -> None:
     assert str(caught.value) == (
         "these training settings cannot be used\n  got: clip_value must be two bounds, the lower first, not (1.0, -1.0)"
     )
+
+
+def test_values_of_another_kind() -> None:
+    with pytest.raises(BadArgument) as caught:
+        Settings.from_json(
+            {"epochs": 2.5, "lr": "x", "patience": "a", "hyper": 3, "clip_value": (1, 2, 3), "seed": True}
+        )
+    assert str(caught.value) == (
+        "these training settings cannot be used\n"
+        "  got: epochs must be a whole number, not 2.5; seed must be a whole number, not True; "
+        "patience must be a whole number, not 'a'; lr must be a number, not 'x'; "
+        "clip_value must be two bounds, the lower first, not (1, 2, 3); hyper must be numbers by name, not 3"
+    )

@@ -67,13 +67,8 @@ class FeatureStore:
         self.tensors = tuple(tensors)
         row_bytes = max(1, sum(tensor.nbytes for tensor in tensors))
         self.chunk_rows = max(1, min(_ROWS, _BYTES // row_bytes))
-        with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
+        lock = _locked(folder)
         weakref.finalize(self, os.close, lock)  # held as long as the store is used, so that nobody removes it
-        if take(lock):
-            sweep(folder)
-        take(lock, shared=True)
         os.utime(folder / LOCK)
         index = self._index(key)
         if not (folder / INDEX).exists():
@@ -166,6 +161,20 @@ class FeatureStore:
             "chunk_rows": self.chunk_rows,
             "tensors": [{**asdict(tensor), "shape": list(tensor.shape)} for tensor in self.tensors],
         }
+
+
+def _locked(folder: Path) -> int:
+    """A lock on the folder, shared with all who use it, as an open file; what killed writers left is swept away."""
+    while True:
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
+        if take(lock):
+            sweep(folder)
+        take(lock, shared=True, wait=True)
+        if (folder / LOCK).exists() and os.path.samestat(os.fstat(lock), (folder / LOCK).stat()):
+            return lock
+        os.close(lock)  # somebody removed the folder in between
 
 
 def _foreign(folder: Path, found: Any, expected: dict[str, Any]) -> UnreadableFile:

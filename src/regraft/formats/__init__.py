@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regraft.errors import MissingFile
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -59,5 +61,14 @@ def class_names(path: Path) -> list[str] | None:
 def _model_folder(path: Path) -> Path | None:
     """The model folder at the path or, where the path is a run, inside it."""
     from regraft.formats import saved
+    from regraft.run import RunFolder, is_run
 
-    return next((folder for folder in (path, path / "model") if saved.is_saved(folder)), None)
+    found = next((folder for folder in (path, path / "model") if saved.is_saved(folder)), None)
+    if found is None and is_run(path):
+        raise MissingFile(
+            "this run has no model yet",
+            where=str(path),
+            got=f"a run that is {RunFolder(path).status}",
+            fix="go on with it: the same command with --resume",
+        )
+    return found

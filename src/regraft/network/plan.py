@@ -117,11 +117,17 @@ def _require_fitting(word: str, value: Any, where: str | None) -> None:
     """Raise BadArgument unless a word of a plan may hold this value."""
     types, expected = _KINDS[word]
     fits = isinstance(value, types) and not isinstance(value, bool) and value in _CHOICES.get(word, [value])
+    if fits and word in ("rename", "stop_gradient"):
+        fits = all(isinstance(item, str) for item in _items(value))
     if fits and value is not None and word in _BOUNDS:
         least, below = _BOUNDS[word]
         fits = least <= value < below
     if not fits:
         raise BadArgument(f"{word} cannot be {value!r}", where=where, expected=expected)
+
+
+def _items(value: Any) -> list[Any]:
+    return [*value, *value.values()] if isinstance(value, dict) else list(value)
 
 
 def _checked(record: type[Plan] | type[New], data: Any, where: str) -> dict[str, Any]:

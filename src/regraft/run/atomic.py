@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,9 +27,10 @@ def writing(path: Path) -> Generator[IO[bytes]]:
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PARTIAL)
+        # not tempfile's: those are for the user alone, whatever the umask says
+        name = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PARTIAL}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(name, "xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

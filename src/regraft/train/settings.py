@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import inf, isfinite
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from regraft.errors import BadArgument, nearest_names
@@ -24,6 +25,30 @@ _CHOICES = {
     "keep": ("best", "last"),
     "features": ("cached", "off"),
     "device": ("auto", "cpu", "cuda"),
+}
+
+
+def _is_whole(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Integral)
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real)
+
+
+def _is_bounds(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_number, value.values()))
+
+
+_KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    **dict.fromkeys(("epochs", "batch", "seed", "patience"), (_is_whole, "a whole number")),
+    **dict.fromkeys(("lr", "l2", "clip_norm", "ema"), (_is_number, "a number")),
+    "clip_value": (_is_bounds, "two bounds, the lower first"),
+    "hyper": (_is_numbers, "numbers by name"),
 }
 
 
@@ -78,13 +103,27 @@ class Settings:
                 nearest=[name for word in unknown for name in nearest_names(word, known, 1)],
             )
         given: dict[str, Any] = dict(data)
-        if given.get("clip_value") is not None:
-            low, high = given["clip_value"]
+        clip = given.get("clip_value")
+        if isinstance(clip, list | tuple) and len(clip) == 2:  # JSON has no infinity: there it is null
+            low, high = clip
             given["clip_value"] = (-inf if low is None else low, inf if high is None else high)
         return cls(**given)
 
 
 def _problems(settings: Settings) -> list[str]:
+    return _misfits(settings) or _out_of_bounds(settings)
+
+
+def _misfits(settings: Settings) -> list[str]:
+    """Values of another kind than the setting's."""
+    return [
+        f"{name} must be {kind}, not {value!r}"
+        for name, (fits, kind) in _KINDS.items()
+        if (value := getattr(settings, name)) is not None and not fits(value)
+    ]
+
+
+def _out_of_bounds(settings: Settings) -> list[str]:
     known = HYPER.get(settings.optimizer)
     if known is None:
         close = nearest_names(str(settings.optimizer), HYPER)
@@ -101,7 +140,7 @@ def _problems(settings: Settings) -> list[str]:
         "batch must be at least 1": settings.batch >= 1,
         "seed must be 0 or more": settings.seed >= 0,
         "patience must be at least 1": settings.patience is None or settings.patience >= 1,
-        "clip_value must be two bounds, the lower first": clip is None or (len(clip) == 2 and clip[0] < clip[1]),
+        "clip_value must be two bounds, the lower first": clip is None or clip[0] < clip[1],
         "clip_norm must be above 0": settings.clip_norm is None or settings.clip_norm > 0,
         "ema must lie between 0 and 1": settings.ema is None or 0 < settings.ema < 1,
         "l2 must be 0 or more": settings.l2 >= 0,

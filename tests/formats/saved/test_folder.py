@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from regraft.errors import MissingFile, UnreadableFile, UnsupportedFormat, UnsupportedOp
-from regraft.formats import saved
+from regraft.formats import read, saved
 from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref, Slice, Switch, Training
+from regraft.run import RunFolder
 
 
 @pytest.fixture
@@ -150,4 +151,16 @@ def test_a_newer_version_is_refused(network: GraphNetwork, tmp_path: Path) -> No
         "  expected: version 1 at most\n"
         "  got: version 99\n"
         "  to do: update regraft"
+    )
+
+
+def test_a_run_without_a_model_says_so(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run")
+    with pytest.raises(MissingFile) as caught:
+        read(tmp_path / "run")
+    assert str(caught.value) == (
+        "this run has no model yet\n"
+        f"  where: {tmp_path / 'run'}\n"
+        "  got: a run that is running\n"
+        "  to do: go on with it: the same command with --resume"
     )

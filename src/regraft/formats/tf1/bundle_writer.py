@@ -25,8 +25,9 @@ ALIGNMENT = 8  # bytes: where every tensor begins, so that none has to be copied
 def write_checkpoint(prefix: Path, arrays: Mapping[str, Array]) -> None:
     """Write arrays as a V2 checkpoint at `prefix` and name it in the folder's `checkpoint` file.
 
-    All files are written beside their places first and then moved there, the index after the data: whoever opens the
-    folder meanwhile finds the old checkpoint or the new one.
+    All files are written beside their places first and then moved there. Where a checkpoint of that name stands, its
+    index is removed before: whoever opens it meanwhile, or after a kill between the moves, finds none, never new
+    values under an old index. Whoever needs the old one until the new one is whole writes to another name.
 
     Args:
         prefix: where to, such as "out/model.ckpt-100"; the folder is made if need be.
@@ -48,6 +49,7 @@ def write_checkpoint(prefix: Path, arrays: Mapping[str, Array]) -> None:
         state_file.write(state_text(name).encode())
         for file in (data_file, index_file, state_file):
             file.flush()  # a disk that is full must be found out before the first file has taken its place
+        index.unlink(missing_ok=True)
 
 
 def _storable(name: str, array: Array) -> Array:

@@ -20,8 +20,9 @@ def write(network: GraphNetwork, prefix: Path) -> list[Path]:
     """Write the checkpoint `prefix` and the graph `prefix`.meta; `tf.train.import_meta_graph` opens them.
 
     A checkpoint that stands there is replaced, as a Saver does. Everything is written beside its place first; on
-    an error what was there stays as it was. Values the graph does not use (an optimizer's slots) are written too; the
-    parts of a partitioned variable stand together under its whole name, as in its source.
+    an error what was there stays as it was (a kill while the files take their places leaves none). Values the graph
+    does not use (an optimizer's slots) are written too; the parts of a partitioned variable stand together under its
+    whole name, as in its source.
 
     Returns:
         The files: data, index, graph, and the folder's `checkpoint`, which now names this one.
