@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from regraft.cli import output
-from regraft.cli.output import Json
+from regraft.cli.options import Json
 from regraft.errors import MissingExtra
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument
 
 from regraft.cli import output
-from regraft.cli.output import Json
+from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad
 
 if TYPE_CHECKING:
     from regraft.tasks.classify import Report
@@ -19,11 +19,11 @@ _MOST_CLASSES = 20  # a wider confusion matrix is for a file, not for a terminal
 def evaluate(
     model: Annotated[str, Argument(metavar="MODEL", help="A run, a model folder, or any source with its labels.")],
     data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, .csv, ...")],
-    labels: Annotated[Path | None, Option(metavar="FILE", help="The names of a source's classes, one a line.")] = None,
-    to: Annotated[str | None, Option(metavar="TENSOR", help="The output, where a source has several.")] = None,
-    input: Annotated[str | None, Option(metavar="SPEC", help="How pictures are fed: range=-1..1,channels=rgb")] = None,
-    skip_bad: Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")] = False,
-    device: Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")] = "auto",
+    labels: Names = None,
+    to: Output = None,
+    input: Input = None,
+    skip_bad: SkipBad = False,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Judge labelled data and say how much of it was right, class by class."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from regraft.cli import output
-from regraft.cli.output import Json
+from regraft.cli.options import Json
 
 
 def export(

@@ -6,12 +6,11 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from regraft.cli import output, plan_flags
-from regraft.cli.output import Json
 from regraft.errors import BadArgument, UnsupportedOp
 
 if TYPE_CHECKING:
@@ -33,11 +32,11 @@ def fit(
     new: Annotated[list[str] | None, Option(metavar="LAYER", help="A layer on top: dense:50:relu:NAME.")] = None,
     plan: Annotated[Path | None, Option(metavar="FILE", help="A plan in YAML or JSON; flags go before it.")] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done, and stop.")] = False,
-    input: Annotated[str | None, Option(metavar="SPEC", help="How pictures are fed: range=-1..1,channels=rgb")] = None,
+    input: Input = None,
     validation: Annotated[Path | None, Option(metavar="PATH", help="Data to choose by.")] = None,
     test: Annotated[Path | None, Option(metavar="PATH", help="Data to test on, once.")] = None,
     labels: Annotated[Path | None, Option(metavar="FILE", help="The labels of an .npy file.")] = None,
-    skip_bad: Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")] = False,
+    skip_bad: SkipBad = False,
     out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
     epochs: Annotated[int | None, Option(help="At most so many passes over the data.")] = None,
     lr: Annotated[float | None, Option(help="Learning rate.")] = None,
@@ -47,7 +46,7 @@ def fit(
     clip_norm: Annotated[float | None, Option(help="Scale gradients to at most this joint norm.")] = None,
     batch: Annotated[int | None, Option(help="Examples a step.")] = None,
     seed: Annotated[int, Option(help="Of the split, the fresh weights and the order.")] = 0,
-    device: Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")] = "auto",
+    device: Device = "auto",
     patience: Annotated[int | None, Option(help="Stop after so many epochs without a better one.")] = None,
     ema: Annotated[float | None, Option(help="Decay of averaged weights; they become the model.")] = None,
     like_source: Annotated[bool, Option("--like-source", help="Train on as the source's own graph did.")] = False,

@@ -8,13 +8,9 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from regraft.errors import RegraftError
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")]
 
 
 def say(text: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from regraft.cli import output
-from regraft.cli.output import Json
+from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad
 
 if TYPE_CHECKING:
     from regraft.tasks.predict import Predictions
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[str, Argument(metavar="MODEL", help="A run, a model folder, or any source with its labels.")],
     inputs: Annotated[list[Path], Argument(metavar="FILES...", help="Pictures, folders of them, or one array.")],
-    labels: Annotated[Path | None, Option(metavar="FILE", help="The names of a source's classes, one a line.")] = None,
+    labels: Names = None,
     top: Annotated[int, Option(min=1, help="How many classes to tell of each, the likeliest first.")] = 1,
-    to: Annotated[str | None, Option(metavar="TENSOR", help="The output, where a source has several.")] = None,
-    input: Annotated[str | None, Option(metavar="SPEC", help="How pictures are fed: range=-1..1,channels=rgb")] = None,
-    skip_bad: Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")] = False,
-    device: Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")] = "auto",
+    to: Output = None,
+    input: Input = None,
+    skip_bad: SkipBad = False,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Tell the class of each picture or row, and how probable it is."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regraft.cli import output
+from regraft.cli.options import Json
 
 if TYPE_CHECKING:
     from regraft.network.graph import InputSpec
@@ -22,7 +23,7 @@ def show(
     ],
     params: Annotated[str | None, typer.Option(metavar="REGEX", help="List the parameters it matches.")] = None,
     tensors: Annotated[str | None, typer.Option(metavar="REGEX", help="List the tensors it matches.")] = None,
-    json: output.Json = False,
+    json: Json = False,
 ) -> None:
     """Show what is in a file: its inputs, layers, cuts, tensors and parameters.
 

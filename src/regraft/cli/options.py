@@ -1,0 +1,15 @@
+"""Options that several commands have, each said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Option
+
+Json = Annotated[bool, Option("--json", help="One JSON object on standard output, all else on standard error.")]
+Input = Annotated[str | None, Option(metavar="SPEC", help="How pictures are fed: range=-1..1,channels=rgb")]
+SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")]
+Names = Annotated[Path | None, Option("--labels", metavar="FILE", help="The names of a source's classes, one a line.")]
+Output = Annotated[str | None, Option("--to", metavar="TENSOR", help="The output, where a source has several.")]
