@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output, plan_flags
+from regraft.cli.options import Device, Input, Json, SkipBad
 from regraft.errors import BadArgument, UnsupportedOp
 
 if TYPE_CHECKING:
