@@ -10,7 +10,7 @@ from PIL import Image
 
 from regraft.data import Examples, open_data, prepare
 from regraft.data.arrays import unlabelled
-from regraft.data.preparation import needs_range
+from regraft.data.preparation import change_of_shape, needs_range
 from regraft.errors import BadArgument, BadData, ShapeMismatch
 from regraft.network import InputSpec
 
@@ -26,6 +26,39 @@ def spec(*shape: int | None, **settings: object) -> InputSpec:
 
 def rows(array: np.ndarray, to: InputSpec) -> np.ndarray:
     return prepare(unlabelled(array, "here"), range(len(array)), to)
+
+
+@pytest.mark.parametrize(
+    ("shape", "to", "said"),
+    [
+        ((28, 28), spec(784), None),
+        ((784,), spec(28, 28, 1), None),
+        ((1, 28, 28), spec(28, 28, 1), None),
+        ((20, 20), spec(784), "rows of shape (20, 20) are taken for pictures, resized from 20x20 to 28x28"),
+        ((400,), spec(28, 28, 1), "rows of shape (400,) are taken for pictures, resized from 20x20 to 28x28"),
+        (
+            (20, 24, 3),
+            spec(784),
+            "rows of shape (20, 24, 3) are taken for pictures, resized from 20x24 to 28x28, made grey",
+        ),
+        ((28, 28), spec(28, 28, 3), "rows of shape (28, 28) are taken for pictures, given three channels"),
+        ((3, 28, 28), spec(28, 28, 3), None),
+        (
+            (40, 40, 3),
+            spec(28, 28, 3, crop=0.5),
+            "rows of shape (40, 40, 3) are taken for pictures, cropped to 0.5 of each side, "
+            "resized from 40x40 to 28x28",
+        ),
+    ],
+)
+def test_what_is_done_to_rows_of_another_shape_is_told(shape: tuple[int, ...], to: InputSpec, said: str | None) -> None:
+    array = np.zeros((2, *shape), np.uint8)
+    assert change_of_shape(unlabelled(array, "here"), to) == said
+    assert rows(array, to).shape == (2, *to.shape[1:])
+
+
+def test_files_of_pictures_are_resized_without_a_word(flowers: Path) -> None:
+    assert change_of_shape(open_data(flowers), spec(5, 7, 3)) is None
 
 
 # --- pictures -----------------------------------------------------------------------------------------

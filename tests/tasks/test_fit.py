@@ -21,7 +21,7 @@ from regraft.data import open_splits
 from regraft.errors import BadArgument
 from regraft.features import Place, cache_folder, extract
 from regraft.formats import saved
-from regraft.network import GraphNetwork, New, Plan
+from regraft.network import Graph, GraphNetwork, InputSpec, New, Node, Plan
 from regraft.run import Progress, RunFolder, is_run
 from regraft.tasks.fit import FitResult, fit
 from regraft.train.learner import fingerprint
@@ -220,6 +220,17 @@ def test_what_is_said_before_a_training(tmp_path: Path, capsys: pytest.CaptureFi
         "data: 168 to train on, 36 to choose by, 36 to test on; 3 classes",
         "training on cpu: adam, lr 0.1, at most 2 epochs",
     ]
+
+
+def test_rows_that_have_to_be_resized_are_spoken_of_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
+    np.savez(tmp_path / "rows.npz", x=x, y=np.arange(60) % 2)
+    spec = InputSpec(name="x:0", shape=(None, 4), layout="flat", range=(0.0, 1.0))
+    nodes = (Node(name="x:0", function="input"),)
+    network = GraphNetwork(Graph(nodes=nodes, inputs=(spec,), outputs=("x:0",)), {}, format="small")
+    fit(network, tmp_path / "rows.npz", plan=Plan(at="x:0"), settings={"epochs": 1}, out=tmp_path / "run")
+    said = capsys.readouterr().err.splitlines()
+    assert said.count("note: rows of shape (4, 4) are taken for pictures, resized from 4x4 to 2x2") == 1
 
 
 @pytest.mark.slow

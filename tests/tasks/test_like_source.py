@@ -144,6 +144,17 @@ def test_arrays_by_the_names_of_the_placeholders(classic: Path, tmp_path: Path) 
     )
 
 
+def test_rows_that_have_to_be_resized_are_spoken_of_once(
+    classic: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 4, 4))
+    splits = split(labelled(x, np.arange(40) % 3, "rows"), seed=0)
+    result = fit_like_source(opened(classic, "sgd"), splits, settings={"epochs": 1}, out=tmp_path / "run")
+    assert "accuracy" in result.test
+    said = capsys.readouterr().err.splitlines()
+    assert said.count("note: rows of shape (4, 4) are taken for pictures, resized from 4x4 to 2x2") == 1
+
+
 def test_more_classes_than_the_source_has(classic: Path, tmp_path: Path) -> None:
     with pytest.raises(BadData) as caught:
         fit_like_source(opened(classic, "sgd"), some_points(5), out=tmp_path / "run", progress=QUIET)

@@ -58,6 +58,28 @@ def arrange(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
         return stacked(list(pool.map(pixels, [examples.items[int(index)] for index in indices])), into)
 
 
+def change_of_shape(examples: Examples, spec: InputSpec) -> str | None:
+    """What is done to the numbers of an array's rows that have not the shape of the input; None for nothing.
+
+    Raises:
+        ShapeMismatch: no known step leads from the rows to the input.
+        BadArgument: the size of the input is not known.
+    """
+    if not isinstance(examples.items, np.ndarray) or _same_numbers(examples.items.shape[1:], spec):
+        return None
+    own = examples.items.shape[1:]
+    into = frame(spec, examples.source, f"rows of shape {own}")
+    height, width, channels = _picture(np.empty(own, bool), into, examples.source).shape
+    done: list[str] = []
+    if spec.crop != 1:
+        done.append(f"cropped to {spec.crop:g} of each side")
+    if (height, width) != (into.height, into.width):
+        done.append(f"resized from {height}x{width} to {into.height}x{into.width}")
+    if channels != into.channels:
+        done.append("made grey" if into.channels == 1 else "given three channels")
+    return ", ".join([f"rows of shape {own} are taken for pictures", *done]) if done else None
+
+
 def needs_range(examples: Examples, spec: InputSpec) -> bool:
     """Whether these examples are pixels that have to be brought to the range of the input."""
     return examples.pixels and np.dtype(spec.dtype).kind == "f"

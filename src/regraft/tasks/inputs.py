@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from regraft.data import Part
+from regraft.data.preparation import change_of_shape
 from regraft.data.ranges import SAMPLE, UNLIKE, gap, settle
 from regraft.data.said import as_flag, parse_input
 from regraft.errors import BadArgument
@@ -39,7 +40,8 @@ def only_input(network: GraphNetwork, tensors: Sequence[str]) -> InputSpec:
 def settled(network: GraphNetwork, spec: InputSpec, part: Part, input: str | None, progress: Progress) -> InputSpec:
     """The input with its range: from the file, from the user as `--input` says it, or guessed, which is said.
 
-    A warning is given where the examples look unlike what the network was trained on.
+    It is said as well where rows of an array have to be resized. A warning is given where the examples look unlike
+    what the network was trained on.
 
     Raises:
         BadArgument: the range is unknown and the network holds no evidence, or `input` contradicts the file.
@@ -47,6 +49,9 @@ def settled(network: GraphNetwork, spec: InputSpec, part: Part, input: str | Non
     spec, guess = settle(network, spec, part, parse_input(input) if input else None)
     if guess:
         progress.say(f"input {spec.name}: {as_flag(spec)}, guessed from the network's own statistics")
+    change = change_of_shape(part.examples, spec)
+    if change:
+        progress.say(f"note: {change}")
     difference = guess.gaps[0][1] if guess else gap(network, spec, part)
     if difference is not None and difference > UNLIKE and len(part) >= SAMPLE:  # a few examples tell too little
         progress.say(f"warning: the data look unlike what the network was trained on (gap {difference:.1f})")

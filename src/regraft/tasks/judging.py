@@ -32,8 +32,14 @@ def judged(
     Raises:
         RegraftError: the network tells no classes apart, or the examples do not fit its input.
     """
+    spec = settled(network, only_input(network, [class_output(network)]), part, input, progress)
+    return computed(network.with_input(spec), part, device=device, progress=progress)
+
+
+def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
+    """What `judged` gives, by a network that knows how its input is prepared: nothing is settled or said again."""
     output = class_output(network)
-    spec = settled(network, only_input(network, [output]), part, input, progress)
+    spec = only_input(network, [output])
     place = device_of(device)
     module = network.module([output], [spec.name])
     if place.type != "cpu":  # the network's own weights stay where they are

@@ -17,9 +17,10 @@ from regraft.formats import saved
 from regraft.network import GraphNetwork, Training
 from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks.inputs import needed, settled
-from regraft.tasks.judging import class_names, judged
+from regraft.tasks.judging import class_names, computed
 from regraft.tasks.source_rows import Parts, fed_parts, label_inputs, labelled_parts, require_classes
 from regraft.tasks.source_training import SourceTraining, rate_of, require_training
+from regraft.tasks.summary import switches
 from regraft.train.learner import device_of
 from regraft.train.loop import Measured, Trained, train
 from regraft.train.settings import Settings
@@ -106,6 +107,8 @@ def fit_like_source(
         parts, classes = fed_parts(data, network, inputs, chosen.seed), ()
     source = SourceTraining(network, training, inputs, device_of(chosen.device), own_rate=own_rate)
     progress.say(_said(training, chosen, source, own_rate))
+    for line in switches(network, [training.loss]):
+        progress.say(line)
     run = RunFolder.at(place, resume=resume)
     _require_like_source(run)
     with run.working():
@@ -170,7 +173,7 @@ def _with_accuracy(result: GoneOn, source: GraphNetwork, splits: Splits, progres
         return result
 
     def accuracy(network: GraphNetwork, part: Part) -> dict[str, float]:
-        probability = judged(network, part, device=result.device, progress=progress)
+        probability = computed(network, part, device=result.device, progress=progress)
         return {"accuracy": float((probability.argmax(axis=1) == part.labels).mean())}
 
     if width < len(splits.classes):
