@@ -10,6 +10,8 @@ from cli.conftest import Done, Regraft
 from PIL import Image
 
 import regraft as api
+from regraft.cli.demo import draw
+from regraft.tasks.predict import Predictions
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,18 @@ def test_everything_it_names_is_there_and_the_picture_is_one(shown: tuple[Done, 
     }
     with Image.open(paths["picture"]) as picture:
         assert np.ptp(np.asarray(picture.convert("L"))) == 255
+
+
+def test_the_picture_has_a_margin_around_its_labels(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    probability = random.dirichlet(np.ones(5), 40)
+    truth = np.full(40, 5)  # most are wrong, and have labels of two lines
+    digits = random.integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    draw(tmp_path / "x.png", digits, Predictions(inputs=(), classes=tuple("56789"), probability=probability), truth)
+    with Image.open(tmp_path / "x.png") as picture:
+        ink = np.asarray(picture.convert("L")) < 255
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    assert min(rows[0], columns[0], len(ink) - 1 - rows[-1], ink.shape[1] - 1 - columns[-1]) >= 8
 
 
 def test_the_packaged_source_is_small_and_says_how_it_was_trained() -> None:

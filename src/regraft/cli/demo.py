@@ -142,15 +142,16 @@ def _predict(checkpoint: Path, labels: Path, data: Path, picture: Path) -> float
         shown = np.random.default_rng(0).permutation(len(arrays["x_test"]))[: _ROWS * _COLUMNS]
         digits, truth = arrays["x_test"][shown], arrays["y_test"][shown]
     predicted = regraft.predict(checkpoint, digits, labels=labels, input=_INPUT)
-    _draw(picture, digits, predicted, truth)
+    draw(picture, digits, predicted, truth)
     return regraft.evaluate(checkpoint, data, labels=labels, input=_INPUT).accuracy
 
 
-def _draw(path: Path, digits: np.ndarray, predicted: Predictions, truth: np.ndarray) -> None:
+def draw(path: Path, digits: np.ndarray, predicted: Predictions, truth: np.ndarray) -> None:
     """Digits (n 28 28), each under what it was taken for; a mistake in red, the truth behind it."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(_COLUMNS * 1.1, _ROWS * 1.4), layout="constrained")
+    figure = Figure(figsize=(_COLUMNS * 1.1, _ROWS * 1.5), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     places = figure.subplots(_ROWS, _COLUMNS).flat
     for place, digit, row, true in zip(places, digits, predicted.probability, truth.tolist(), strict=True):
         taken = predicted.classes[row.argmax()]
