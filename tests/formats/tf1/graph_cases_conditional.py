@@ -150,3 +150,18 @@ def loop(folder, session):
 def loop_v2(folder, session):
     """The same as functions."""
     loop(folder, session)
+
+
+@case()
+def loop_trained(folder, session):
+    """A while loop that begins at zeros: the data reach its end by its way back only. With a loss and its training."""
+    x, y = v1.placeholder(tf.float32, [None, 6], "x"), v1.placeholder(tf.int32, [None], "y")
+    h = tf.nn.relu(tf.matmul(x, v1.get_variable("w", [6, 4])), name="hidden")
+    turned = tf.transpose(h)
+    _, looped = v1.while_loop(lambda i, _: i < 3, lambda i, t: (i + 1, t + turned), [0, tf.zeros([4, 5])], name="loop")
+    logits = tf.matmul(tf.transpose(looped), v1.get_variable("v", [4, 3]))
+    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
+    v1.train.GradientDescentOptimizer(0.1).minimize(loss)
+    initialise(session)
+    v1.train.Saver().save(session, str(folder / "model.ckpt"))
+    store(folder, session, {x: RANDOM.normal(size=(5, 6))}, [h])

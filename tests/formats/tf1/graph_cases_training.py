@@ -196,3 +196,19 @@ def partitioned(folder, session):
     initialise(session)
     v1.train.Saver({"old/w": w, "old/b": b}).save(session, str(folder / "model.ckpt"))
     store(folder, session, {x: RANDOM.normal(size=(5, 10))}, [out])
+
+
+@case()
+def rare_optimizer(folder, session):
+    """An optimizer that cannot be gone on with (Ftrl), classes written out, and an end that is a by-product."""
+    x, y = v1.placeholder(tf.float32, [None, 6], "x"), v1.placeholder(tf.int32, [None], "y")
+    h = tf.nn.relu(tf.matmul(x, v1.get_variable("w", [6, 4])), name="hidden")
+    tf.nn.zero_fraction(h, name="sparsity")
+    logits = tf.matmul(h, v1.get_variable("v", [4, 3]), name="logits")
+    chances = tf.nn.softmax(logits, name="chances")
+    tf.gather(tf.constant(["a", "b", "c"]), tf.argmax(chances, 1), name="written")
+    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits), name="loss")
+    v1.train.FtrlOptimizer(0.1).minimize(loss)
+    initialise(session)
+    v1.train.Saver().save(session, str(folder / "model.ckpt"))
+    store(folder, session, {x: RANDOM.normal(size=(5, 6)), y: RANDOM.integers(0, 3, 5)}, [loss, chances])

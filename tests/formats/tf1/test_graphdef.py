@@ -29,6 +29,7 @@ FORWARD = {
     "keras_training": "",
     "partitioned": "",
     "queued": "",
+    "rare_optimizer": "",
     "recurrent": "",
     "residual": "",
     "saved_model": "model",
@@ -85,7 +86,13 @@ def test_a_frozen_graph_computes_what_it_was_frozen_from(graphs: Path, case: str
             "loop",
             "Bucketize (1): strange; Enter (2): loop/Enter, loop/Enter_1; Exit (1): loop/Exit_1; "
             "LoopCond (1): loop/LoopCond; Merge (2): loop/Merge, loop/Merge_1; "
-            "NextIteration (2): loop/NextIteration, loop/NextIteration_1; Switch (1): loop/Switch_1",
+            "NextIteration (2): loop/NextIteration, loop/NextIteration_1; Switch (2): loop/Switch, loop/Switch_1",
+        ),
+        (
+            "loop_trained",
+            "Enter (3): loop/Enter, loop/Enter_1, loop/add_1/Enter; Exit (1): loop/Exit_1; "
+            "LoopCond (1): loop/LoopCond; Merge (2): loop/Merge, loop/Merge_1; "
+            "NextIteration (2): loop/NextIteration, loop/NextIteration_1; Switch (2): loop/Switch, loop/Switch_1",
         ),
         ("loop_v2", "Bucketize (1): strange; StatelessWhile (1): loop"),
     ],

@@ -19,6 +19,7 @@ OUTPUTS = {
     "embedding": ("Logits/BiasAdd:0",),
     "fixed_batch": ("chances:0",),
     "keras_training": ("dense/BiasAdd:0",),
+    "rare_optimizer": ("logits:0",),
     "recurrent": ("out/BiasAdd:0",),
     "residual": ("out:0",),
     "sentences": ("output/scores:0",),
@@ -47,6 +48,45 @@ def test_two_ends_are_two_outputs(tmp_path: Path) -> None:
     made = dense().node("one", "Softmax", "out").node("other", "Tanh", "out")
 
     assert tf1.read(made.write(tmp_path / "model.pb")).outputs == ("one:0", "other:0")
+
+
+def test_what_a_layer_goes_on_from_is_no_output(tmp_path: Path) -> None:
+    made = dense().constant("v", np.ones((2, 3), np.float32)).node("v/read", "Identity", "v")
+    made.node("aside", "Tanh", "out").node("end", "MatMul", "out", "v/read")
+
+    network = tf1.read(made.write(tmp_path / "model.pb"))
+
+    assert network.outputs == ("end:0",)
+    assert "aside:0" in network.nodes
+
+
+def test_a_class_in_another_shape_is_still_a_verdict(tmp_path: Path) -> None:
+    made = dense().constant("axis", np.int32(1)).node("class", "ArgMax", "out", "axis")
+    made.node("column", "ExpandDims", "class", "axis")
+
+    assert tf1.read(made.write(tmp_path / "model.pb")).outputs == ("out:0",)
+
+
+def test_names_of_classes_are_a_verdict(tmp_path: Path) -> None:
+    made = dense().constant("axis", np.int32(1)).node("class", "ArgMax", "out", "axis")
+    made.node("names", "Const", dtype="string").node("name", "GatherV2", "names", "class", "axis", Tparams="string")
+    made.node("written", "AsString", "out")
+
+    assert tf1.read(made.write(tmp_path / "model.pb")).outputs == ("out:0",)
+
+
+def test_what_only_a_measure_with_labels_reads_stays_addressable(tmp_path: Path) -> None:
+    made = dense().placeholder("y", -1, 2).node("loss", "SoftmaxCrossEntropyWithLogits", "out", "y")
+    made.constant("axis", np.int32(1)).node("true", "ArgMax", "y", "axis")
+    made.node("chances", "Softmax", "out").node("class", "ArgMax", "chances", "axis").node(
+        "hit", "Equal", "class", "true"
+    )
+
+    network = tf1.read(made.write(tmp_path / "model.pb"))
+
+    assert network.outputs == ("out:0", "chances:0")
+    assert list(network.inputs) == ["x:0"]
+    assert "class:0" in network.nodes
 
 
 def test_summaries_are_no_reason_to_go_on(tmp_path: Path) -> None:

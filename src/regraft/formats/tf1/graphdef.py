@@ -13,7 +13,7 @@ from regraft.formats.tf1.constants import Array, shape_of, type_name
 from regraft.formats.tf1.conversion import Conversion, refused
 from regraft.formats.tf1.frozen import weights
 from regraft.formats.tf1.inlining import inlined
-from regraft.formats.tf1.outputs import VERDICTS, Ends
+from regraft.formats.tf1.outputs import SHAPE_READS, VERDICTS, Ends
 from regraft.formats.tf1.source import (
     PLACEHOLDERS,
     VARIABLES,
@@ -149,7 +149,7 @@ def _wanted(prepared: _Prepared, source: Source, variables: Variables) -> _Wante
             fix="name the tensor you want: --at NAME, or open(..., to=NAME)",
         )
     foreign = prepared.foreign([*outputs, *losses])
-    extras = sorted(ends.loose() - foreign)
+    extras = sorted(ends.loose(beyond=foreign))
     found = training.found(flow, source, variables)
     if found:
         apart = ends.labelled() & ends.sinks() - flow.ancestors([found.loss])
@@ -242,8 +242,11 @@ def _described(prepared: _Prepared, tensor: str) -> InputSpec:
 
 
 def _safe_cut(prepared: _Prepared, required: Sequence[str], lost: set[str]) -> str | None:
-    """The last tensor before the operations in the way that data flow through."""
+    """The last tensor before the operations in the way that data flow through.
+
+    A transposition right before them is left out too: loops over time put their steps first, not the examples.
+    """
     flow = prepared.flow
-    fed = flow.descendants(tensor for tensor in required if prepared.is_input(tensor))
+    fed = flow.descendants((tensor for tensor in required if prepared.is_input(tensor)), ignoring=SHAPE_READS)
     ends = [t for t in required if t in fed and t not in lost and lost & set(flow.uses().get(t, ()))]
-    return ends[-1] if ends else None
+    return flow.through(ends[-1], ("Transpose",)) if ends else None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import reduce
+from operator import or_
 
+from regraft.formats.tf1.constants import attribute_of
 from regraft.formats.tf1.frozen import WEIGHT_INPUTS
-from regraft.formats.tf1.source import CONDITIONAL, PASSING, Flow, operation_of
+from regraft.formats.tf1.source import CONDITIONAL, PASSING, Flow, Operation, operation_of
 
 # These read a tensor's shape, not its values.
 SHAPE_READS = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")
@@ -14,6 +17,11 @@ VERDICTS = (
     "ArgMax", "ArgMin", "TopK", "TopKV2", "InTopK", "InTopKV2", "Equal", "NotEqual", "Greater", "GreaterEqual", "Less",
     "LessEqual", "Where", "Round", "Rint", "Floor",
 )  # fmt: skip
+# A verdict may be given in another shape or type.
+_RESHAPED = ("Identity", "Cast", "ExpandDims", "Squeeze", "Reshape", PASSING)
+# Operations that give text, and where others say that they do.
+_WRITING = ("AsString", "StringJoin", "EncodeJpeg", "EncodePng", "SerializeTensor")
+_KINDS = ("Tparams", "Tout", "dtype", "T")
 # Operations for their effect: what only they read is an end all the same.
 EFFECTS = (
     "NoOp",
@@ -58,12 +66,28 @@ class Ends:
         return self._in_order(found)
 
     def of_graph(self) -> list[str]:
-        """What nothing else reads; where all of that compares with labels, what is compared."""
+        """What nothing else reads; where that compares with labels, what is compared; by-products left out."""
         sinks = self.sinks()
         inside = self._flow.ancestors(sinks)
         met, given = self._met(inside, self._labels(inside))
-        unlabelled = sinks - self._flow.descendants(met)
-        return self._in_order(self._judged(unlabelled or given))
+        unlabelled = self._judged(sinks - self._flow.descendants(met))
+        return self._in_order(self._finished(unlabelled, given) or self._judged(given))
+
+    def _finished(self, ends: Collection[str], others: Collection[str]) -> set[str]:
+        """The ends that are no by-products: those no other end, or one of `others`, goes on from by a layer."""
+        layers = self._layers_above({*ends, *others})
+        return {end for end in ends if not any(_is_part(layers[end], whole) for whole in layers.values())}
+
+    def _layers_above(self, ends: Collection[str]) -> dict[str, int]:
+        """The layers each of these tensors is computed by, one bit for each."""
+        above: dict[str, int] = {}
+        count = 0
+        for tensor in self._flow.ordered(sorted(ends)):
+            above[tensor] = reduce(or_, (above.get(read, 0) for read in self._flow.reads(tensor)), 0)
+            if tensor in self.weighted and self._is_layer(tensor):
+                above[tensor] |= 1 << count
+                count += 1
+        return {end: above[end] for end in ends}
 
     def labelled(self) -> set[str]:
         """The tensors in which the network's results meet labels, and all after them."""
@@ -74,15 +98,21 @@ class Ends:
         """The tensors computed from inputs and weights that nothing but summaries reads."""
         return {tensor for tensor in self.loose() if all(map(self._is_effect, self._uses.get(tensor, ())))}
 
-    def loose(self) -> set[str]:
-        """The tensors computed from inputs and weights that are read by summaries and assignments at most."""
+    def loose(self, beyond: Collection[str] = ()) -> set[str]:
+        """The tensors computed from inputs and weights that are read by summaries and assignments at most.
+
+        Args:
+            beyond: other tensors that may read them, and are left out themselves.
+        """
         return {
             tensor
-            for tensor in self.weighted - set(self._ignored)
+            for tensor in self.weighted - set(self._ignored) - set(beyond)
             if not self._is_effect(tensor)
             and not self._is_assignment(tensor)
             and not self._is_side(tensor)
-            and all(self._is_effect(use) or self._is_assignment(use) for use in self._uses.get(tensor, ()))
+            and all(
+                use in beyond or self._is_effect(use) or self._is_assignment(use) for use in self._uses.get(tensor, ())
+            )
         }
 
     def _is_assignment(self, tensor: str) -> bool:
@@ -98,8 +128,9 @@ class Ends:
         return any(self._flow.of(side).type.startswith("Optional") for side in sides)
 
     def _is_effect(self, tensor: str) -> bool:
-        type = self._flow.of(tensor).type
-        return type in EFFECTS or type.endswith("Summary") or type.startswith("Summary")
+        operation = self._flow.of(tensor)
+        type = operation.type
+        return type in EFFECTS or type.endswith("Summary") or type.startswith("Summary") or _is_text(operation)
 
     def _labels(self, inside: set[str]) -> set[str]:
         """The tensors computed from inputs that feed no layer."""
@@ -148,8 +179,8 @@ class Ends:
     def _judged(self, tensors: Iterable[str]) -> set[str]:
         found: set[str] = set()
         for tensor in tensors:
-            while self._flow.of(tensor).type in VERDICTS:
-                tensor = next(iter(self._flow.reads(tensor)))
+            while self._flow.of(verdict := self._flow.through(tensor, _RESHAPED)).type in VERDICTS:
+                tensor = next(iter(self._flow.reads(verdict)))
             found.add(tensor)
         return found
 
@@ -157,3 +188,15 @@ class Ends:
         position = {name: k for k, name in enumerate(self._flow.operations)}
         ordered = [tensor for tensor in self._flow.ordered(sorted(tensors)) if tensor in tensors]
         return sorted(ordered, key=lambda tensor: position[operation_of(tensor)])
+
+
+def _is_part(one: int, whole: int) -> bool:
+    return one != whole and one & whole == one
+
+
+def _is_text(operation: Operation) -> bool:
+    """Whether an operation gives text: the names of classes, written out."""
+    if operation.type in _WRITING:
+        return True
+    kinds = (operation.attrs[key] for key in _KINDS if key in operation.attrs)
+    return operation.type not in VERDICTS and any(attribute_of(kind) == "string" for kind in kinds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -203,8 +204,8 @@ class Flow:
         """The tensors that are needed to compute this one: a conditional's outputs are resolved one by one."""
         operation = self.of(tensor)
         index = index_of(tensor)
-        if tensor in self.given or operation.type in ("NextIteration", "RefNextIteration"):
-            return ()  # a loop's way back is no way up
+        if tensor in self.given:
+            return ()
         if operation.type in (PASSING, "IdentityN"):
             return operation.inputs[index : index + 1]
         if operation.type == CONDITIONAL:
@@ -227,13 +228,17 @@ class Flow:
     def ordered(self, wanted: Sequence[str]) -> list[str]:
         """The wanted tensors and all they are computed from, each after what it reads.
 
+        What a loop computes for its next round comes after the loop's other tensors.
+
         Raises:
             UnreadableFile: a tensor is computed from itself.
         """
         done: dict[str, None] = {}
         open_: set[str] = set()
-        for tensor in wanted:
-            path: list[tuple[str, Iterator[str]]] = [(tensor, iter(self.reads(tensor)))] if tensor not in done else []
+        waiting = deque(wanted)
+        while waiting:
+            tensor = waiting.popleft()
+            path: list[tuple[str, Iterator[str]]] = [(tensor, self._above(tensor))] if tensor not in done else []
             open_.update(name for name, _ in path)
             while path:
                 name, rest = path[-1]
@@ -242,14 +247,22 @@ class Flow:
                     path.pop()
                     open_.discard(name)
                     done[name] = None
+                    waiting.extend(self._round(name))
                 elif following in open_:
                     raise UnreadableFile(
                         "the graph runs in a circle", where=f"{self.where}, node {operation_of(following)}"
                     )
                 else:
                     open_.add(following)
-                    path.append((following, iter(self.reads(following))))
+                    path.append((following, self._above(following)))
         return list(done)
+
+    def _above(self, tensor: str) -> Iterator[str]:
+        return iter(() if self._round(tensor) else self.reads(tensor))
+
+    def _round(self, tensor: str) -> tuple[str, ...]:
+        """What a loop carries on to its next round by a tensor: the way back, which would make a circle."""
+        return self.reads(tensor) if self.of(tensor).type in ("NextIteration", "RefNextIteration") else ()
 
     def through(self, tensor: str, types: Iterable[str]) -> str:
         """The tensor one reaches going up through operations of these types by their first input."""

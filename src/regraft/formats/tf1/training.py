@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal
@@ -57,6 +58,7 @@ _RULES = {
     "ApplyAdagrad": _Rule(optimizer="adagrad", rate=2, gradient=3, slots={"accumulator": 1}),
 }
 
+_UPDATES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")  # by any optimizer, known to the rules or not
 _SEEDS = ("Fill", "ones_like", "ones", "grad_ys_0")  # where tf.gradients starts from, as versions called it
 _COPIES = ("Identity", "IdentityN", PASSING)
 _CASTS = ("Identity", "Cast")  # float64 weights get a cast of each float32 number for themselves
@@ -71,8 +73,10 @@ Clip = tuple[float, float] | None
 def losses(flow: Flow) -> list[str]:
     """The tensors the graph's training operations make smaller."""
     scopes: dict[str, None] = {}
-    for operation, rule in _updates(flow):
-        scopes.update(dict.fromkeys(_scopes(flow, operation.inputs[rule.gradient])))
+    for operation in flow.operations.values():
+        if _UPDATES.match(operation.type):
+            for tensor in operation.inputs:
+                scopes.update(dict.fromkeys(_scopes(flow, tensor)))
     found = [_differentiated(flow, scope) for scope in scopes]
     return [loss for loss in dict.fromkeys(found) if loss]
 
