@@ -118,7 +118,7 @@ def test_there_must_be_a_run_to_resume(regraft, tmp_path: Path, like_source: tup
     done = regraft("fit", "no source", "no data", "--resume", "--out", tmp_path / "run", *like_source)
     assert (done.code, done.err) == (
         2,
-        f"there is no run to resume\n  where: {tmp_path / 'run'}\n  to do: start it: leave --resume away\n",
+        f"there is no run to resume\n  where: {tmp_path / 'run'}\n  to do: start it: leave out --resume\n",
     )
     assert not (tmp_path / "run").exists()
 
@@ -152,7 +152,7 @@ def test_going_on_as_the_source_did_takes_no_plan(regraft, model: Path, rows: Pa
     assert done.err == (
         "--like-source trains the whole network as its source did\n"
         "  got: --at, --dry-run\n"
-        "  to do: leave these away, or --like-source\n"
+        "  to do: leave out these, or --like-source\n"
     )
 
 

@@ -143,7 +143,7 @@ def test_labels_given_twice(tmp_path: Path) -> None:
     with pytest.raises(BadArgument) as caught:
         open_data(tmp_path / "d.npz", labels=Y)
     assert str(caught.value) == (
-        f"the labels are in the file already\n  where: {tmp_path}/d.npz\n  to do: leave labels= away"
+        f"the labels are in the file already\n  where: {tmp_path}/d.npz\n  to do: leave out labels="
     )
 
 

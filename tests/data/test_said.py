@@ -87,7 +87,7 @@ def test_a_guess_can_be_overruled_but_not_the_file() -> None:
     with pytest.raises(BadArgument) as caught:
         with_user(known, {"range": (0.0, 1.0)})
     assert str(caught.value) == (
-        "the file itself says how x is fed\n  expected: range=-1..1\n  got: range=0..1\n  to do: leave --input away"
+        "the file itself says how x is fed\n  expected: range=-1..1\n  got: range=0..1\n  to do: leave out --input"
     )
 
 

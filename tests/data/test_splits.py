@@ -147,7 +147,7 @@ def test_a_set_given_twice(flowers: Path, tmp_path: Path) -> None:
         open_splits(tmp_path / "parts", test=tmp_path / "other")
     assert str(caught.value) == (
         f"the test set is given twice\n  got: {tmp_path}/parts holds one, and --test {tmp_path}/other\n"
-        "  to do: leave --test away"
+        "  to do: leave out --test"
     )
 
 

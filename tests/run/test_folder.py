@@ -76,7 +76,7 @@ def test_a_run_killed_in_its_first_moment_can_be_resumed_and_started_again(tmp_p
         (
             "none",
             BadArgument,
-            "there is no run to resume\n  where: {}/none\n  to do: start it: leave --resume away",
+            "there is no run to resume\n  where: {}/none\n  to do: start it: leave out --resume",
         ),
         ("file", MissingFile, "there is no such run folder\n  where: {}/file"),
         (

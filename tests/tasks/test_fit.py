@@ -178,7 +178,7 @@ def test_centred_features_need_a_linear_head(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "only a head of one dense layer on frozen features can be trained on centred ones\n"
         "  got: outputs/BiasAdd:0 on two/Tanh:0\n"
-        "  to do: leave `centred` away"
+        "  to do: leave out `centred`"
     )
 
 
@@ -192,7 +192,7 @@ def test_places_are_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(BadArgument) as caught:
         fit(source(), tmp_path / "no data", out=tmp_path / "absent", resume=True, progress=QUIET)
     assert str(caught.value) == (
-        f"there is no run to resume\n  where: {tmp_path / 'absent'}\n  to do: start it: leave --resume away"
+        f"there is no run to resume\n  where: {tmp_path / 'absent'}\n  to do: start it: leave out --resume"
     )
     go(tmp_path / "run", epochs=1)
     with pytest.raises(BadArgument, match=r"^there is a run in this folder already\n"):

@@ -93,7 +93,7 @@ def _gone_on(flags: Mapping[str, Any]) -> None:
         raise BadArgument(
             "--like-source trains the whole network as its source did",
             got=", ".join(strange),
-            fix="leave these away, or --like-source",
+            fix="leave out these, or --like-source",
         )
     named = _named(flags, "out", "input", "resume")
     result = regraft.fit_like_source(flags["source"], _splits(flags), settings=_settings(flags), **named)

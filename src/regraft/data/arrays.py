@@ -36,7 +36,7 @@ def open_arrays(path: Path, labels: Path | str | np.ndarray | Sequence[object] |
         return {"": labelled(read_npy(path), _given(labels), str(path))}
     found = _pairs(path)
     if labels is not None and any(y for _, y in found.values()):
-        raise BadArgument("the labels are in the file already", where=str(path), fix="leave labels= away")
+        raise BadArgument("the labels are in the file already", where=str(path), fix="leave out labels=")
     if labels is not None and len(found) > 1:
         raise BadArgument("one file of labels cannot serve several parts", where=str(path), got=", ".join(found))
     parts: dict[str, Examples] = {}

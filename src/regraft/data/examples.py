@@ -118,6 +118,12 @@ class Splits:
     leaked: int = 0
     seen: int = 0
 
+    def with_classes(self, classes: Sequence[str]) -> Splits:
+        """The same parts, labelled by another list of classes that holds all of theirs."""
+        parts = (self.train, self.validation, self.test)
+        train, validation, test = (replace(part, examples=part.examples.with_classes(classes)) for part in parts)
+        return replace(self, train=train, validation=validation, test=test, classes=tuple(classes))
+
 
 def _listed(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")

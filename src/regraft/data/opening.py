@@ -42,7 +42,7 @@ def open_data(
         labels: for a .npy file: a .npy or text file with one label a row, or the labels themselves.
         skip_bad: look at every picture first and leave out what cannot be read, instead of refusing all.
         part: the part to take where the data come as train, validation and test; others are taken whole.
-        progress: silent where left away.
+        progress: silent where left out.
 
     Raises:
         MissingFile, UnsupportedFormat, UnreadableFile, UnsafeFile: the data cannot be opened.

@@ -57,7 +57,7 @@ def with_user(spec: InputSpec, given: Mapping[str, Any]) -> InputSpec:
             f"the file itself says how {spec.name} is fed",
             expected=as_flag(spec),
             got=as_flag(said),
-            fix="leave --input away",
+            fix="leave out --input",
         )
     return _with_size(said, given["size"]) if "size" in given else said
 

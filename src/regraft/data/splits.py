@@ -44,7 +44,7 @@ def open_splits(
             raise BadArgument(
                 f"the {name} set is given twice",
                 got=f"{data} holds one, and --{name} {path}",
-                fix=f"leave --{name} away",
+                fix=f"leave out --{name}",
             )
         if path is not None:
             parts[name] = open_data(path, skip_bad=skip_bad, part=name, progress=progress)

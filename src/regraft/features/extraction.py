@@ -55,7 +55,7 @@ def extract(
         examples: all of them are computed, in their order.
         spec: the input they are prepared for, with a known range.
         place: where to.
-        progress: silent where left away.
+        progress: silent where left out.
 
     Raises:
         OutOfSpace: they do not fit into the budget or on the disk; nothing is started then.

@@ -246,7 +246,7 @@ def place_of(out: Path | str | None, *, resume: bool) -> Path:
     if not resume:
         _require_free(path)
     elif not path.exists():
-        raise BadArgument("there is no run to resume", where=str(path), fix="start it: leave --resume away")
+        raise BadArgument("there is no run to resume", where=str(path), fix="start it: leave out --resume")
     elif not _is_unused(path):
         RunFolder(path)
     return path

@@ -19,8 +19,9 @@ from regraft.tasks.baselines import embedded, majority, neighbours
 from regraft.tasks.classify import Report
 from regraft.tasks.feeding import Fed, feed
 from regraft.tasks.head import Head, own_copy
-from regraft.tasks.job import Job, require_same, settle_job
+from regraft.tasks.job import Job, settle_job
 from regraft.tasks.linear import folded, require_linear, zeroed
+from regraft.tasks.record import require_same
 from regraft.tasks.rows import ScaledRows, scaling_of
 from regraft.train.learner import Rows
 from regraft.train.loop import Trained, train
@@ -97,12 +98,13 @@ def fit(
     start = time.monotonic()
     progress = progress or Progress()
     place = place_of(out, resume=resume)
-    splits = data if isinstance(data, Splits) else open_splits(data)
+    seed = settings.seed if isinstance(settings, Settings) else (settings or {}).get("seed", 0)
+    splits = data if isinstance(data, Splits) else open_splits(data, seed=seed, progress=progress)
     job = settle_job(network, splits, plan or Plan(), settings, input, progress)
     run = RunFolder.at(place, resume=resume)
-    require_same(run, job)
+    record = require_same(run, job.as_json())
     with run.working():
-        run.write_json(run.settings.name, job.as_json())
+        run.write_json(run.settings.name, record)
         result = _carried_out(job, run, resume, progress)
         result = replace(result, seconds=time.monotonic() - start)
         run.write_json(run.results.name, result.as_json())

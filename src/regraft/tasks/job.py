@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,13 +9,13 @@ from typing import Any
 import torch
 
 from regraft.data import Part, Splits
-from regraft.errors import BadArgument
 from regraft.network import GraphNetwork, InputSpec, Plan
 from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft, graft
-from regraft.run import Progress, RunFolder
+from regraft.run import Progress
 from regraft.tasks.defaults import settings_for
 from regraft.tasks.inputs import only_input, settled
+from regraft.tasks.record import data_record, source_record
 from regraft.tasks.summary import summary
 from regraft.train.learner import device_of
 from regraft.train.settings import Settings
@@ -25,8 +23,12 @@ from regraft.train.settings import Settings
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """A training with all its parts chosen. `spec` is the network's one input, with its range."""
+    """A training with all its parts chosen.
 
+    `source` is the hash of the network it starts from, `spec` the network's one input, with its range.
+    """
+
+    source: str
     graft: Graft
     spec: InputSpec
     splits: Splits
@@ -35,16 +37,15 @@ class Job:
 
     def as_json(self) -> dict[str, Any]:
         """What the run folder keeps of it."""
-        parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
-        record = {
+        return {
+            "source": self.source,
             "plan": plan_to_data(self.graft.plan),
             "input": asdict(self.spec),
-            "classes": self.splits.classes,
-            "data": {name: _described(part) for name, part in parts.items()},
+            "classes": list(self.splits.classes),
+            "data": data_record(self.splits),
             "training": self.settings.as_json(),
             "device": str(self.device),
         }
-        return json.loads(json.dumps(record))  # tuples are lists, as they will be when the record is read again
 
 
 def settle_job(
@@ -70,36 +71,7 @@ def settle_job(
         progress.say(line)
     progress.say(f"training on {device}: {chosen.optimizer}, lr {chosen.lr:g}, at most {chosen.epochs} epochs")
     ready = replace(grafted, network=grafted.network.with_input(spec))
-    return Job(graft=ready, spec=spec, splits=splits, settings=chosen, device=device)
-
-
-def require_same(run: RunFolder, job: Job) -> None:
-    """Make sure that a run which is resumed is about the same thing.
-
-    Raises:
-        BadArgument: plan, data or input differ; the message says what was there.
-    """
-    if not run.settings.exists():
-        return
-    before, now = run.read_json(run.settings.name), job.as_json()
-    different = [key for key in ("plan", "classes", "data", "input") if before.get(key) != now[key]]
-    if different:
-        raise BadArgument(
-            f"the run was about something else: another {' and another '.join(different)}",
-            where=str(run.path),
-            expected=str(before.get(different[0])),
-            got=str(now[different[0]]),
-            fix="give the same again, or name another folder: --out DIR",
-        )
-
-
-def _described(part: Part) -> dict[str, Any]:
-    return {
-        "source": part.examples.source,
-        "fingerprint": part.examples.fingerprint,
-        "n": len(part),
-        "rows": zlib.crc32(part.indices.tobytes()),
-    }
+    return Job(source=source_record(network), graft=ready, spec=spec, splits=splits, settings=chosen, device=device)
 
 
 def _notes(splits: Splits) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from regraft.network import GraphNetwork, Training
 from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks.inputs import needed, settled
 from regraft.tasks.judging import class_names, computed
-from regraft.tasks.source_rows import Parts, fed_parts, label_inputs, labelled_parts, require_classes
+from regraft.tasks.record import array_record, data_record, require_same, source_record
+from regraft.tasks.source_rows import Parts, fed_parts, label_inputs, labelled_parts, numbered
 from regraft.tasks.source_training import SourceTraining, rate_of, require_training
 from regraft.tasks.summary import switches
 from regraft.train.learner import device_of
@@ -98,47 +99,60 @@ def fit_like_source(
     place = place_of(out, resume=resume)
     training = require_training(network)
     chosen, own_rate = _settings(network, training, settings or {})
-    inputs = needed(network, [training.loss, *training.metrics])
-    data = open_splits(data) if isinstance(data, str | Path) else data
+    data = open_splits(data, seed=chosen.seed, progress=progress) if isinstance(data, str | Path) else data
     if isinstance(data, Splits):
-        network = _with_labels(network, training, data, input, progress)
-        parts, classes = labelled_parts(data, network, training, inputs), data.classes
+        data = numbered(data, network, training)
+        fed = _labelled(network, training, data, input, progress)
     else:
-        parts, classes = fed_parts(data, network, inputs, chosen.seed), ()
-    source = SourceTraining(network, training, inputs, device_of(chosen.device), own_rate=own_rate)
+        fed = _arrays(network, training, data, chosen.seed)
+    record = {**fed.record, "plan": "as the source", "source": source_record(network), "training": chosen.as_json()}
+    source = SourceTraining(fed.network, training, fed.inputs, device_of(chosen.device), own_rate=own_rate)
     progress.say(_said(training, chosen, source, own_rate))
     for line in switches(network, [training.loss]):
         progress.say(line)
     run = RunFolder.at(place, resume=resume)
-    _require_like_source(run)
+    record = require_same(run, record)
     with run.working():
-        run.write_json(run.settings.name, {"like_source": True, "training": chosen.as_json()})
-        result = _gone_on(source, parts, chosen, run, resume, progress)
+        run.write_json(run.settings.name, record)
+        result = _gone_on(source, fed.parts, chosen, run, resume, progress)
         if isinstance(data, Splits):
-            result = _with_accuracy(result, network, data, progress)
+            result = _with_accuracy(result, fed.network, data, progress)
         result = replace(result, seconds=time.monotonic() - start)
+        saved.write(result.network, run.model, _about(result, fed.record["classes"], training))
         run.write_json(run.results.name, result.as_json())
-        saved.write(result.network, run.model, _about(result, classes, training))
     return result
 
 
-def _require_like_source(run: RunFolder) -> None:
-    """Refuse to go on with a run that carried out a plan."""
-    if run.settings.exists() and not run.read_json(run.settings.name).get("like_source"):
-        raise BadArgument(
-            "the run was about something else: it carried out a plan",
-            where=str(run.path),
-            fix="leave --like-source away, or name another folder: --out DIR",
-        )
+@dataclass(frozen=True, kw_only=True)
+class _Fed:
+    """Rows for the placeholders `inputs` of a network, and what the run keeps of where they come from."""
+
+    network: GraphNetwork
+    inputs: list[str]
+    parts: Parts
+    record: dict[str, Any]
 
 
-def _with_labels(
-    network: GraphNetwork, training: Training, splits: Splits, input: str | None, progress: Progress
-) -> GraphNetwork:
-    """The network with its input settled for these data, once it is sure that their labels fit."""
-    examples, labels = label_inputs(network, training)
-    require_classes(network, training, network.inputs[labels], splits.classes)
-    return network.with_input(settled(network, network.inputs[examples], splits.train, input, progress))
+def _labelled(network: GraphNetwork, training: Training, splits: Splits, input: str | None, progress: Progress) -> _Fed:
+    """Labelled examples, brought to the network's input."""
+    progress.say(f"classes {', '.join(splits.classes)} are fed as 0 to {len(splits.classes) - 1}")
+    name, _ = label_inputs(network, training)
+    spec = settled(network, network.inputs[name], splits.train, input, progress)
+    network, inputs = network.with_input(spec), needed(network, [training.loss, *training.metrics])
+    return _Fed(
+        network=network,
+        inputs=inputs,
+        parts=labelled_parts(splits, network, training, inputs),
+        record={"classes": list(splits.classes), "input": asdict(spec), "data": data_record(splits)},
+    )
+
+
+def _arrays(network: GraphNetwork, training: Training, given: Mapping[str, np.ndarray], seed: int) -> _Fed:
+    """An array for each placeholder."""
+    inputs = needed(network, [training.loss, *training.metrics])
+    parts = fed_parts(given, network, inputs, seed)
+    data = {name: array_record(np.asarray(array)) for name, array in given.items()}
+    return _Fed(network=network, inputs=inputs, parts=parts, record={"classes": [], "input": None, "data": data})
 
 
 def _gone_on(

@@ -55,7 +55,7 @@ def require_linear(graft: Graft) -> Linear:
         raise BadArgument(
             "only a head of one dense layer on frozen features can be trained on centred ones",
             got=f"{graft.logits} on {', '.join(graft.features)}",
-            fix="leave `centred` away",
+            fix="leave out `centred`",
         )
     return found
 

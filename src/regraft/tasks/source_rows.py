@@ -126,20 +126,30 @@ def label_inputs(network: GraphNetwork, training: Training) -> tuple[str, str]:
     return examples[0], labels[0]
 
 
-def require_classes(network: GraphNetwork, training: Training, labels: InputSpec, classes: Sequence[str]) -> None:
-    """Make sure that the source tells as many classes apart as the data have.
+def numbered(splits: Splits, network: GraphNetwork, training: Training) -> Splits:
+    """The data with their classes in the order of the source's.
+
+    Classes called 0, 1, 2, ... are the source's classes of these numbers, and some may be missing. Classes of other
+    names are taken in their order, and there have to be as many as the source tells apart.
 
     Raises:
-        BadData: the data have more.
+        BadData: there are more or fewer.
     """
+    labels = network.inputs[label_inputs(network, training)[1]]
     width = labels.shape[-1] if len(labels.shape) > 1 and labels.shape[-1] != 1 else _logits_width(network, training)
-    if width is not None and len(classes) > width:
+    if width is None:
+        return splits
+    numbers = tuple(map(str, range(width)))
+    if set(splits.classes) <= set(numbers):
+        return splits.with_classes(numbers)
+    if len(splits.classes) != width:
         raise BadData(
-            f"the data have {len(classes)} classes, the source tells {width} apart",
-            expected=f"at most {width} classes",
-            got=", ".join(classes),
-            fix="leave --like-source away: then a new output layer fits the data",
+            f"the data have {len(splits.classes)} classes, the source tells {width} apart",
+            expected=f"{width} classes, in the source's order, or some of its numbers 0 to {width - 1}",
+            got=", ".join(splits.classes),
+            fix="leave out --like-source: then a new output layer fits the data",
         )
+    return splits
 
 
 def _logits_width(network: GraphNetwork, training: Training) -> int | None:

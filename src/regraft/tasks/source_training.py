@@ -135,7 +135,7 @@ def require_training(network: GraphNetwork) -> Training:
         raise BadArgument(
             f"this {network.format} network does not say how it was trained",
             expected="a graph with a loss and one of GradientDescent, Momentum, Adam, RMSProp, Adagrad (a .meta file)",
-            fix="leave --like-source away: the plan and the settings say how",
+            fix="leave out --like-source: the plan and the settings say how",
         )
     return network.graph.training
 
