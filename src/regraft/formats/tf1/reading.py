@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -98,15 +99,18 @@ def _numbers(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 
 
 def _checkpoint_beside(path: Path) -> Checkpoint | None:
-    """The checkpoint that has the name of a graph, else the only or latest one in its folder."""
+    """The checkpoint that has the name of a graph, else the only or latest one in its folder, which is said."""
     stem = path.name[: -len(path.suffix)] if path.suffix else ""  # ".meta" alone has an empty prefix
     prefix = path.with_name(stem or ".index")
     if is_checkpoint(prefix):
         return open_checkpoint(prefix)
     try:
-        return open_checkpoint(locate(path.parent))
+        prefix = locate(path.parent)
     except (MissingFile, BadArgument, UnsupportedFormat):
         return None
+    note = f"there is no checkpoint of the name of {path.name}: its values are taken from {prefix.name} beside it"
+    warnings.warn(note, stacklevel=2)
+    return open_checkpoint(prefix)
 
 
 def _require_file(path: Path) -> None:
