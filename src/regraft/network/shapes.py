@@ -82,7 +82,7 @@ def _run(
         elif all(name in seen for name in node.refs()):
             before = counter.get_total_flops() if counter else 0
             # a shape computed from data needs values, of which there are none here
-            with suppress(RuntimeError, NotImplementedError, ValueError, IndexError, TypeError):
+            with suppress(RuntimeError, NotImplementedError, ValueError, IndexError, TypeError, ZeroDivisionError):
                 value = call(node, lambda name: seen[name].value)
                 seen[node.name] = _Seen(value, counter.get_total_flops() - before if counter else 0)
     return seen
