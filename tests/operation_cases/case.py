@@ -14,7 +14,8 @@ _NUMBERS = np.random.default_rng(7)
 FLOAT32_ONLY = {
     "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "LRN", "InTopK", "InTopKV2",
     "FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel", "FakeQuantWithMinMaxArgs",
-    "ResizeBilinear",
+    "ResizeBilinear", "ResizeBicubic", "ResizeArea", "CropAndResize", "MaxPool3D",
+    "AvgPool3D",
 }  # fmt: skip
 
 

@@ -128,5 +128,10 @@ RULES = ({}, {"align_corners": True}, {"half_pixel_centers": True})
 for rule, size in itertools.product(RULES, ((7, 9), (14, 5), (3, 4), (1, 1), (5, 6))):
     CASES.add("ResizeBilinear", normal(2, 5, 6, 3), ints(*size), **rule)
     CASES.add("ResizeNearestNeighbor", normal(2, 5, 6, 3), ints(*size), **rule)
+    CASES.add("ResizeBicubic", normal(2, 5, 6, 3), ints(*size), **rule)
+    if "half_pixel_centers" not in rule:
+        CASES.add("ResizeArea", normal(2, 5, 6, 3), ints(*size), **rule, gradient=False)
 CASES.add("ResizeBilinear", np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3), ints(6, 5), gradient=False)
+CASES.add("ResizeBicubic", np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3), ints(6, 5), gradient=False)
+CASES.add("ResizeArea", np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3), ints(3, 5), gradient=False)
 CASES.add("ResizeNearestNeighbor", np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3), ints(6, 5), gradient=False)

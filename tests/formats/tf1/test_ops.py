@@ -147,3 +147,16 @@ def test_the_first_operation_that_fits_is_written() -> None:
 def test_the_page_of_operations_is_current() -> None:
     page = runpy.run_path(str(ROOT / "scripts/operations_page.py"))["page"]
     assert (ROOT / "docs/tf1-operations.md").read_text(encoding="utf-8") == page(), "run scripts/operations_page.py"
+
+
+def test_two_lists_are_equally_long() -> None:
+    op = OPS["DynamicStitch"]
+
+    assert derived_attributes(op, ["int32", "int32", "float32", "float32"]) == {"N": 2, "T": "float32"}
+    with pytest.raises(UnsupportedOp) as error:
+        derived_attributes(op, ["int32", "float32", "float32"])
+    assert str(error.value) == (
+        "TensorFlow's DynamicStitch does not take these inputs\n"
+        "  expected: N*int32 N*T\n"
+        "  got: int32 float32 float32"
+    )

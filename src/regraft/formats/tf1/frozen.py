@@ -14,6 +14,8 @@ from regraft.formats.tf1.variables import looks_trained
 WEIGHT_INPUTS: dict[str, dict[int, bool]] = {
     "Conv2D": {1: True},
     "Conv3D": {1: True},
+    "Conv3DBackpropInputV2": {1: True},
+    "SparseTensorDenseMatMul": {3: True},
     "DepthwiseConv2dNative": {1: True},
     "Conv2DBackpropInput": {1: True},
     "MatMul": {0: True, 1: True},

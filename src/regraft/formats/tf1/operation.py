@@ -108,12 +108,14 @@ def derived_attributes(op: Op, types: Sequence[str]) -> dict[str, Any]:
         UnsupportedOp: the operation does not take inputs of these numbers or types.
     """
     found: dict[str, Any] = {}
-    spare = len(types) - len(op.inputs)  # what a list holds more than one
+    spare = len(types) - len(op.inputs)  # what lists hold more than one each
+    lists = sum("*" in text for text in op.inputs)
     waiting = list(types)
-    fits = spare == 0 or (op.takes_list and spare > 0)
+    fits = spare == 0 or (op.takes_list and spare > 0 and spare % lists == 0)
+    longer = spare // lists if lists else 0  # all lists of an operation are of one length
     for text in op.inputs if fits else ():
         count, star, kind = text.rpartition("*")
-        taken = tuple(waiting[: 1 + spare if star else 1])
+        taken = tuple(waiting[: 1 + longer if star else 1])
         del waiting[: len(taken)]
         if star and not count:
             found[kind] = taken

@@ -75,6 +75,9 @@ _ARITHMETIC = [
     *_alike("T", "y", {"Square": "square", "Sqrt": "sqrt", "Rsqrt": "rsqrt", "Exp": "exp", "Expm1": "expm1"}),
     *_alike("T", "y", {"Log": "log", "Log1p": "log1p", "Floor": "floor", "Ceil": "ceil", "Round": "round"}),
     *_alike("T", "y", {"Rint": "round", "Erf": "erf", "Erfc": "erfc", "Sin": "sin", "Cos": "cos"}),
+    *_alike("T", "y", {"Tan": "tan", "Asin": "asin", "Acos": "acos", "Atan": "atan", "Sinh": "sinh", "Cosh": "cosh"}),
+    *_alike("T", "y", {"Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh", "Lgamma": "lgamma"}),
+    *_alike("T T", "z", {"Atan2": "atan2", "Xlogy": "xlogy", "Xdivy": "xdivy"}),
     _op("MatMul", "mat_mul", "T T", "product", "grad_a grad_b", transpose_a=False, transpose_b=False),
     _op("BatchMatMulV2", "batch_mat_mul", "T T", "output", "grad_x grad_y", adj_x=False, adj_y=False),
     _op("BatchMatMul", "batch_mat_mul", "T T", "output", "grad_x grad_y", adj_x=False, adj_y=False),
@@ -115,6 +118,16 @@ _CONVOLUTION = [
     _op("Conv2DBackpropInput", "conv2d_backprop_input", "int32 T T", "output", "use_cudnn_on_gpu", **_CONVOLVED),
     _op("BiasAdd", "bias_add", "T T", "output", data_format="NHWC"),
     _op("BiasAddV1", "bias_add", "T T", "output"),
+]
+
+_THROUGH_VOLUMES: dict[str, Any] = {**_WINDOW, "data_format": "NDHWC", "dilations": (1, 1, 1, 1, 1)}
+_POOLED_VOLUMES: dict[str, Any] = {"ksize": INTS, **_WINDOW, "data_format": "NDHWC"}
+
+_VOLUMES = [
+    _op("Conv3D", "conv3d", "T T", "output", **_THROUGH_VOLUMES),
+    _op("Conv3DBackpropInputV2", "conv3d_backprop_input", "Tshape T T", "output", **_THROUGH_VOLUMES),
+    _op("MaxPool3D", "max_pool3d", "T", "output", **_POOLED_VOLUMES),
+    _op("AvgPool3D", "avg_pool3d", "T", "output", **_POOLED_VOLUMES),
 ]
 
 _POOLED: dict[str, Any] = {"ksize": INTS, **_WINDOW}
@@ -164,6 +177,9 @@ _SHAPING = [
         begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0),
     _op("Reverse", "reverse", "T bool", "output"),
     _op("ReverseV2", "reverse_v2", "T Tidx", "output"),
+    _op("ReverseSequence", "reverse_sequence", "T Tlen", "output", seq_dim=INT, batch_dim=0),
+    _op("Roll", "roll", "T Tshift Taxis", "output"),
+    _op("BroadcastArgs", "broadcast_args", "T T", "r0"),
     _op("BroadcastTo", "broadcast_to", "T Tidx", "output"),
     _op("Tile", "tile", "T Tmultiples", "output"),
 ]  # fmt: skip
@@ -179,6 +195,8 @@ _FILLING = [
     _op("MirrorPad", "mirror_pad", "T Tpaddings", "output", mode=TEXT),
     _op("SpaceToBatchND", "space_to_batch_nd", "T Tblock_shape Tpaddings", "output"),
     _op("BatchToSpaceND", "batch_to_space_nd", "T Tblock_shape Tcrops", "output"),
+    _op("SpaceToBatch", "space_to_batch", "T Tpaddings", "output", block_size=INT),
+    _op("BatchToSpace", "batch_to_space", "T Tidx", "output", block_size=INT),
     _op("SpaceToDepth", "space_to_depth", "T", "output", block_size=INT, data_format="NHWC"),
     _op("DepthToSpace", "depth_to_space", "T", "output", block_size=INT, data_format="NHWC"),
 ]
@@ -201,9 +219,34 @@ _INDEXING = [
     _op("ArgMin", "arg_min", "T Tidx", "output", output_type=_type("int64")),
 ]
 
+_MATRICES = [
+    _op("MatrixBandPart", "matrix_band_part", "T Tindex Tindex", "band"),
+    _op("Diag", "diag", "T", "output"),
+    _op("DiagPart", "diag_part", "T", "diagonal"),
+    _op("MatrixDiag", "matrix_diag", "T", "output"),
+    _op("MatrixDiagPart", "matrix_diag_part", "T", "diagonal"),
+]
+
+_SEGMENTS = "T Tidx Tsegmentids"
+
+_GROUPING = [
+    _op("DynamicPartition", "dynamic_partition", "T int32", "num_partitions*outputs", num_partitions=INT),
+    *_alike("N*int32 N*T", "merged", {"DynamicStitch": "dynamic_stitch", "ParallelDynamicStitch": "dynamic_stitch"}),
+    *_alike("T Tindices", "output", {"SegmentSum": "segment_sum", "SegmentMean": "segment_mean"}),
+    _op("SegmentMax", "segment_max", "T Tindices", "output"),
+    _op("UnsortedSegmentSum", "unsorted_segment_sum", "T Tindices Tnumsegments", "output"),
+    _op("SparseSegmentSum", "sparse_segment_sum", _SEGMENTS, "output", "sparse_gradient"),
+    _op("SparseSegmentMean", "sparse_segment_mean", _SEGMENTS, "output", "sparse_gradient"),
+    _op("SparseSegmentSqrtN", "sparse_segment_sqrt_n", _SEGMENTS, "output", "sparse_gradient"),
+    _op("Unique", "unique", "T", "y idx", out_idx=_type("int32")),
+    _op("SparseToDense", "sparse_to_dense", "Tindices Tindices T T", "dense", "validate_indices"),
+    _op("SparseTensorDenseMatMul", "sparse_tensor_dense_mat_mul", "Tindices T int64 T", "product",
+        adjoint_a=False, adjoint_b=False),
+]  # fmt: skip
+
 _REDUCTION = [
     *_alike("T Tidx", "output", {"Sum": "sum", "Mean": "mean", "Prod": "prod"}, keep_dims=False),
-    *_alike("T Tidx", "output", {"Max": "max", "Min": "min"}, keep_dims=False),
+    *_alike("T Tidx", "output", {"Max": "max", "Min": "min", "EuclideanNorm": "euclidean_norm"}, keep_dims=False),
     *_alike("bool Tidx", "output", {"All": "all", "Any": "any"}, keep_dims=False),
     *_alike("T Tidx", "out", {"Cumsum": "cumsum", "Cumprod": "cumprod"}, exclusive=False, reverse=False),
 ]
@@ -229,8 +272,14 @@ _RESIZED: dict[str, Any] = {"align_corners": False, "half_pixel_centers": False}
 
 _IMAGES = [
     _op("ResizeBilinear", "resize_bilinear", "T int32", "resized_images", **_RESIZED),
+    _op("ResizeBicubic", "resize_bicubic", "T int32", "resized_images", **_RESIZED),
+    _op("ResizeArea", "resize_area", "T int32", "resized_images", align_corners=False),
+    _op("CropAndResize", "crop_and_resize", "T float32 int32 int32", "crops", method="bilinear",
+        extrapolation_value=_float(0)),
+    _op("ExtractImagePatches", "extract_image_patches", "T", "patches", ksizes=INTS, strides=INTS, rates=INTS,
+        padding=TEXT),
     _op("ResizeNearestNeighbor", "resize_nearest_neighbor", "T int32", "resized_images", **_RESIZED),
-]
+]  # fmt: skip
 
 _QUANTISED: dict[str, Any] = {"num_bits": 8, "narrow_range": False}
 _RANGE = "float32 float32 float32"
@@ -248,8 +297,8 @@ _QUANTISATION = [
 ]  # fmt: skip
 
 _TABLE = [
-    *_PASSING, *_ARITHMETIC, *_COMPARISON, *_ACTIVATIONS, *_CONVOLUTION, *_POOLING, *_NORMALISATION, *_SHAPING,
-    *_FILLING, *_INDEXING, *_REDUCTION, *_LOSSES, *_RANDOM, *_IMAGES, *_QUANTISATION,
+    *_PASSING, *_ARITHMETIC, *_COMPARISON, *_ACTIVATIONS, *_CONVOLUTION, *_VOLUMES, *_POOLING, *_NORMALISATION,
+    *_SHAPING, *_FILLING, *_MATRICES, *_INDEXING, *_GROUPING, *_REDUCTION, *_LOSSES, *_RANDOM, *_IMAGES, *_QUANTISATION,
 ]  # fmt: skip
 
 OPS: dict[str, Op] = {op.type: op for op in _TABLE}

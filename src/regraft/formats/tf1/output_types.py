@@ -18,7 +18,10 @@ _ALWAYS = {
     ),
     "rank": "int32",
     "where": "int64",
+    "resize_area": "float32",
+    "resize_bicubic": "float32",
     "resize_bilinear": "float32",
+    "crop_and_resize": "float32",
 }  # fmt: skip
 _BY_ATTRIBUTE = {
     "cast": ("DstT", ""),
@@ -34,6 +37,7 @@ _BY_ATTRIBUTE = {
 }
 _BY_INPUT = {
     "conv2d_backprop_input": 1, "concat": 1, "split": 1, "fill": 1, "scatter_nd": 1, "one_hot": 2,
+    "conv3d_backprop_input": 1, "sparse_to_dense": 2, "sparse_tensor_dense_mat_mul": 1, "dynamic_stitch": -1,
     "select": 1, "select_v1": 1, "select_v2": 1, "random_uniform_int": 1,
 }  # fmt: skip
 
@@ -72,6 +76,8 @@ def output_type(node: Node, inputs: Sequence[str], index: int = 0) -> str:
         return _attribute(attributes, "index_type", "int32")
     if function == "max_pool_with_argmax" and index:
         return _attribute(attributes, "Targmax", "int64")
+    if function == "unique" and index:
+        return _attribute(attributes, "out_idx", "int32")
     if function == "identity_n":
         return inputs[index]
     if function == "fused_batch_norm":

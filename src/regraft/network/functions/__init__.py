@@ -15,10 +15,13 @@ from regraft.network.functions import (
     arithmetic,
     comparison,
     convolution,
+    crops,
     filling,
+    grouping,
     images,
     indexing,
     losses,
+    matrices,
     normalisation,
     passing,
     pooling,
@@ -27,6 +30,7 @@ from regraft.network.functions import (
     reduction,
     shaping,
     slicing,
+    volumes,
 )
 
 Function = Callable[..., Any]
@@ -52,10 +56,13 @@ FUNCTIONS = merged(
     arithmetic.FUNCTIONS,
     comparison.FUNCTIONS,
     convolution.FUNCTIONS,
+    crops.FUNCTIONS,
     filling.FUNCTIONS,
+    grouping.FUNCTIONS,
     images.FUNCTIONS,
     indexing.FUNCTIONS,
     losses.FUNCTIONS,
+    matrices.FUNCTIONS,
     normalisation.FUNCTIONS,
     passing.FUNCTIONS,
     pooling.FUNCTIONS,
@@ -64,4 +71,5 @@ FUNCTIONS = merged(
     reduction.FUNCTIONS,
     shaping.FUNCTIONS,
     slicing.FUNCTIONS,
+    volumes.FUNCTIONS,
 )

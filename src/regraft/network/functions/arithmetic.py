@@ -7,6 +7,8 @@ exponent.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -56,6 +58,18 @@ def pow(x: Tensor, y: Tensor) -> Tensor:
     positive = x > 0
     without_gradient_of_exponent = torch.pow(x.masked_fill(positive, 1), y.detach())
     return torch.where(positive, torch.pow(x.masked_fill(~positive, 1), y), without_gradient_of_exponent)
+
+
+def xlogy(x: Tensor, y: Tensor) -> Tensor:
+    """The product of x and the logarithm of y; 0, also in its gradients, where x is 0."""
+    x, y = together(x, y)
+    return x * torch.log(torch.where(x == 0, torch.ones_like(y), y))
+
+
+def xdivy(x: Tensor, y: Tensor) -> Tensor:
+    """The quotient; 0, also in its gradients, where x is 0."""
+    x, y = together(x, y)
+    return x / torch.where(x == 0, torch.full_like(y, math.inf), y)
 
 
 def squared_difference(x: Tensor, y: Tensor) -> Tensor:
@@ -130,6 +144,19 @@ FUNCTIONS = {
     "erfc": unary(torch.erfc),
     "sin": unary(torch.sin),
     "cos": unary(torch.cos),
+    "tan": unary(torch.tan),
+    "asin": unary(torch.asin),
+    "acos": unary(torch.acos),
+    "atan": unary(torch.atan),
+    "atan2": binary(torch.atan2),
+    "sinh": unary(torch.sinh),
+    "cosh": unary(torch.cosh),
+    "asinh": unary(torch.asinh),
+    "acosh": unary(torch.acosh),
+    "atanh": unary(torch.atanh),
+    "lgamma": unary(torch.lgamma),
+    "xlogy": xlogy,
+    "xdivy": xdivy,
     "mat_mul": mat_mul,
     "batch_mat_mul": batch_mat_mul,
     "einsum": einsum,

@@ -102,6 +102,16 @@ def batch_to_space_nd(input: Tensor, block_shape: Tensor, crops: Tensor) -> Tens
     return moved
 
 
+def space_to_batch(input: Tensor, paddings: Tensor, *, block_size: int) -> Tensor:
+    """`space_to_batch_nd` of pictures with square blocks; the old operation."""
+    return space_to_batch_nd(input, torch.tensor([block_size] * 2), paddings)
+
+
+def batch_to_space(input: Tensor, crops: Tensor, *, block_size: int) -> Tensor:
+    """`batch_to_space_nd` of pictures with square blocks; the old operation."""
+    return batch_to_space_nd(input, torch.tensor([block_size] * 2), crops)
+
+
 def space_to_depth(input: Tensor, *, block_size: int, data_format: str = "NHWC") -> Tensor:
     """Blocks of places become channels: (b h*r w*r c) to (b h w r*r*c)."""
     if data_format == "NHWC":
@@ -144,6 +154,8 @@ FUNCTIONS = {
     "mirror_pad": mirror_pad,
     "space_to_batch_nd": space_to_batch_nd,
     "batch_to_space_nd": batch_to_space_nd,
+    "space_to_batch": space_to_batch,
+    "batch_to_space": batch_to_space,
     "space_to_depth": space_to_depth,
     "depth_to_space": depth_to_space,
 }

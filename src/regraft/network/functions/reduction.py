@@ -44,6 +44,11 @@ def min_(input: Tensor, reduction_indices: Tensor, *, keep_dims: bool = False) -
     return torch.amin(input, axes, keep_dims) if axes else input
 
 
+def euclidean_norm(input: Tensor, reduction_indices: Tensor, *, keep_dims: bool = False) -> Tensor:
+    """The root of the sum of squares over dimensions."""
+    return sum_(input * input, reduction_indices, keep_dims=keep_dims).sqrt()
+
+
 def all_(input: Tensor, reduction_indices: Tensor, *, keep_dims: bool = False) -> Tensor:
     """Whether all values over dimensions are true."""
     axes = numbers(reduction_indices)
@@ -95,6 +100,7 @@ FUNCTIONS = {
     "prod": prod,
     "max": max_,
     "min": min_,
+    "euclidean_norm": euclidean_norm,
     "all": all_,
     "any": any_,
     "cumsum": cumsum,

@@ -114,6 +114,30 @@ def reverse_v2(tensor: Tensor, axis: Tensor) -> Tensor:
     return tensor.flip(numbers(axis))
 
 
+def reverse_sequence(input: Tensor, seq_lengths: Tensor, *, seq_dim: int, batch_dim: int = 0) -> Tensor:
+    """Each example's first steps back to front, as many as its length says; the rest as it was."""
+    input, lengths = together(input, seq_lengths.long())
+    steps = torch.arange(input.shape[seq_dim], device=input.device)
+    turned = lengths.unsqueeze(1) - 1 - steps
+    places = torch.where(turned >= 0, turned, steps)
+    shape = [1] * input.ndim
+    shape[batch_dim], shape[seq_dim] = places.shape
+    if batch_dim > seq_dim:
+        places = places.T
+    return input.gather(seq_dim, places.reshape(shape).expand(input.shape))
+
+
+def roll(input: Tensor, shift: Tensor, axis: Tensor) -> Tensor:
+    """The values moved along dimensions; what falls off the end comes in at the start."""
+    return torch.roll(input, numbers(shift), numbers(axis))
+
+
+def broadcast_args(s0: Tensor, s1: Tensor) -> Tensor:
+    """The shape that two shapes broadcast to."""
+    shape = torch.broadcast_shapes(numbers(s0), numbers(s1))
+    return torch.tensor(shape, dtype=s0.dtype, device="cpu")
+
+
 def broadcast_to(input: Tensor, shape: Tensor) -> Tensor:
     """The values repeated along dimensions of size 1."""
     return input.expand(numbers(shape))
@@ -141,6 +165,9 @@ FUNCTIONS = {
     "concat_v2": concat_v2,
     "reverse": reverse,
     "reverse_v2": reverse_v2,
+    "reverse_sequence": reverse_sequence,
+    "roll": roll,
+    "broadcast_args": broadcast_args,
     "broadcast_to": broadcast_to,
     "tile": tile,
 }
