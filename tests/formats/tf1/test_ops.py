@@ -156,7 +156,5 @@ def test_two_lists_are_equally_long() -> None:
     with pytest.raises(UnsupportedOp) as error:
         derived_attributes(op, ["int32", "float32", "float32"])
     assert str(error.value) == (
-        "TensorFlow's DynamicStitch does not take these inputs\n"
-        "  expected: N*int32 N*T\n"
-        "  got: int32 float32 float32"
+        "TensorFlow's DynamicStitch does not take these inputs\n  expected: N*int32 N*T\n  got: int32 float32 float32"
     )
