@@ -27,6 +27,8 @@ SCRIPT = Path(__file__).with_name("export_oracle.py")
 LEGAL = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*:\d+")
 RATE = 0.05  # of the script's training
 
+# The order of the sums, which the number of threads decides, moves 28 layers of float32 by up to 1.2e-5.
+TENSOR_TOLERANCE = {"mobilenet": 2e-5}
 # Changing the picture by a millionth moves the step of this deep a network by as much.
 STEP_TOLERANCE = {"mobilenet": 2e-3}
 
@@ -137,10 +139,8 @@ def test_every_tensor_is_the_same_in_tensorflow(case: Case) -> None:
     found = case.found("tensor/")
     wanted = dict(zip(found, case.network.run(case.inputs, list(found)), strict=True))
     assert found
-    # The order of the sums, which the number of threads decides, moves 28 layers of float32 by up to 1.2e-5.
-    tolerance = 2e-5 if "MobilenetV1/Predictions/Reshape:0" in found else 1e-5
     for name, value in found.items():
-        assert_close(value, wanted[name], name, tolerance)
+        assert_close(value, wanted[name], name, TENSOR_TOLERANCE.get(case.folder.name, 1e-5))
 
 
 def test_new_dropout_drops_in_training(made: dict[str, Case]) -> None:
