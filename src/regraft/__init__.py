@@ -52,7 +52,8 @@ def open(address: str | PathLike[str], *, to: str | list[str] | None = None) -> 
     """Open a trained network.
 
     Args:
-        address: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel, or what regraft saved.
+        address: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel; what regraft saved; or weights
+            without a graph (numpy, pickled arrays, joblib, MATLAB, flax, safetensors, PyTorch state dicts).
         to: the tensor or tensors wanted; None: the outputs. What they do not need is not read.
 
     Raises:
@@ -63,24 +64,31 @@ def open(address: str | PathLike[str], *, to: str | list[str] | None = None) -> 
     return read(Path(address), to=[to] if isinstance(to, str) else to)
 
 
-def load_weights(module: nn.Module, address: str | PathLike[str], rename: Mapping[str, str] | None = None) -> Loaded:
+def load_weights(
+    module: nn.Module, address: str | PathLike[str], rename: str | PathLike[str] | Mapping[str, Any] | None = None
+) -> Loaded:
     """Copy the weights of a file into your own torch module, matched by name.
 
     Args:
         module: changed in place.
-        rename: old name (a full-match regular expression) -> the module's name. Without it "hidden1/kernel"
-            finds "hidden1.weight". Layouts are turned from TensorFlow's to torch's.
+        address: any file with weights: what `open` takes, with a graph or without.
+        rename: old name (a full-match regular expression) -> the module's name, or {"to": name, "turn": how the axes
+            go}, or None: not used; or a YAML file of that, as `regraft match` writes it. Without it "hidden1/kernel"
+            finds "hidden1.weight". Layouts are turned to torch's.
 
     Returns:
         What was matched and what was left alone on both sides; print it.
 
     Raises:
-        RegraftError: nothing matches, or a shape does not fit; the module is then unchanged.
+        RegraftError: nothing matches, a shape does not fit, or two layouts do; the module is then unchanged.
     """
     from regraft.formats import read_weights
-    from regraft.network.loading import load_into
+    from regraft.network.loading import layout_of, load_into
+    from regraft.network.renames import read_renames
 
-    return load_into(module, read_weights(Path(address)), rename)
+    format, values = read_weights(Path(address))
+    renames = read_renames(Path(rename)) if isinstance(rename, str | PathLike) else rename
+    return load_into(module, values, renames, layout=layout_of(format))
 
 
 def fit(
