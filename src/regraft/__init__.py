@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from regraft.data import Splits
     from regraft.errors import RegraftError
     from regraft.network.loading import Loaded
+    from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
     from regraft.network.plan import New, Plan
     from regraft.tasks.classify import Report
@@ -37,6 +38,7 @@ __all__ = [
     "fit",
     "fit_like_source",
     "load_weights",
+    "match",
     "open",
     "predict",
 ]
@@ -89,6 +91,47 @@ def load_weights(
     format, values = read_weights(Path(address))
     renames = read_renames(Path(rename)) if isinstance(rename, str | PathLike) else rename
     return load_into(module, values, renames, layout=layout_of(format))
+
+
+def match(
+    address: str | PathLike[str],
+    model: str | PathLike[str] | GraphNetwork | nn.Module,
+    *,
+    sample: str | PathLike[str] | None = None,
+    out: str | PathLike[str] | None = None,
+) -> Match:
+    """Propose which weight of a file goes where in a model, and how its axes go there. Nothing is changed.
+
+    Args:
+        address: any file with weights.
+        model: a network, or the address of one; or a torch module.
+        sample: an .npz file with `input` and the `output` expected for it (or arrays under the names of tensors): it
+            decides what shapes cannot, such as height and width swapped in square kernels.
+        out: a YAML file to write the pairs to, for people to edit and for `load_weights(rename=...)`.
+
+    Returns:
+        The pairs with how sure each is, and what is undecided. `network.assign(match.weights)` carries it out in a
+        network, `load_weights(module, address, rename=match.rename())` in a torch module.
+
+    Raises:
+        RegraftError: nothing fits, or no way gives the output that the sample expects.
+    """
+    from regraft.formats import read_weights
+    from regraft.network.matching import match_module, match_network
+    from regraft.network.network import GraphNetwork
+    from regraft.network.renames import renames_as_text
+    from regraft.run.atomic import write_bytes
+
+    _, values = read_weights(Path(address))
+    given = None if sample is None else Path(sample)
+    if isinstance(model, str | PathLike | GraphNetwork):
+        found = match_network(values, _network(model), given)
+    else:
+        found = match_module(values, model, given)
+    if out is not None:
+        head = (f"{address}: where each weight goes", *found.notes)
+        write_bytes(Path(out), renames_as_text(found.rename(), found.undecided, head).encode())
+    return found
 
 
 def fit(

@@ -104,11 +104,11 @@ def test_an_input_of_another_shape_is_refused(dense_net: GraphNetwork) -> None:
 
 def test_new_values_give_a_new_network(dense_net: GraphNetwork, vectors: np.ndarray) -> None:
     before = dense_net.run(vectors)
-    zeroed = dense_net.with_values({"outputs/kernel": np.zeros((4, 3), "float32")})
+    zeroed = dense_net.assign({"outputs/kernel": np.zeros((4, 3), "float32")})
     np.testing.assert_array_equal(dense_net.run(vectors), before)
     np.testing.assert_array_equal(zeroed.run(vectors), np.tile(dense_net.values["outputs/bias"], (5, 1)))
     with pytest.raises(ShapeMismatch, match="the new value of outputs/bias does not fit"):
-        dense_net.with_values({"outputs/bias": np.zeros(4, "float32")})
+        dense_net.assign({"outputs/bias": np.zeros(4, "float32")})
 
 
 def test_every_operation_the_rules_name_exists() -> None:

@@ -36,7 +36,7 @@ _LAST_WORDS = {
 }
 
 # What TensorFlow's optimizers keep beside their slots; a moving average of the weights is none of theirs.
-_COUNTER = re.compile(r"(^|/)(beta[12]_power|global_step)(_\d+)?$")
+_COUNTER = re.compile(r"(^|[./])(beta[12]_power|global_step|num_batches_tracked)(_\d+)?$")
 _AVERAGE = "/ExponentialMovingAverage"
 
 # Whose word for weights it is: the layout of convolutions, and of dense layers. Theano has one of each.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,27 @@ def read_renames(path: Path) -> Renames:
     if not isinstance(content, dict) or not all(isinstance(old, str) for old in content):
         raise BadArgument("this is no map of names", where=str(path), expected=_FORM)
     return Renames(content, str(path))
+
+
+def renames_as_text(rename: Mapping[str, Any], undecided: Mapping[str, Sequence[str]], said: Sequence[str]) -> str:
+    """A map of names as people edit it.
+
+    Args:
+        undecided: old names with the places they may go to: comments, to be chosen from.
+        said: what stands at its head, as comments.
+    """
+    lines = [f"# {line}" for line in said]
+    lines += [_line(old, new) for old, new in rename.items()]
+    for old, places in undecided.items():
+        lines.append(f"# undecided: {len(places)} places fit; take away one '#'")
+        lines += [f"# {line}" for new in places for line in _line(old, new).splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def _line(old: str, new: Any) -> str:
+    """One entry, on one line unless its name is very long."""
+    flow = None if isinstance(new, Mapping) else False
+    return yaml.safe_dump({old: new}, default_flow_style=flow, width=100_000, allow_unicode=True).strip()
 
 
 def _place(old: str, new: Any, where: str | None) -> Place:
