@@ -9,8 +9,7 @@ import numpy as np
 
 from regraft.errors import UnreadableFile, UnsafeFile
 
-_MOST = 1_000_000  # things in the nest; one that contains itself many times has no end in practice
-_LONGEST = 1_000  # letters in a name
+_LONGEST, _LETTERS = 1_000, 40  # letters in a name, at most and for each of the most things there may be
 _DEPTH = 100
 
 
@@ -22,11 +21,12 @@ class Flat:
         left_out: names of what is no array of numbers, with its kind.
     """
 
-    def __init__(self, value: Any, where: str, alone: str) -> None:
+    def __init__(self, value: Any, where: str, *, alone: str, most: int) -> None:
         """Flatten a value.
 
         Args:
             alone: the name of an array that stands by itself.
+            most: things that may be in it; one that contains another twice, and so on, has no end in practice.
 
         Raises:
             UnsafeFile: it contains itself, or holds too much.
@@ -35,29 +35,24 @@ class Flat:
         self.left_out: dict[str, str] = {}
         self._where = where
         self._alone = alone
-        self._seen = 0
+        self._most = most
+        self._seen = self._letters = 0
         self._walk(value, "", [])
 
     def _walk(self, value: Any, name: str, above: list[int]) -> None:
         self._seen += 1
-        if id(value) in above or len(above) > _DEPTH or self._seen > _MOST:
+        self._letters += len(name)
+        endless = self._seen > self._most or self._letters > _LETTERS * self._most or len(name) > _LONGEST
+        if endless or id(value) in above or len(above) > _DEPTH:
             raise UnsafeFile(
                 "the file's lists contain themselves, or hold more than weights ever do",
                 where=self._where,
-                got=f"{name[:100] or 'the outermost'}, {len(above)} deep, {self._seen} things seen",
+                got=f"{name[:40] or 'the outermost'}, {len(above)} deep, {self._seen} things seen",
             )
         if isinstance(value, Mapping | list | tuple):
             inside = [*above, id(value)]
             for key, item in _items(value):
-                full = f"{name}/{key}" if name else str(key)
-                if len(full) > _LONGEST:
-                    raise UnreadableFile(
-                        "a name is far too long",
-                        where=self._where,
-                        expected=f"at most {_LONGEST} letters",
-                        got=f"{full[:40]}...",
-                    )
-                self._walk(item, full, inside)
+                self._walk(item, f"{name}/{key}" if name else str(key), inside)
         else:
             self._keep(value, name or self._alone)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.errors import UnsafeFile
+from regraft.errors import RegraftError, UnsafeFile
 from regraft.formats.arrays.mapped import array_at, damaged
 from regraft.formats.arrays.pickles import steps_for
 from regraft.formats.arrays.torch_files import widened
@@ -49,6 +49,8 @@ def read_flax(data: memoryview, where: str) -> Any:
     reader = _Reader(data, where, steps_for(len(data)))
     try:
         value = reader.value(0)
+    except RegraftError:
+        raise
     except _DAMAGE as error:
         raise damaged(where, expected="flax's msgpack", got=f"{error} at byte {reader.position}"[:200]) from error
     if reader.position != len(data):

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import MissingExtra, RegraftError, UnsafeFile, UnsupportedFormat
-from regraft.formats.arrays.mapped import GROWTH, damaged
+from regraft.formats.arrays.mapped import GROWTH, damaged, scratch
 
 _OWN = "#"  # MATLAB's own groups: #refs#, #subsystem#
 _DEPTH = 20
-_MOST = 100_000  # things in the file
+_SMALL = 64 << 10  # bytes read without a second thought
+_MOST = 10_000  # things in the file
 
 
 def read_hdf5(path: Path) -> dict[str, Any]:
@@ -47,7 +48,6 @@ class _Reader:
         self.h5py = h5py
         self.file = file
         self.where = str(path)
-        self.left = path.stat().st_size * GROWTH  # bytes that may still be unpacked
         self.things = 0
 
     def group(self, group: Any, depth: int) -> dict[str, Any]:
@@ -101,9 +101,16 @@ class _Reader:
     def _read(self, data: Any) -> np.ndarray:
         if data.external or data.is_virtual:
             raise UnsafeFile("a variable lies in another file", where=f"{self.where}, {data.name}")
-        self.left -= data.nbytes
-        if self.left < 0:
+        stored = data.id.get_storage_size()
+        if data.nbytes > stored * GROWTH + _SMALL:
             raise UnsafeFile(
-                "the file claims more numbers than it can hold", where=f"{self.where}, {data.name}", got=str(data.shape)
+                "the file claims more numbers than it can hold",
+                where=f"{self.where}, {data.name}",
+                expected=f"at most {stored * GROWTH + _SMALL} bytes from {stored}",
+                got=f"shape {data.shape}",
             )
-        return data[()]
+        if data.nbytes <= _SMALL:
+            return data[()]
+        array = np.frombuffer(scratch(data.nbytes), data.dtype).reshape(data.shape)
+        data.read_direct(array)
+        return array

@@ -26,6 +26,7 @@ COPY_AGAIN = "copy the file again from where it came; no part of it has been use
 # Trained weights shrink by a few times at most; a file that grows more than this was made to fill a disk.
 GROWTH, ALLOWANCE = 200, 64 << 20
 _BLOCK = 1 << 20
+_XZ_MEMORY = 80 << 20
 
 # The first bytes of what a whole file may be compressed with.
 GZIP, BZ2, XZ, LZ4 = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x04\x22\x4d\x18"
@@ -109,6 +110,13 @@ def spooled(blocks: Iterator[bytes], packed: int, where: str) -> memoryview:
         return _mapping(cast("IO[bytes]", plain))
 
 
+def scratch(size: int) -> memoryview:
+    """Room for so many bytes in a file without a name, mapped, to be written to."""
+    with tempfile.TemporaryFile() as plain:
+        plain.truncate(max(1, size))
+        return memoryview(mmap.mmap(plain.fileno(), max(1, size)))[:size]
+
+
 def inflated(data: memoryview, window: int) -> Iterator[bytes]:
     """A deflated stream block by block; the window is zlib's (-15: a stream without header).
 
@@ -156,6 +164,9 @@ def _blocks(file: IO[bytes], where: str) -> Iterator[bytes]:
     if head.startswith(_ZLIB):
         yield from inflated(_mapping(file), zlib.MAX_WBITS)
         return
+    if head.startswith((XZ, _LZMA)):
+        yield from _unxz(file)
+        return
     stream = _stream(head, file, where)
     while block := stream.read(_BLOCK):
         yield block
@@ -166,9 +177,17 @@ def _stream(head: bytes, file: IO[bytes], where: str) -> IO[bytes]:
         return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
     if head.startswith(BZ2):
         return cast("IO[bytes]", bz2.BZ2File(file))
-    if head.startswith(LZ4):
-        return _lz4(where).LZ4FrameFile(file)
-    return cast("IO[bytes]", lzma.LZMAFile(file))
+    return _lz4(where).LZ4FrameFile(file)
+
+
+def _unxz(file: IO[bytes]) -> Iterator[bytes]:
+    """An .xz or .lzma stream, which may not have the reader keep more of it than xz -9 writes."""
+    stream = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+    while not stream.eof:
+        packed = file.read(_BLOCK) if stream.needs_input else b""
+        if stream.needs_input and not packed:
+            raise EOFError("it is cut short")
+        yield stream.decompress(packed, _BLOCK)
 
 
 def _lz4(where: str) -> Any:

@@ -11,9 +11,11 @@ import numpy as np
 
 from regraft.errors import UnreadableFile, UnsupportedFormat
 from regraft.formats.arrays import flax, hdf5, matlab, npy, tensors_file, torch_files, zips
+from regraft.formats.arrays.allowed import Tensor
 from regraft.formats.arrays.flattening import Flat
 from regraft.formats.arrays.mapped import is_packed, mapped, unpacked
 from regraft.formats.arrays.pickles import Machine, steps_for
+from regraft.formats.arrays.torch_files import Storages
 from regraft.network.graph import Graph, Node
 from regraft.network.network import GraphNetwork
 
@@ -41,9 +43,9 @@ def kind_of(path: Path) -> Kind | None:
 
 def read_network(path: Path) -> GraphNetwork:
     """See `regraft.formats.arrays.read`."""
-    kind, value = _read(path)
-    flat = Flat(value, str(path), alone=_stem(path))
-    values = {name: np.asarray(array, array.dtype.newbyteorder("=")) for name, array in flat.arrays.items()}
+    kind, value, storages = _read(path)
+    flat = Flat(value, str(path), alone=_stem(path), most=steps_for(path.stat().st_size))
+    values = {name: _native(array, storages) for name, array in flat.arrays.items()}
     if not values:
         raise UnreadableFile(
             "the file holds no arrays of numbers", where=str(path), got=_some(flat.left_out) or "nothing at all"
@@ -62,29 +64,48 @@ def read_network(path: Path) -> GraphNetwork:
     return GraphNetwork(Graph(nodes=nodes, inputs=(), outputs=()), values, format=kind)
 
 
-def _read(path: Path) -> tuple[str, Any]:
-    """The kind of the file, for people too, and what is in it."""
+def _native(array: Any, storages: Storages | None) -> np.ndarray:
+    """The array, its bytes in this machine's order."""
+    made = storages.array(array) if storages and isinstance(array, Tensor) else array
+    return np.asarray(made, made.dtype.newbyteorder("="))
+
+
+def _read(path: Path) -> tuple[str, Any, Storages | None]:
+    """The kind of the file, what is in it, and where the numbers of torch's tensors in it are."""
     kind, data, where = kind_of(path), mapped(path), str(path)
     if kind == "packed":
         data = unpacked(path)
         kind = _kind(bytes(data[:_HEAD]), len(data), lambda: list(zips.Zip(data, where).members))
-    if kind in ("npz", "torch") and bytes(data[:4]) == zips.MAGIC:
-        archive = zips.Zip(data, where)
-        return _of_zip(kind, archive, len(data), where)
+    if kind == "torch":
+        return kind, *_torch(data, where)
+    return kind or "", _plain(kind, data, path), None
+
+
+def _torch(data: memoryview, where: str) -> tuple[Any, Storages]:
+    if bytes(data[:4]) == zips.MAGIC:
+        value, storages = torch_files.read_zip(zips.Zip(data, where), len(data), where)
+    else:
+        value, storages = torch_files.read_old(data, where)
+    return torch_files.weights_in(value, where), storages
+
+
+def _plain(kind: Kind | None, data: memoryview, path: Path) -> Any:
+    """What is in a file that is none of torch's."""
+    where = str(path)
     match kind:
         case "npy":
-            return kind, npy.read_npy(data, where)
-        case "torch":
-            return kind, torch_files.weights_in(torch_files.read_old(data, where), where)
+            return npy.read_npy(data, where)
+        case "npz":
+            return _npz(zips.Zip(data, where), len(data), where)
         case "pickle":
-            return kind, _pickle(data, where)
+            return _pickle(data, where)
         case "mat":
-            is_new = hdf5_inside(data)
-            return kind, hdf5.read_hdf5(path) if is_new else matlab.read_matlab(data, where)
+            is_new = matlab.is_hdf5(bytes(data[:_HEAD]))
+            return hdf5.read_hdf5(path) if is_new else matlab.read_matlab(data, where)
         case "msgpack":
-            return kind, flax.read_flax(data, where)
+            return flax.read_flax(data, where)
         case "safetensors":
-            return kind, tensors_file.read_tensors(data, where)
+            return tensors_file.read_tensors(data, where)
         case _:
             raise UnsupportedFormat(
                 "what is compressed in the file is none of the formats regraft opens",
@@ -92,11 +113,6 @@ def _read(path: Path) -> tuple[str, Any]:
                 expected="a pickle or arrays",
                 got=f"bytes that begin with {bytes(data[:8])!r}",
             )
-
-
-def hdf5_inside(data: memoryview) -> bool:
-    """Whether a .mat is one of version 7.3."""
-    return matlab.is_hdf5(bytes(data[:_HEAD]))
 
 
 def _kind(head: bytes, size: int, members: Any) -> Kind | None:
@@ -124,14 +140,10 @@ def _members(path: Path) -> list[str]:
     return list(zips.Zip(mapped(path), str(path)).members)
 
 
-def _of_zip(kind: str, archive: zips.Zip, size: int, where: str) -> tuple[str, Any]:
-    if kind == "torch":
-        return kind, torch_files.weights_in(torch_files.read_zip(archive, size, where), where)
+def _npz(archive: zips.Zip, size: int, where: str) -> dict[str, Any]:
     names = [name for name in archive.members if name.endswith(".npy")]
     steps = steps_for(size) // max(1, len(names)) + 1000
-    return kind, {
-        name.removesuffix(".npy"): npy.read_npy(archive.read(name), f"{where}, {name}", steps) for name in names
-    }
+    return {name.removesuffix(".npy"): npy.read_npy(archive.read(name), f"{where}, {name}", steps) for name in names}
 
 
 def _pickle(data: memoryview, where: str) -> Any:

@@ -19,12 +19,11 @@ from regraft.formats.arrays.zips import Zip
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 # Under which words training scripts keep the weights beside everything else, the likeliest first.
 _NESTS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights", "params")
-_DEPTH = 20
 _PARALLEL = "module."  # DataParallel puts it before every name
 
 
-def read_zip(archive: Zip, size: int, where: str) -> Any:
-    """What `torch.save` put into a zip file, tensors as arrays.
+def read_zip(archive: Zip, size: int, where: str) -> tuple[Any, Storages]:
+    """What `torch.save` put into a zip file, and the numbers of the tensors in it.
 
     Args:
         size: of the whole file.
@@ -52,11 +51,11 @@ def read_zip(archive: Zip, size: int, where: str) -> Any:
             raise damaged(where, expected=f"a member {name}", got="none")
         return archive.read(name)
 
-    return arrays_in(machine.load(), Storages(bytes_of, where))
+    return machine.load(), Storages(bytes_of, where)
 
 
-def read_old(data: memoryview, where: str) -> Any:
-    """What `torch.save` of before 1.6 wrote: five pickles, then the storages one after the other."""
+def read_old(data: memoryview, where: str) -> tuple[Any, Storages]:
+    """The same of a file from before 1.6: five pickles, then the storages one after the other."""
     machine = Machine(data, where)
     _, version, system = machine.load(), machine.load(), machine.load()
     if version != 1001 or not isinstance(system, dict) or system.get("little_endian") is not True:
@@ -88,7 +87,7 @@ def read_old(data: memoryview, where: str) -> Any:
             raise damaged(where, expected=f"a storage {storage.key}", got="none")
         return places[storage.key]
 
-    return arrays_in(value, Storages(bytes_of, where))
+    return value, Storages(bytes_of, where)
 
 
 def storage_of(reference: Any) -> Storage:
@@ -152,24 +151,6 @@ class Storages:
         return np.lib.stride_tricks.as_strided(flat[tensor.offset :], shape, steps, writeable=False)
 
 
-def arrays_in(value: Any, storages: Storages, above: tuple[int, ...] = ()) -> Any:
-    """The value with its tensors as arrays.
-
-    Raises:
-        UnsafeFile: the value contains itself, or lies too deep.
-    """
-    if isinstance(value, Tensor):
-        return storages.array(value)
-    if isinstance(value, Mapping | list | tuple):
-        if id(value) in above or len(above) > _DEPTH:
-            raise UnsafeFile("the file's lists contain themselves, or lie too deep", where=storages.where)
-        inside = (*above, id(value))
-        if isinstance(value, Mapping):
-            return {key: arrays_in(item, storages, inside) for key, item in value.items()}
-        return [arrays_in(item, storages, inside) for item in value]
-    return value
-
-
 def weights_in(value: Any, where: str) -> Any:
     """The state dict of a training's file, and its names without DataParallel's prefix; both are said."""
     value = _unnested(value, where)
@@ -179,8 +160,12 @@ def weights_in(value: Any, where: str) -> Any:
     return {str(key).removeprefix(_PARALLEL): item for key, item in value.items()}
 
 
-def _unnested(value: Any, where: str) -> Any:
-    if not isinstance(value, Mapping) or any(isinstance(item, np.ndarray) for item in value.values()):
+def _unnested(value: Any, where: str, depth: int = 0) -> Any:
+    if (
+        depth > len(_NESTS)
+        or not isinstance(value, Mapping)
+        or any(isinstance(item, Tensor) for item in value.values())
+    ):
         return value
     nests = [word for word in _NESTS if isinstance(value.get(word), Mapping) and value[word]]
     if not nests:
@@ -188,7 +173,7 @@ def _unnested(value: Any, where: str) -> Any:
     beside = [str(key)[:50] for key in value if key != nests[0]]
     more = f"; left out: {', '.join(beside[:10])}" if beside else ""
     warnings.warn(f"{where}: the weights under {nests[0]!r} are taken{more}", stacklevel=2)
-    return _unnested(value[nests[0]], where)
+    return _unnested(value[nests[0]], where, depth + 1)
 
 
 def widened(array: np.ndarray) -> np.ndarray:
