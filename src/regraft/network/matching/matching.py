@@ -176,7 +176,8 @@ def _tries(values: Mapping[str, np.ndarray], slots: Sequence[Slot]) -> list[_Try
         one = _Try(layout, pairing, {s: ways[s, t] for s, t in pairing.pairs.items()})
         found.setdefault(one.same_as, one)
     most = max((_filled(one, by_name) for one in found.values()), default=0)
-    return [one for one in found.values() if most and _filled(one, by_name) == most]
+    fitting = [one for one in found.values() if one.pairing.pairs or one.pairing.undecided]
+    return [one for one in fitting if _filled(one, by_name) == most]
 
 
 def _that_matter(slots: Sequence[Slot]) -> list[Layout]:
@@ -259,8 +260,9 @@ def _by_convention(
     values: Mapping[str, np.ndarray], slots: Mapping[str, Slot], tries: Sequence[_Try], sure: Mapping[str, str]
 ) -> Match:
     """The likeliest way, with what nothing decides said, and what would be guessed left out."""
-    plain = [one for one in tries if not one.layout.swapped and one.layout.usual] or list(tries)
-    chosen, notes = _chosen(plain)
+    plain = [one for one in tries if not one.layout.swapped] or list(tries)
+    plain = [one for one in plain if one.layout.usual] or plain
+    chosen, notes = _chosen(plain, slots)
     pairs = chosen.pairing.pairs
     unclear = {
         source: (target,)
@@ -285,16 +287,23 @@ def _by_convention(
     return _result(chosen, values, slots, notes, sure=sure, unclear=unclear)
 
 
-def _chosen(plain: Sequence[_Try]) -> tuple[_Try, list[str]]:
+def _chosen(plain: Sequence[_Try], slots: Mapping[str, Slot]) -> tuple[_Try, list[str]]:
     """The way whose layout is that of the framework whose word for weights the file uses, else the likeliest."""
     if len(plain) == 1:
         return plain[0], []
-    last = {name.replace("/", ".").rpartition(".")[2] for name, way in plain[0].turns.items() if way.count(" ") > 3}
-    told = {_OF_WORDS.get(word) for word in last}
+    pairs = plain[0].pairing.pairs
+    words = {source.replace("/", ".").rpartition(".")[2] for source, t in pairs.items() if len(slots[t].shape) > 1}
+    told = {_OF_WORDS.get(word) for word in words}
+    kernels = any(slots[target].role in _KERNELS for target in pairs.values())
     for one in plain if len(told) == 1 else ():
-        if (one.layout.conv, one.layout.dense) in told:
-            return one, [f"two layouts fit; taken is that of files which say {', '.join(sorted(last))}"]
+        if (one.layout.conv if kernels else _any_conv(told), one.layout.dense) in told:
+            return one, [f"two layouts fit; taken is that of files which say {', '.join(sorted(words))}"]
     return plain[0], []
+
+
+def _any_conv(told: set[tuple[str, str] | None]) -> str | None:
+    """The kernels' axes a word stands for, where the model has no kernels to compare them with."""
+    return next((layout[0] for layout in told if layout), None)
 
 
 def _is_square(slot: Slot) -> bool:

@@ -49,9 +49,9 @@ def network_error(network: GraphNetwork, weights: Mapping[str, np.ndarray], samp
     changed = network.assign({n: v.astype(network.parameters[n].value.dtype) for n, v in weights.items()})
     names = {name: _tensor(network, name) for name in sample}
     wanted = {tensor: sample[name] for name, tensor in names.items() if tensor and tensor not in network.inputs}
-    fed = {tensor or _only_input(network, list(wanted)): sample[n] for n, tensor in names.items() if n not in wanted}
-    fed = {tensor: value for tensor, value in fed.items() if tensor not in wanted}
-    _require_both(fed, wanted, [_INPUT, _OUTPUT, *network.inputs, *network.outputs])
+    _require_both(len(sample) > len(wanted), wanted, [_INPUT, _OUTPUT, *network.inputs, *network.outputs])
+    others = {name: tensor for name, tensor in names.items() if tensor not in wanted}
+    fed = {tensor or _only_input(network, list(wanted)): sample[name] for name, tensor in others.items()}
     return _difference(changed.run(fed, list(wanted)), list(wanted.values()))
 
 
@@ -92,7 +92,7 @@ def _tensor(network: GraphNetwork, name: str) -> str | None:
 
 def _only_input(network: GraphNetwork, wanted: list[str]) -> str:
     """The input that is meant by `input`: the only one the wanted tensors need."""
-    needed = network.towards(*wanted).inputs if wanted else {}
+    needed = network.towards(*wanted).inputs
     if len(needed) != 1:
         raise BadArgument(
             "the sample's `input` could be several", expected="the names of the inputs", got=", ".join(needed)
