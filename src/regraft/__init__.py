@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from regraft.data import Splits
     from regraft.errors import RegraftError
     from regraft.network.loading import Loaded
+    from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
     from regraft.network.plan import New, Plan
     from regraft.tasks.classify import Report
@@ -37,6 +38,7 @@ __all__ = [
     "fit",
     "fit_like_source",
     "load_weights",
+    "match",
     "open",
     "predict",
 ]
@@ -52,7 +54,8 @@ def open(address: str | PathLike[str], *, to: str | list[str] | None = None) -> 
     """Open a trained network.
 
     Args:
-        address: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel, or what regraft saved.
+        address: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel; what regraft saved; or weights
+            without a graph (numpy, pickled arrays, joblib, MATLAB, flax, safetensors, PyTorch state dicts).
         to: the tensor or tensors wanted; None: the outputs. What they do not need is not read.
 
     Raises:
@@ -63,24 +66,72 @@ def open(address: str | PathLike[str], *, to: str | list[str] | None = None) -> 
     return read(Path(address), to=[to] if isinstance(to, str) else to)
 
 
-def load_weights(module: nn.Module, address: str | PathLike[str], rename: Mapping[str, str] | None = None) -> Loaded:
+def load_weights(
+    module: nn.Module, address: str | PathLike[str], rename: str | PathLike[str] | Mapping[str, Any] | None = None
+) -> Loaded:
     """Copy the weights of a file into your own torch module, matched by name.
 
     Args:
         module: changed in place.
-        rename: old name (a full-match regular expression) -> the module's name. Without it "hidden1/kernel"
-            finds "hidden1.weight". Layouts are turned from TensorFlow's to torch's.
+        address: any file with weights: what `open` takes, with a graph or without.
+        rename: old name (a full-match regular expression) -> the module's name, or {"to": name, "turn": how the axes
+            go}, or None: not used; or a YAML file of that, as `regraft match` writes it. Without it "hidden1/kernel"
+            finds "hidden1.weight". Layouts are turned to torch's.
 
     Returns:
         What was matched and what was left alone on both sides; print it.
 
     Raises:
-        RegraftError: nothing matches, or a shape does not fit; the module is then unchanged.
+        RegraftError: nothing matches, a shape does not fit, or two layouts do; the module is then unchanged.
     """
     from regraft.formats import read_weights
-    from regraft.network.loading import load_into
+    from regraft.network.loading import layout_of, load_into
+    from regraft.network.renames import read_renames
 
-    return load_into(module, read_weights(Path(address)), rename)
+    format, values = read_weights(Path(address))
+    renames = read_renames(Path(rename)) if isinstance(rename, str | PathLike) else rename
+    return load_into(module, values, renames, layout=layout_of(format))
+
+
+def match(
+    address: str | PathLike[str],
+    model: str | PathLike[str] | GraphNetwork | nn.Module,
+    *,
+    sample: str | PathLike[str] | None = None,
+    out: str | PathLike[str] | None = None,
+) -> Match:
+    """Propose which weight of a file goes where in a model, and how its axes go there. Nothing is changed.
+
+    Args:
+        address: any file with weights.
+        model: a network, or the address of one; or a torch module.
+        sample: an .npz file with `input` and the `output` expected for it (or arrays under the names of tensors): it
+            decides what shapes cannot, such as height and width swapped in square kernels.
+        out: a YAML file to write the pairs to, for people to edit and for `load_weights(rename=...)`.
+
+    Returns:
+        The pairs with how sure each is, and what is undecided. `network.assign(match.weights)` carries it out in a
+        network, `load_weights(module, address, rename=match.rename())` in a torch module.
+
+    Raises:
+        RegraftError: nothing fits, or no way gives the output that the sample expects.
+    """
+    from regraft.formats import read_weights
+    from regraft.network.matching import match_module, match_network
+    from regraft.network.network import GraphNetwork
+    from regraft.network.renames import renames_as_text
+    from regraft.run.atomic import write_bytes
+
+    _, values = read_weights(Path(address))
+    given = None if sample is None else Path(sample)
+    if isinstance(model, str | PathLike | GraphNetwork):
+        found = match_network(values, _network(model), given)
+    else:
+        found = match_module(values, model, given)
+    if out is not None:
+        head = (f"{address}: where each weight goes", *found.notes)
+        write_bytes(Path(out), renames_as_text(found.rename(), found.undecided, head).encode())
+    return found
 
 
 def fit(

@@ -185,7 +185,7 @@ def test_without_evidence_the_choices_are_listed(photos: Examples) -> None:
 
 def test_bad_evidence_is_no_evidence(photos: Examples) -> None:
     net = network("fused", "range=0..255", photos)
-    far = net.with_values({"variance": net.values["variance"] * 1e6})
+    far = net.assign({"variance": net.values["variance"] * 1e6})
     with pytest.raises(BadArgument, match=r"even the best fits the network's statistics badly \(gap \d"):
         settle(far, net.inputs["image:0"], whole(photos))
 

@@ -95,7 +95,7 @@ def test_a_row_does_not_depend_on_where_it_stands(place: Place) -> None:
 def test_whatever_they_hang_on_is_in_the_key(place: Place) -> None:
     net, examples = network(), digits(40)
     spec = net.inputs["image:0"]
-    other = net.with_values({"kernel": net.values["kernel"] + 1})
+    other = net.assign({"kernel": net.values["kernel"] + 1})
     extract(net, TOPS, examples, spec, place)
     extract(net, TOPS[:1], examples, spec, place)
     extract(other, TOPS, examples, spec, place)

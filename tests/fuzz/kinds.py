@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import pickle
 import random
 import shutil
+import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import joblib
+import numpy as np
+import safetensors.numpy
+import scipy.io
+import torch
 from fuzz.fuzzing import Kind
 from fuzz.messages import damage_message
 from fuzz.mutations import mutate
 
-from regraft.formats import saved, tf1
+from regraft.formats import arrays, saved, tf1
 from regraft.formats.tf1 import protos
 from regraft.formats.tf1.checkpoint import locate, open_checkpoint
 from regraft.formats.tf1.mapped import MappedFile
@@ -93,7 +103,88 @@ def read_model(path: Path) -> None:
     saved.about(path.parent)
 
 
+WEIGHTS = {
+    "conv1": {"weights": np.arange(24, dtype="f4").reshape(2, 3, 2, 2), "biases": np.arange(2.0)},
+    "turned": np.arange(6).reshape(2, 3).T,
+}
+STATE = {f"{layer}.{name}": torch.from_numpy(np.arange(6.0)) for layer in "ab" for name in ("weight", "bias")}
+
+
+def holding(data: Callable[[], bytes]) -> Callable[[Path], Path]:
+    """A maker that writes a file of these bytes."""
+
+    def make(folder: Path) -> Path:
+        (folder / "weights").write_bytes(data())
+        return folder / "weights"
+
+    return make
+
+
+def written(write: Callable[[io.BytesIO], object]) -> bytes:
+    """What is written to a file."""
+    out = io.BytesIO()
+    write(out)
+    return out.getvalue()
+
+
+def inside_zip(data: bytes, random: random.Random) -> bytes:
+    """Damage to one member of a zip file, whose checksums are right again afterwards."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    chosen = random.choice([name for name in members if name.endswith((".npy", "data.pkl"))])
+    members[chosen] = mutate(members[chosen], random)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def inside_gzip(data: bytes, random: random.Random) -> bytes:
+    """Damage to what is packed."""
+    return gzip.compress(mutate(gzip.decompress(data), random), 1)
+
+
+def read_arrays(path: Path) -> None:
+    """Every weight, to its last number."""
+    with warnings.catch_warnings(action="ignore"):  # what is said of an honest one
+        if arrays.holds_arrays(path):
+            for parameter in arrays.read(path).parameters.values():
+                parameter.value.sum()
+
+
+def _arrays(name: str, data: Callable[[], bytes], damage: Callable[[bytes, random.Random], bytes] = mutate) -> Kind:
+    return Kind(name=name, make=holding(data), read=read_arrays, damage=damage)
+
+
+def _npz() -> bytes:
+    return written(lambda out: np.savez(out, a=WEIGHTS["turned"], b=np.array(WEIGHTS, dtype=object)))
+
+
+def _torch(*, zipped: bool) -> bytes:
+    return written(lambda out: torch.save({"state_dict": STATE}, out, _use_new_zipfile_serialization=zipped))
+
+
+ARRAYS = (
+    _arrays("pickle 0", lambda: pickle.dumps(WEIGHTS, 0)),
+    _arrays("pickle 2", lambda: pickle.dumps(WEIGHTS, 2)),
+    _arrays("pickle 5", lambda: pickle.dumps(WEIGHTS, 5)),
+    _arrays("npy of objects", lambda: written(lambda out: np.save(out, np.array(WEIGHTS, dtype=object)))),
+    _arrays("npz", _npz),
+    _arrays("npz, checksums right", _npz, inside_zip),
+    _arrays("packed pickle, checksums right", lambda: gzip.compress(pickle.dumps(WEIGHTS, 4)), inside_gzip),
+    _arrays("joblib", lambda: written(lambda out: joblib.dump(WEIGHTS, out))),
+    _arrays("torch", lambda: _torch(zipped=True)),
+    _arrays("torch, checksums right", lambda: _torch(zipped=True), inside_zip),
+    _arrays("old torch", lambda: _torch(zipped=False)),
+    _arrays("mat", lambda: written(lambda out: scipy.io.savemat(out, WEIGHTS))),
+    _arrays("packed mat", lambda: written(lambda out: scipy.io.savemat(out, WEIGHTS, do_compression=True))),
+    _arrays("safetensors", lambda: safetensors.numpy.save({n: v.numpy() for n, v in STATE.items()})),
+    _arrays("flax", lambda: (GOLDEN.parents[1] / "arrays/golden/flax.msgpack").read_bytes()),
+)
+
 KINDS = (
+    *ARRAYS,
     Kind(name="v2 index", make=copied("v2_sharded", "model.ckpt-5.index"), read=read_checkpoint),
     Kind(
         name="v2 index, checksums right",

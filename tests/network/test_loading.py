@@ -118,3 +118,55 @@ def test_a_shape_that_does_not_fit_changes_nothing() -> None:
         "  to do: leave them out: rename={'old name': 'not used'}"
     )
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3)
+        self.fc = nn.Linear(4, 4)
+        self.act = nn.PReLU(4)
+
+
+def test_a_layout_nobody_says_is_told_by_shapes_and_by_the_word_for_weights() -> None:
+    net = Small()
+    given = values(conv__W=(4, 2, 3, 3), fc__W=(4, 4), act__alpha=(1, 1, 4))  # as Lasagne keeps them
+    loaded = load_into(net, given, rename={"(.*)/W": r"\1.weight"}, layout=None)
+    assert loaded.notes[0] == (
+        "the file does not say its layout: convolutions taken as (out in h w), by their shapes; "
+        "dense layers taken as (in out), by their names"
+    )
+    np.testing.assert_array_equal(net.conv.weight.detach(), given["conv/W"])
+    np.testing.assert_array_equal(net.fc.weight.detach(), given["fc/W"].T)
+    np.testing.assert_array_equal(net.act.weight.detach(), given["act/alpha"].reshape(4))
+
+
+def test_torchs_layout_is_left_as_it_is() -> None:
+    net = Small()
+    given = {name: value.numpy() + 1 for name, value in net.state_dict().items()}
+    assert str(load_into(net, given, layout="torch")) == "loaded 5/5 tensors, 100.0 % of the parameters"
+    assert all(np.array_equal(given[name], value) for name, value in net.state_dict().items())
+
+
+def test_two_layouts_that_fit_are_not_guessed() -> None:
+    net = nn.ModuleDict({"fc": nn.Linear(4, 4)})
+    before = net["fc"].weight.clone()
+    with pytest.raises(BadArgument) as error:
+        load_into(net, values(arr_0=(4, 4)), rename={"arr_0": "fc.weight"}, layout=None)
+    assert str(error.value) == (
+        "two layouts fit the file's dense weights, and nothing tells which it is\n"
+        "  expected: (in out) or (out in)\n"
+        "  got: arr_0 (4, 4)\n"
+        "  to do: say it: rename={'old name': {'to': 'new name', 'turn': 'i o -> o i'}}, "
+        "or `regraft match` with a sample"
+    )
+    assert torch.equal(before, net["fc"].weight)
+    given = values(arr_0=(4, 4))
+    load_into(net, given, rename={"arr_0": {"to": "fc.weight", "turn": "i o -> o i"}}, layout=None)
+    np.testing.assert_array_equal(net["fc"].weight.detach(), given["arr_0"].T)
+
+
+def test_what_is_mapped_to_nothing_is_left_out() -> None:
+    net = nn.ModuleDict({"fc": nn.Linear(4, 3)})
+    loaded = load_into(net, values(fc__kernel=(4, 3), fc__bias=(3,)), rename={"fc/bias": None})
+    assert (loaded.unused, loaded.untouched) == (("fc/bias",), ("fc.bias",))

@@ -116,11 +116,36 @@ def test_an_input_of_another_shape_is_refused(dense_net: GraphNetwork) -> None:
 
 def test_new_values_give_a_new_network(dense_net: GraphNetwork, vectors: np.ndarray) -> None:
     before = dense_net.run(vectors)
-    zeroed = dense_net.with_values({"outputs/kernel": np.zeros((4, 3), "float32")})
+    zeroed = dense_net.assign({"outputs/kernel": np.zeros((4, 3), "float32")})
     np.testing.assert_array_equal(dense_net.run(vectors), before)
     np.testing.assert_array_equal(zeroed.run(vectors), np.tile(dense_net.values["outputs/bias"], (5, 1)))
     with pytest.raises(ShapeMismatch, match="the new value of outputs/bias does not fit"):
-        dense_net.with_values({"outputs/bias": np.zeros(4, "float32")})
+        dense_net.assign({"outputs/bias": np.zeros(4, "float32")})
+
+
+def test_assigned_numbers_get_the_parameters_type(dense_net: GraphNetwork, vectors: np.ndarray) -> None:
+    changed = dense_net.assign({"outputs/bias": np.array([0.5, 1, 2])})
+    assert changed.parameters["outputs/bias"].dtype == "float32"
+    assert changed.run(vectors).dtype == np.float32
+
+
+def test_what_cannot_be_assigned(conv_net: GraphNetwork) -> None:
+    with pytest.raises(ShapeMismatch) as error:
+        conv_net.assign({"conv1/kernel": np.zeros((4, 2, 3, 3), "float32")})
+    assert str(error.value) == (
+        "the new value of conv1/kernel does not fit\n"
+        "  expected: (3, 3, 2, 4) as (h w i o)\n"
+        "  got: (4, 2, 3, 3)\n"
+        "  to do: it fits turned, o i h w -> h w i o: regraft.match says which"
+    )
+    with pytest.raises(BadArgument) as wrong:
+        conv_net.assign({"bn1/gamma": np.zeros(4, "int64")})
+    assert str(wrong.value) == (
+        "the new value of bn1/gamma is of another kind of number\n  expected: float32\n  got: int64"
+    )
+    with pytest.raises(UnknownName) as unknown:
+        conv_net.assign({"conv1/kernels": np.zeros(4)})
+    assert str(unknown.value).startswith("there is no parameter 'conv1/kernels'\n  nearest: conv1/kernel")
 
 
 def test_every_operation_the_rules_name_exists() -> None:

@@ -31,7 +31,7 @@ def source(dtype: str = "float32") -> GraphNetwork:
     stirred = {
         name: p.value + random.uniform(0.1, 0.5, p.shape).astype(p.dtype) for name, p in network.parameters.items()
     }
-    return network.with_values(stirred)
+    return network.assign(stirred)
 
 
 def points(n: int = 240, *, classes: int = 3, dtype: str = "float32") -> Splits:

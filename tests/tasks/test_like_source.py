@@ -136,7 +136,7 @@ def test_a_run_on_other_data_or_of_another_source_is_not_resumed(classic: Path, 
 
     network, points = opened(classic, "sgd"), some_points()
     go(network, points, resume=False)
-    stirred = network.with_values({"layer0/kernel": network.values["layer0/kernel"] + 1})
+    stirred = network.assign({"layer0/kernel": network.values["layer0/kernel"] + 1})
     moved = replace(points.train.examples, labels=np.roll(points.train.examples.labels, 1))
     others = replace(points, train=replace(points.train, examples=moved))
     arrays = {"x": np.zeros((90, 4)), "y": np.zeros(90, np.int64)}

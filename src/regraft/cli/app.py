@@ -17,6 +17,7 @@ from regraft.cli.demo import demo
 from regraft.cli.evaluate import evaluate
 from regraft.cli.export import export
 from regraft.cli.fit import fit
+from regraft.cli.match import match
 from regraft.cli.predict import predict
 from regraft.cli.show import show
 from regraft.errors import BadArgument, OutOfSpace, RegraftError
@@ -34,7 +35,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (show, fit, predict, evaluate, export, demo):
+for _command in (show, match, fit, predict, evaluate, export, demo):
     app.command()(_command)
 
 

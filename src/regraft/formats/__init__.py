@@ -18,8 +18,9 @@ def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
     """Open a network.
 
     Args:
-        path: a model folder or a run of regraft; or a TensorFlow 1 checkpoint (its prefix, one of its files, or the
-            folder of its `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
+        path: a model folder or a run of regraft; a file of arrays, whatever its ending, which has weights and no
+            graph; or a TensorFlow 1 checkpoint (its prefix, one of its files, or the folder of its `checkpoint`
+            file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
         to: the tensors wanted; None: the outputs. Operations that are not needed for them need not be known.
 
     Raises:
@@ -28,26 +29,29 @@ def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
         UnreadableFile: it is damaged.
         UnsupportedOp: the wanted tensors need operations regraft cannot run.
     """
-    from regraft.formats import saved, tf1
+    from regraft.formats import arrays, saved, tf1
 
     folder = _model_folder(path)
-    if folder is None:
+    if folder is None and not arrays.holds_arrays(path):
         return tf1.read(path, to=to)
-    network = saved.read(folder)
+    network = arrays.read(path) if folder is None else saved.read(folder)
     return network if to is None else network.towards(*to)
 
 
-def read_weights(path: Path) -> Mapping[str, np.ndarray]:
-    """The named weights of a file, whether or not its graph can be run.
+def read_weights(path: Path) -> tuple[str, Mapping[str, np.ndarray]]:
+    """The format of a file, and its named weights, whether or not its graph can be run.
 
     Raises:
         MissingFile: there is nothing at that path.
         UnreadableFile: it is damaged.
     """
-    from regraft.formats import saved, tf1
+    from regraft.formats import arrays, saved, tf1
 
     folder = _model_folder(path)
-    return tf1.read_weights(path) if folder is None else saved.read(folder).values
+    if folder is None and not arrays.holds_arrays(path):
+        return "tf1", tf1.read_weights(path)
+    network = arrays.read(path) if folder is None else saved.read(folder)
+    return network.format, network.values
 
 
 def class_names(path: Path) -> list[str] | None:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
-from regraft.network.naming import renamed
+from regraft.network.axes import turned
+from regraft.network.renames import Place, Renames
+
+Layout = Literal["tensorflow", "torch"]
 
 # What TensorFlow's layers call their variables, and torch's modules theirs.
 _LAST_WORDS = {
     "kernel": "weight",
     "weights": "weight",
+    "scale": "weight",
+    "alpha": "weight",
+    "alphas": "weight",
+    "mean": "running_mean",
+    "var": "running_var",
     "depthwise_weights": "weight",
     "depthwise_kernel": "weight",
     "biases": "bias",
@@ -27,8 +36,19 @@ _LAST_WORDS = {
 }
 
 # What TensorFlow's optimizers keep beside their slots; a moving average of the weights is none of theirs.
-_COUNTER = re.compile(r"(^|/)(beta[12]_power|global_step)(_\d+)?$")
+_COUNTER = re.compile(r"(^|[./])(beta[12]_power|global_step|num_batches_tracked)(_\d+)?$")
 _AVERAGE = "/ExponentialMovingAverage"
+
+# Whose word for weights it is: the layout of convolutions, and of dense layers. Theano has one of each.
+_WORDS: Mapping[str, tuple[Layout, Layout]] = {
+    **dict.fromkeys(("kernel", "weights", "depthwise_weights", "depthwise_kernel"), ("tensorflow", "tensorflow")),
+    "weight": ("torch", "torch"),
+    "W": ("torch", "tensorflow"),
+}
+_SAID = {
+    ("conv", "tensorflow"): "(h w in out)", ("conv", "torch"): "(out in h w)",
+    ("dense", "tensorflow"): "(in out)", ("dense", "torch"): "(out in)",
+}  # fmt: skip
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 _TORCH_EPSILON = 1e-5  # torch's default; tf.layers and slim have 1e-3
@@ -59,21 +79,40 @@ class Loaded:
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
-def load_into(module: nn.Module, values: Mapping[str, np.ndarray], rename: Mapping[str, str] | None = None) -> Loaded:
-    """Copy weights into a module's parameters and buffers, turned from TensorFlow's layout into torch's.
+def layout_of(format: str) -> Layout | None:
+    """The layout files of a format have; None: any, for whoever wrote them chose it."""
+    return "torch" if format == "torch" else "tensorflow" if format.startswith("tf1") else None
+
+
+def load_into(
+    module: nn.Module,
+    values: Mapping[str, np.ndarray],
+    rename: Renames | Mapping[str, Any] | None = None,
+    *,
+    layout: Layout | None = "tensorflow",
+) -> Loaded:
+    """Copy weights into a module's parameters and buffers, turned from the file's layout into torch's.
 
     A name is first renamed (`rename`: old name as a full-match regex -> new name); then "hidden1/kernel"
-    also finds "hidden1.weight". Dense kernels (in out) are transposed, convolutions (h w in out) become
-    (out in h w), depthwise ones (h w c m) become (c*m 1 h w).
+    also finds "hidden1.weight". From TensorFlow's layout dense kernels (in out) are transposed, convolutions
+    (h w in out) become (out in h w), depthwise ones (h w c m) become (c*m 1 h w). Where `rename` says how the axes
+    go, that is done and nothing else.
+
+    Args:
+        layout: the file's; None: told by the shapes, else by the words for weights, else an error.
 
     Raises:
-        BadArgument: nothing matches.
+        BadArgument: nothing matches, or two layouts fit.
         ShapeMismatch: something matches by name but not by shape; nothing has been changed.
     """
+    renames = rename if isinstance(rename, Renames) else Renames(rename or {})
     targets = {name: tensor for name, tensor in module.state_dict(keep_vars=True).items() if _counts(name)}
-    matched = {source: target for source in values if (target := _target(renamed(source, rename or {}), targets))}
-    turned = {source: _turned(module, target, values[source]) for source, target in matched.items()}
-    _check(turned, matched, targets)
+    places = {source: renames.place(source) for source in values}
+    matched = {source: target for source in values if (target := _target(places[source].to, targets))}
+    layouts, told = _layouts(module, {s: (t, values[s]) for s, t in matched.items() if not places[s].turn}, layout)
+    fitted = {s: _fitted(module, target, values[s], places[s], layouts) for s, target in matched.items()}
+    fitted = {s: _squeezed(value, tuple(targets[matched[s]].shape)) for s, value in fitted.items()}
+    _check(fitted, matched, targets)
     if not matched:
         raise BadArgument(
             "none of the file's weights is in the module",
@@ -84,14 +123,14 @@ def load_into(module: nn.Module, values: Mapping[str, np.ndarray], rename: Mappi
         )
     with torch.no_grad():
         for source, target in matched.items():
-            targets[target].copy_(torch.from_numpy(np.array(turned[source])))
+            targets[target].copy_(torch.from_numpy(np.array(fitted[source])))
     counts = {name: tensor.numel() for name, tensor in targets.items()}
     return Loaded(
         matched=matched,
         unused=tuple(name for name in values if name not in matched),
         untouched=tuple(name for name in targets if name not in set(matched.values())),
         percent=100 * sum(counts[name] for name in set(matched.values())) / max(1, sum(counts.values())),
-        notes=_notes(module, matched.values()),
+        notes=(*told, *(_notes(module, matched.values()) if layout != "torch" else ())),
     )
 
 
@@ -119,19 +158,82 @@ def _counts(name: str) -> bool:
     return not name.endswith("num_batches_tracked")
 
 
-def _target(name: str, targets: Mapping[str, object]) -> str | None:
-    if name in targets:
+def _target(name: str | None, targets: Mapping[str, object]) -> str | None:
+    if name is None or name in targets:
         return name
     scope, _, last = name.replace("/", ".").rpartition(".")
-    candidate = f"{scope}.{_LAST_WORDS.get(last, last)}".removeprefix(".")
-    return candidate if candidate in targets else None
+    candidates = (f"{scope}.{word}".removeprefix(".") for word in (last, _LAST_WORDS.get(last, last)))
+    return next((candidate for candidate in candidates if candidate in targets), None)
 
 
-def _turned(module: nn.Module, target: str, value: np.ndarray) -> np.ndarray:
+def _fitted(
+    module: nn.Module, target: str, value: np.ndarray, place: Place, layouts: Mapping[str, Layout]
+) -> np.ndarray:
     """The value in the layout of the module that owns the target."""
+    if place.turn:
+        return turned(value, place.turn)
+    owner, role = _owner(module, target)
+    return _as_torch(owner, value) if role and layouts[role] == "tensorflow" else value
+
+
+def _squeezed(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The value without axes of a single number, where only they keep it from fitting."""
+    same = value.shape != shape and [n for n in value.shape if n != 1] == [n for n in shape if n != 1]
+    return value.reshape(shape) if same and value.ndim != len(shape) else value
+
+
+def _owner(module: nn.Module, target: str) -> tuple[nn.Module, str | None]:
+    """The module a parameter belongs to, and what its axes mean: "dense", "conv" or None: nothing special."""
     scope, _, last = target.rpartition(".")
-    turn = _TURNS.get(type(module.get_submodule(scope))) if last == "weight" else None
-    return turn(module.get_submodule(scope), value) if turn else value
+    owner = module.get_submodule(scope)
+    if last != "weight" or type(owner) not in _TURNS:
+        return owner, None
+    return owner, "dense" if isinstance(owner, nn.Linear) else "conv"
+
+
+def _as_torch(owner: nn.Module, value: np.ndarray) -> np.ndarray:
+    """A value of TensorFlow's layout in torch's; one with another number of axes as it is."""
+    has = 2 if isinstance(owner, nn.Linear) else np.ndim(getattr(owner, "weight").detach().numpy())  # noqa: B009
+    return _TURNS[type(owner)](owner, value) if value.ndim == has else value
+
+
+def _layouts(
+    module: nn.Module, matched: Mapping[str, tuple[str, np.ndarray]], said: Layout | None
+) -> tuple[dict[str, Layout], tuple[str, ...]]:
+    """The layouts of the file's convolutions and dense layers, and what is to be said about them."""
+    if said is not None:
+        return {"conv": said, "dense": said}, ()
+    found: dict[str, Layout] = {}
+    notes: list[str] = []
+    for role, word in (("conv", "convolutions"), ("dense", "dense layers")):
+        own = {s: (t, value) for s, (t, value) in matched.items() if _owner(module, t)[1] == role}
+        if not own:
+            continue
+        found[role], how = _layout(module, own, role)
+        notes.append(f"{word} taken as {_SAID[role, found[role]]}, by their {how}")
+    return found, ("the file does not say its layout: " + "; ".join(notes),) if notes else ()
+
+
+def _layout(module: nn.Module, own: Mapping[str, tuple[str, np.ndarray]], role: str) -> tuple[Layout, str]:
+    """The one layout in which all shapes fit; where both do, the one whose word for weights the file uses."""
+    fits: dict[Layout, int] = {"tensorflow": 0, "torch": 0}
+    for target, value in own.values():
+        owner, _ = _owner(module, target)
+        shape = tuple(owner.get_parameter("weight").shape)
+        fits["tensorflow"] += _as_torch(owner, value).shape == shape
+        fits["torch"] += value.shape == shape
+    if fits["tensorflow"] != fits["torch"]:
+        return ("tensorflow" if fits["tensorflow"] > fits["torch"] else "torch"), "shapes"
+    words = {re.split(r"[./]", source)[-1] for source in own}
+    told: set[Layout] = {_WORDS[word][role == "dense"] for word in words if word in _WORDS}
+    if len(told) == 1:
+        return told.pop(), "names"
+    raise BadArgument(
+        f"two layouts fit the file's {role} weights, and nothing tells which it is",
+        expected=f"{_SAID[role, 'tensorflow']} or {_SAID[role, 'torch']}",
+        got=", ".join(f"{source} {value.shape}" for source, (_, value) in list(own.items())[:3]),
+        fix="say it: rename={'old name': {'to': 'new name', 'turn': 'i o -> o i'}}, or `regraft match` with a sample",
+    )
 
 
 def _linear(_: nn.Module, value: np.ndarray) -> np.ndarray:
@@ -160,13 +262,13 @@ _TURNS: Mapping[type[nn.Module], Callable[[nn.Module, np.ndarray], np.ndarray]] 
 }
 
 
-def _check(turned: Mapping[str, np.ndarray], matched: Mapping[str, str], targets: Mapping[str, torch.Tensor]) -> None:
-    wrong = [s for s, value in turned.items() if tuple(targets[matched[s]].shape) != value.shape]
+def _check(fitted: Mapping[str, np.ndarray], matched: Mapping[str, str], targets: Mapping[str, torch.Tensor]) -> None:
+    wrong = [s for s, value in fitted.items() if tuple(targets[matched[s]].shape) != value.shape]
     if wrong:
         raise ShapeMismatch(
             f"{len(wrong)} of the file's weights do not fit the module; nothing was changed",
             expected="; ".join(f"{matched[s]} {tuple(targets[matched[s]].shape)}" for s in wrong[:5]),
-            got="; ".join(f"{s} {turned[s].shape}" for s in wrong[:5]),
+            got="; ".join(f"{s} {fitted[s].shape}" for s in wrong[:5]),
             fix="leave them out: rename={'old name': 'not used'}",
         )
     doubled = [t for t in set(matched.values()) if list(matched.values()).count(t) > 1]

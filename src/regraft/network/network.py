@@ -264,23 +264,45 @@ class GraphNetwork:
 
     # --- changing -----------------------------------------------------------------------------------
 
-    def with_values(self, values: Mapping[str, np.ndarray]) -> GraphNetwork:
-        """The same network with other values for some parameters.
+    def assign(self, values: Mapping[str, np.ndarray]) -> GraphNetwork:
+        """The same network with other values for some parameters, given in the layout it has them in.
+
+        Numbers are made of the parameter's type where both have fractions or neither has.
 
         Raises:
             UnknownName: a name is none of the network's parameters.
-            ShapeMismatch: a value has another shape.
+            ShapeMismatch: a value has another shape; the message says what the parameter's axes are.
+            BadArgument: a value is of another kind of number.
         """
+        taken: dict[str, np.ndarray] = {}
         for name, value in values.items():
             if name not in self.parameters:
                 raise UnknownName(f"there is no parameter {name!r}", nearest=nearest_names(name, self.parameters))
-            if value.shape != self.parameters[name].shape:
-                raise ShapeMismatch(
-                    f"the new value of {name} does not fit",
-                    expected=str(self.parameters[name].shape),
-                    got=str(value.shape),
+            own = self.parameters[name].value
+            if value.shape != own.shape:
+                raise self._no_place(name, value.shape)
+            if value.dtype.kind != own.dtype.kind:
+                raise BadArgument(
+                    f"the new value of {name} is of another kind of number",
+                    expected=str(own.dtype),
+                    got=str(value.dtype),
                 )
-        return GraphNetwork(self.graph, {**self.values, **values}, format=self.format)
+            taken[name] = value.astype(own.dtype, copy=False)
+        return GraphNetwork(self.graph, {**self.values, **taken}, format=self.format)
+
+    def _no_place(self, name: str, shape: tuple[int, ...]) -> ShapeMismatch:
+        """What is wrong with a value of that shape, and how it would fit."""
+        from regraft.network.matching.layouts import LAYOUTS, turn
+        from regraft.network.matching.slots import slots_of_network
+
+        slot = next((slot for slot in slots_of_network(self) if slot.name == name), None)
+        ways = [way for layout in LAYOUTS if slot and (way := turn(shape, slot, layout))]
+        return ShapeMismatch(
+            f"the new value of {name} does not fit",
+            expected=f"{self.parameters[name].shape}" + (f" as ({slot.axes})" if slot and slot.axes else ""),
+            got=str(shape),
+            fix=f"it fits turned, {ways[0]}: regraft.match says which" if ways else None,
+        )
 
     def towards(self, *outputs: str) -> GraphNetwork:
         """The part of the network that computes other outputs than the ones it was opened for."""

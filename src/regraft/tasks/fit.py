@@ -154,7 +154,7 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
     values = head.values()
     if linear and scaling:
         values = folded(values, linear, scaling)
-    return job.graft.network.with_values(values), trained
+    return job.graft.network.assign(values), trained
 
 
 def _report(judge: Head, rows: Rows, job: Job) -> Report:

@@ -65,7 +65,7 @@ class Head:
 
 def own_copy(network: GraphNetwork) -> GraphNetwork:
     """The network with weights of its own, to be trained or moved: those of the one given stay as they are."""
-    return network.with_values({})
+    return network.assign({})
 
 
 def trunk(network: GraphNetwork, tensors: tuple[str, ...], given: str, device: torch.device) -> nn.Module:

@@ -62,7 +62,7 @@ def require_linear(graft: Graft) -> Linear:
 
 def zeroed(network: GraphNetwork, head: Linear) -> GraphNetwork:
     """The network with the head at zero."""
-    return network.with_values({name: np.zeros_like(network.values[name]) for name in (head.kernel, head.bias)})
+    return network.assign({name: np.zeros_like(network.values[name]) for name in (head.kernel, head.bias)})
 
 
 def folded(values: Mapping[str, np.ndarray], head: Linear, scaling: Scaling) -> dict[str, np.ndarray]:

@@ -212,3 +212,20 @@ def rare_optimizer(folder, session):
     initialise(session)
     v1.train.Saver().save(session, str(folder / "model.ckpt"))
     store(folder, session, {x: RANDOM.normal(size=(5, 6)), y: RANDOM.integers(0, 3, 5)}, [loss, chances])
+
+
+@case()
+def summed_loss(folder, session):
+    """A loss added up of several, differentiated by tf.gradients itself, its gradients clipped by their global norm."""
+    x, y = v1.placeholder(tf.float32, [None, 6], "x"), v1.placeholder(tf.float32, [None, 3], "y")
+    w, v = v1.get_variable("w", [6, 4]), v1.get_variable("v", [4, 3])
+    chances = tf.nn.softmax(tf.matmul(tf.nn.relu(tf.matmul(x, w)), v), name="chances")
+    entropy = -tf.reduce_mean(tf.reduce_sum(y * v1.log(chances + 1e-9), 1))
+    loss = tf.add(entropy, sum(tf.nn.l2_loss(one) for one in (w, v)) * 0.01, name="loss")
+    clipped, _ = tf.clip_by_global_norm(tf.gradients(loss, [w, v]), 5.0)
+    v1.train.AdamOptimizer().apply_gradients(zip(clipped, [w, v], strict=True))
+    initialise(session)
+    v1.train.Saver().save(session, str(folder / "model.ckpt"))
+    feeds = {x: RANDOM.normal(size=(5, 6)), y: np.eye(3)[RANDOM.integers(0, 3, 5)]}
+    store(folder, session, feeds, [loss])
+    store_gradients(folder, session, feeds, loss)

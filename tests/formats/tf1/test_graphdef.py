@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from formats.tf1.comparing import compare, difference, gradients, stored
+from formats.tf1.making import dense
 
 from regraft.errors import UnknownName, UnsupportedOp
 from regraft.formats import tf1
@@ -34,6 +35,7 @@ FORWARD = {
     "residual": "",
     "saved_model": "model",
     "sentences": "",
+    "summed_loss": "",
 }
 
 
@@ -109,6 +111,21 @@ def test_operations_that_cannot_be_run_are_all_named_and_the_cut_works(graphs: P
     )
     network = tf1.read(graphs / case, to="hidden:0")
     assert compare(network, graphs / case) >= {"hidden:0"}
+
+
+def test_the_safe_cut_is_where_all_data_flow(tmp_path: Path) -> None:
+    made = dense().node("hidden", "Relu", "out").node("one", "Tanh", "hidden").node("other", "Sigmoid", "hidden")
+    path = made.node("end", "Strange", "one", "other").write(tmp_path / "model.pb")
+
+    with pytest.raises(UnsupportedOp) as error:
+        tf1.read(path)
+
+    assert str(error.value) == (
+        "the graph uses operations that regraft cannot run\n"
+        f"  where: {path}\n"
+        "  got: Strange (1): end\n"
+        "  to do: cut before them: the first safe cut is 'hidden:0' (--at, or open(..., to=...))"
+    )
 
 
 def test_only_what_a_wanted_tensor_needs_is_kept(graphs: Path) -> None:

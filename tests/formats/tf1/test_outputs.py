@@ -23,6 +23,7 @@ OUTPUTS = {
     "recurrent": ("out/BiasAdd:0",),
     "residual": ("out:0",),
     "sentences": ("output/scores:0",),
+    "summed_loss": ("chances:0",),
 }
 
 

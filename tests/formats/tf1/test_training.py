@@ -69,7 +69,7 @@ def test_rmsprop_with_a_decaying_rate(graphs: Path) -> None:
     assert found.settings == pytest.approx({"rho": 0.9, "momentum": 0.0, "epsilon": 1e-10})
     assert found.slots["fc/kernel"] == {"rms": "fc/kernel/RMSProp", "momentum": "fc/kernel/RMSProp_1"}
     assert found.learning_rate == "ExponentialDecay:0"
-    later = network.with_values({"global_step": np.array(20)})
+    later = network.assign({"global_step": np.array(20)})
     assert later.run({}, to=found.learning_rate) == pytest.approx(0.1 * 0.9**2)
 
 

@@ -49,7 +49,8 @@ def write_checkpoint(prefix: Path, arrays: Mapping[str, Array]) -> None:
         state_file.write(state_text(name).encode())
         for file in (data_file, index_file, state_file):
             file.flush()  # a disk that is full must be found out before the first file has taken its place
-        index.unlink(missing_ok=True)
+        if index.is_file():
+            index.unlink()
 
 
 def _storable(name: str, array: Array) -> Array:

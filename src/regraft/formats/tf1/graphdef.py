@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
 
 from regraft.errors import BadArgument, UnknownName, nearest_names
 from regraft.formats.tf1 import averages, choices, dropout, inputs, pictures, pipelines, training
@@ -249,4 +251,17 @@ def _safe_cut(prepared: _Prepared, required: Sequence[str], lost: set[str]) -> s
     flow = prepared.flow
     fed = flow.descendants((tensor for tensor in required if prepared.is_input(tensor)), ignoring=SHAPE_READS)
     ends = [t for t in required if t in fed and t not in lost and lost & set(flow.uses().get(t, ()))]
-    return flow.through(ends[-1], ("Transpose",)) if ends else None
+    weighted = flow.descendants(f"{name}:0" for name in [*_variables(flow, required), *weights(flow, required)])
+    ends = [end for end in ends if end in weighted] or ends
+    return flow.through(_last_common(flow, required, fed, ends), ("Transpose",)) if ends else None
+
+
+def _last_common(flow: Flow, ordered: Sequence[str], fed: Set[str], ends: Sequence[str]) -> str:
+    """The last tensor by which all data reach these ends; the last end where there is none."""
+    places = {tensor: place for place, tensor in enumerate(ordered)}
+    ways: dict[str, int] = {}  # tensor -> what lies on every way to it, one bit each
+    for tensor, place in places.items():
+        above = [ways.get(read, 0) for read in flow.reads(tensor) if read in fed]
+        ways[tensor] = reduce(and_, above) | 1 << place if above else 1 << place
+    common = reduce(and_, (ways[end] for end in ends))
+    return ordered[common.bit_length() - 1] if common else ends[-1]

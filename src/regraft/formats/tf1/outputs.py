@@ -22,6 +22,9 @@ _RESHAPED = ("Identity", "Cast", "ExpandDims", "Squeeze", "Reshape", PASSING)
 # Operations that give text, and where others say that they do.
 _WRITING = ("AsString", "StringJoin", "EncodeJpeg", "EncodePng", "SerializeTensor")
 _KINDS = ("Tparams", "Tout", "dtype", "T")
+# What losses are written with, and what keeps their logarithms finite.
+_OF_LOSSES = ("Log", "Neg", "Square")
+_SHIFTS = ("Add", "AddV2", "Sub", "Maximum", "Minimum", "ClipByValue")
 # Operations for their effect: what only they read is an end all the same.
 EFFECTS = (
     "NoOp",
@@ -152,7 +155,7 @@ class Ends:
                 met.add(tensor)
                 given |= reads & self.weighted
         given -= self._flow.descendants(met)
-        return met, {self._before_reshape(tensor) for tensor in given}
+        return met, {self._before_reshape(self._before_loss(tensor)) for tensor in given}
 
     def _below_layers(self, inside: set[str]) -> set[str]:
         return self._flow.ancestors(tensor for tensor in inside & self.weighted if self._is_layer(tensor))
@@ -166,6 +169,31 @@ class Ends:
         operation = self._flow.of(tensor)
         slots = WEIGHT_INPUTS.get(operation.type, {})
         return any(operation.inputs[k] in self._parameters for k in slots if k < len(operation.inputs))
+
+    def _before_loss(self, tensor: str) -> str:
+        """What a loss written by hand takes the logarithm, the square or the negative of."""
+        found = tensor
+        while (above := self._through_constants(tensor)) is not None:
+            is_loss = self._flow.of(tensor).type in _OF_LOSSES
+            tensor = above
+            found = self._unshifted(tensor) if is_loss else found
+        return found
+
+    def _unshifted(self, tensor: str) -> str:
+        """The tensor before it was moved away from zero, cut off, or turned round: p + 1e-9, 1 - p."""
+        while self._flow.of(tensor).type in _SHIFTS and (above := self._through_constants(tensor)) is not None:
+            tensor = above
+        return tensor
+
+    def _through_constants(self, tensor: str) -> str | None:
+        """What goes into an operation of one tensor and constants, if it is one that losses are made of."""
+        operation = self._flow.of(tensor)
+        if operation.type not in (*_OF_LOSSES, *_SHIFTS, "Identity"):
+            return None
+        data = [read for read in self._flow.reads(tensor) if read in self.weighted]
+        others = [read for read in self._flow.reads(tensor) if read not in data]
+        constant = all(self._flow.of(self._flow.through(read, ("Identity",))).type == "Const" for read in others)
+        return data[0] if len(data) == 1 and constant else None
 
     def _before_reshape(self, tensor: str) -> str:
         """A loss often reshapes what it gets; the network's own tensor comes before that."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from regraft.formats.tf1.constants import attribute_of
 from regraft.formats.tf1.pictures import constant_value
-from regraft.formats.tf1.source import PASSING, VARIABLES, Flow, Operation, Source, gradient_scope
+from regraft.formats.tf1.source import PASSING, VARIABLES, Flow, Operation, Source, belongs_to_gradients, gradient_scope
 from regraft.formats.tf1.variables import Variables, as_number, collected_variables, variable_of
 from regraft.network.graph import Training
 
@@ -63,6 +63,7 @@ _SEEDS = ("Fill", "ones_like", "ones", "grad_ys_0")  # where tf.gradients starts
 _COPIES = ("Identity", "IdentityN", PASSING)
 _CASTS = ("Identity", "Cast")  # float64 weights get a cast of each float32 number for themselves
 _SAME_WHERE_SPARSE = ("sgd", "adam", "adagrad")  # rows without a gradient change as if it were 0
+_SUMS = ("Add", "AddV2", "AddN", "Identity")
 _CLIPS = ("Minimum", "Maximum")
 _MEASURES = ("Mean", "Sum")
 _STEPS = ("AssignAdd", "AssignAddVariableOp")
@@ -225,8 +226,36 @@ def _differentiated(flow: Flow, scope: str) -> str | None:
         and "_grad/" in operation.name
         and (f"{seed}:0" in operation.inputs or seed in operation.controls)
     }
-    name = names.pop() if len(names) == 1 else None
+    name = names.pop() if len(names) == 1 else _sum_of(flow, names)
     return f"{name}:0" if name in flow.operations else None
+
+
+def _sum_of(flow: Flow, names: set[str]) -> str | None:
+    """The operation that adds exactly these up: the gradient of a sum is that of each of its parts."""
+    sums: list[str] = []
+    for operation in flow.operations.values():
+        if names and operation.type in _SUMS and not belongs_to_gradients(operation.name):
+            parts = _parts(flow, operation, names)
+            if parts is not None and set(parts) == names:
+                sums.append(operation.name)
+    return sums[-1] if sums else None
+
+
+def _parts(flow: Flow, operation: Operation, names: Set[str]) -> list[str] | None:
+    """The named operations whose results are added up in this one; None where others are."""
+    if operation.name in names:
+        return [operation.name]
+    if operation.type == "Const":
+        return []
+    if operation.type not in _SUMS:
+        return None
+    found: list[str] = []
+    for tensor in operation.inputs:
+        parts = _parts(flow, flow.of(tensor), names)
+        if parts is None:
+            return None
+        found += parts
+    return found
 
 
 def _global_step(flow: Flow, source: Source) -> dict[str, str]:
