@@ -17,7 +17,8 @@ def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
 
     Args:
         path: a model folder or a run of regraft; or a TensorFlow 1 checkpoint (its prefix, one of its files, or the
-            folder of its `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
+            folder of its `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder; or a Caffe network
+            (.prototxt, .caffemodel).
         to: the tensors wanted; None: the outputs. Operations that are not needed for them need not be known.
 
     Raises:
@@ -26,11 +27,11 @@ def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
         UnreadableFile: it is damaged.
         UnsupportedOp: the wanted tensors need operations regraft cannot run.
     """
-    from regraft.formats import saved, tf1
+    from regraft.formats import caffe, saved, tf1
 
     folder = _model_folder(path)
     if folder is None:
-        return tf1.read(path, to=to)
+        return caffe.read(path, to=to) if caffe.is_caffe(path) else tf1.read(path, to=to)
     network = saved.read(folder)
     return network if to is None else network.towards(*to)
 
@@ -42,10 +43,12 @@ def read_weights(path: Path) -> Mapping[str, np.ndarray]:
         MissingFile: there is nothing at that path.
         UnreadableFile: it is damaged.
     """
-    from regraft.formats import saved, tf1
+    from regraft.formats import caffe, saved, tf1
 
     folder = _model_folder(path)
-    return tf1.read_weights(path) if folder is None else saved.read(folder).values
+    if folder is not None:
+        return saved.read(folder).values
+    return caffe.read_weights(path) if caffe.is_caffe(path) else tf1.read_weights(path)
 
 
 def class_names(path: Path) -> list[str] | None:

@@ -1,0 +1,45 @@
+"""Layers that read all values of an example at once, and Embed."""
+
+from __future__ import annotations
+
+from math import prod
+
+from regraft.formats.caffe.building import Call
+
+
+def inner_product(call: Call) -> None:
+    """A product with a matrix (outputs, inputs), what lies from `axis` on taken as one vector, and a bias."""
+    options, shape = call.options("inner_product_param"), call.shape()
+    axis, outputs = call.axis(options.axis), options.num_output
+    if not outputs:
+        raise call.wrong("the layer has no width", "num_output from 1 on", "0")
+    inputs = None if None in shape[axis:] else prod(size or 0 for size in shape[axis:])
+    sizes = (inputs, outputs) if options.transpose else (outputs, inputs)
+    weight = call.parameter(0, sizes, options.weight_filler)
+    flat = call.bottom()
+    if len(shape) != axis + 1:
+        flat = call.inner("flat", "flatten", flat, axis=axis, end_axis=-1)
+    result = (*shape[:axis], outputs)
+    transposed = {"transpose_a": False, "transpose_b": not options.transpose}
+    if not options.bias_term:
+        call.give(result, "mat_mul", flat, weight, **transposed)
+        return
+    bias = call.parameter(1, (outputs,), options.bias_filler if options.HasField("bias_filler") else 0.0)
+    product = call.inner("product", "mat_mul", flat, weight, **transposed)
+    call.give(result, "bias_add", product, bias, data_format="NHWC")
+
+
+def embed(call: Call) -> None:
+    """The row of a table for each number, and a bias."""
+    options, shape = call.options("embed_param"), call.shape()
+    table = call.parameter(0, (options.input_dim, options.num_output), options.weight_filler)
+    places = call.inner("places", "cast", call.bottom(), DstT="int64")
+    result = (*shape, options.num_output)
+    if not options.bias_term:
+        call.give(result, "gather", table, places)
+        return
+    bias = call.parameter(1, (options.num_output,), options.bias_filler if options.HasField("bias_filler") else 0.0)
+    call.give(result, "bias_add", call.inner("rows", "gather", table, places), bias, data_format="NHWC")
+
+
+LAYERS = {"InnerProduct": inner_product, "Embed": embed}
