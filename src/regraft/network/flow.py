@@ -12,7 +12,15 @@ SHAPE_READS = frozenset({"shape", "shape_n", "size", "rank", "zeros_like", "ones
 
 # Operations that carry the weights of a layer.
 WEIGHTED = frozenset(
-    {"conv2d", "depthwise_conv2d_native", "conv2d_backprop_input", "deconvolution", "mat_mul", "batch_mat_mul"}
+    {
+        "conv2d",
+        "depthwise_conv2d_native",
+        "conv2d_backprop_input",
+        "deconvolution",
+        "mat_mul",
+        "batch_mat_mul",
+        "inner_product",
+    }
 )
 
 # Operations that give something else each time.

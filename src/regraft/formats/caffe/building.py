@@ -128,7 +128,7 @@ class Call:
 
     # --- emitting -----------------------------------------------------------------------------------
 
-    def inner(self, detail: str, function: str, *args: Any, **kwargs: Any) -> Ref:
+    def inner(self, detail: str, function: str, /, *args: Any, **kwargs: Any) -> Ref:
         """A node inside the layer: a value Caffe has no blob for."""
         top = (self.layer.tops or [self.step.name])[0]
         name = f"{top}@{self.step.name}/{detail}"
@@ -138,7 +138,7 @@ class Call:
         """A constant inside the layer."""
         return self.inner(detail, "constant", value, dtype=dtype)
 
-    def give(self, shape: Sequence[int | None], function: str, *args: Any, top: int = 0, **kwargs: Any) -> None:
+    def give(self, shape: Sequence[int | None], function: str, /, *args: Any, top: int = 0, **kwargs: Any) -> None:
         """The node of a value the layer gives."""
         if top >= len(self.step.gives):
             raise self.wrong("the layer gives too few blobs", f"at least {top + 1}", str(len(self.step.gives)))

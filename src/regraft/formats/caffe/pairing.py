@@ -93,8 +93,20 @@ def _weights_for(definition: NetFile) -> NetFile | None:
 
 
 def _fits(definition: NetFile, weights: NetFile) -> bool:
-    needed = {layer.name for layer in definition.layers if has_parameters(layer)}
-    return bool(needed) and needed <= set(weights.weighted)
+    needed = [layer for layer in definition.layers if has_parameters(layer)]
+    return bool(needed) and all(_knows(weights, layer) for layer in needed)
+
+
+def _knows(weights: NetFile, layer: Layer) -> bool:
+    """Whether a file has weights for a layer: under its name, and for as many outputs."""
+    stored = weights.weighted.get(layer.name)
+    if stored is None:
+        return False
+    if layer.type == "InnerProduct" and not layer.message.inner_product_param.transpose:
+        return stored.blobs[0].shape[-2:-1] == (layer.message.inner_product_param.num_output,)
+    if layer.type == "Convolution":
+        return stored.blobs[0].shape[:1] == (layer.message.convolution_param.num_output,)
+    return True
 
 
 def _beside(path: Path, ending: str) -> list[Path]:

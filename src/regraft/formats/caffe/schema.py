@@ -2,8 +2,8 @@
 
 Message -> "field number type=default, ...". Type: a scalar, a message of this table, `[type]` for repeated, or words
 joined by "|": an enumeration, counted from 0 or as the words say ("L1:1|L2"). Numbers, names and defaults are those of
-BVLC/caffe's caffe.proto, and of its SSD branch for Permute. `ceil_mode` is a word of other branches: they disagree about
-its number, so it is known in text only.
+BVLC/caffe's caffe.proto, and of its SSD branch for Permute. `ceil_mode` is a word of other branches, which disagree
+about its number: it is known in text only.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ MESSAGES = {
         "reduction_param 136 ReductionParameter, embed_param 137 EmbedParameter, tile_param 138 TileParameter,"
         "batch_norm_param 139 BatchNormParameter, elu_param 140 ELUParameter, bias_param 141 BiasParameter,"
         "scale_param 142 ScaleParameter, input_param 143 InputParameter, crop_param 144 CropParameter,"
-        "parameter_param 145 ParameterParameter, recurrent_param 146 RecurrentParameter, swish_param 147 SwishParameter,"
+        "parameter_param 145 ParameterParameter,"
+        "recurrent_param 146 RecurrentParameter, swish_param 147 SwishParameter,"
         "clip_param 148 ClipParameter, permute_param 202 PermuteParameter"
     ),
     "V0LayerParameter": "name 1 string, type 2 string",
@@ -153,8 +154,8 @@ MESSAGES = {
         "memory_data_param 22 MemoryDataParameter, argmax_param 23 ArgMaxParameter, eltwise_param 24 EltwiseParameter,"
         "threshold_param 25 ThresholdParameter, dummy_data_param 26 DummyDataParameter,"
         "accuracy_param 27 AccuracyParameter, hinge_loss_param 29 HingeLossParameter, relu_param 30 ReLUParameter,"
-        "slice_param 31 SliceParameter, include 32 [NetStateRule], exclude 33 [NetStateRule], mvn_param 34 MVNParameter,"
-        "loss_weight 35 [float], transform_param 36 TransformationParameter, tanh_param 37 TanHParameter,"
+        "slice_param 31 SliceParameter, include 32 [NetStateRule], exclude 33 [NetStateRule],"
+        "mvn_param 34 MVNParameter, loss_weight 35 [float], transform_param 36 TransformationParameter, tanh_param 37 TanHParameter,"
         "sigmoid_param 38 SigmoidParameter, softmax_param 39 SoftmaxParameter,"
         "contrastive_loss_param 40 ContrastiveLossParameter, exp_param 41 ExpParameter, loss_param 42 LossParameter,"
         "param 1001 [string], blob_share_mode 1002 [STRICT|PERMISSIVE]"

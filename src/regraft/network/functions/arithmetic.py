@@ -128,6 +128,16 @@ def batch_mat_mul(x: Tensor, y: Tensor, *, adj_x: bool = False, adj_y: bool = Fa
     return torch.matmul(x.mH if adj_x else x, y.mH if adj_y else y)
 
 
+def inner_product(x: Tensor, weight: Tensor, *, axis: int = 1, transpose: bool = False) -> Tensor:
+    """The product with a matrix (out in), all dimensions from `axis` on taken as one.
+
+    Args:
+        transpose: whether the matrix is (in out).
+    """
+    x, weight = together(x, weight)
+    return torch.matmul(x.flatten(axis), weight if transpose else weight.mT)
+
+
 def einsum(*inputs: Tensor, equation: str) -> Tensor:
     """A sum of products, written as in "bij,bjk->bik"."""
     return torch.einsum(equation, *together(*inputs))
@@ -177,5 +187,6 @@ FUNCTIONS = {
     "cos": unary(torch.cos),
     "mat_mul": mat_mul,
     "batch_mat_mul": batch_mat_mul,
+    "inner_product": inner_product,
     "einsum": einsum,
 }

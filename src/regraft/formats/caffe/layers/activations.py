@@ -35,7 +35,7 @@ def prelu(call: Call) -> None:
 
 
 def elu(call: Call) -> None:
-    """alpha * (e^x - 1) in place of negative values."""
+    """Takes alpha * (e^x - 1) in place of negative values."""
     call.give(call.shape(), "elu", call.bottom(), alpha=call.options("elu_param").alpha)
 
 
@@ -47,7 +47,7 @@ def power(call: Call) -> None:
 
 
 def exp(call: Call) -> None:
-    """base ^ (shift + scale * x); base e where none is given."""
+    """A base ^ (shift + scale * x), the base e where none is given."""
     _with_base(call, "exp_param", "affine_exp")
 
 
@@ -77,7 +77,7 @@ def clip(call: Call) -> None:
 
 
 def swish(call: Call) -> None:
-    """x times the sigmoid of beta * x."""
+    """A value times the sigmoid of beta times it."""
     beta = call.options("swish_param").beta
     scaled = call.inner("scaled", "affine_pow", call.bottom(), power=1.0, scale=beta, shift=0.0)
     call.give(call.shape(), "mul", call.bottom(), call.inner("sigmoid", "sigmoid", scaled))

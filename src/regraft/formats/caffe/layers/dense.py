@@ -16,16 +16,12 @@ def inner_product(call: Call) -> None:
     inputs = None if None in shape[axis:] else prod(size or 0 for size in shape[axis:])
     sizes = (inputs, outputs) if options.transpose else (outputs, inputs)
     weight = call.parameter(0, sizes, options.weight_filler)
-    flat = call.bottom()
-    if len(shape) != axis + 1:
-        flat = call.inner("flat", "flatten", flat, axis=axis, end_axis=-1)
     result = (*shape[:axis], outputs)
-    transposed = {"transpose_a": False, "transpose_b": not options.transpose}
     if not options.bias_term:
-        call.give(result, "mat_mul", flat, weight, **transposed)
+        call.give(result, "inner_product", call.bottom(), weight, axis=axis, transpose=options.transpose)
         return
     bias = call.parameter(1, (outputs,), options.bias_filler if options.HasField("bias_filler") else 0.0)
-    product = call.inner("product", "mat_mul", flat, weight, **transposed)
+    product = call.inner("product", "inner_product", call.bottom(), weight, axis=axis, transpose=options.transpose)
     call.give(result, "bias_add", product, bias, data_format="NHWC")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from regraft.formats.caffe.building import Call, Shape
 
 
@@ -68,7 +70,7 @@ def _parts(call: Call, points: list[int], length: int | None, count: int) -> lis
             raise call.wrong("the blob cannot be divided into equal parts", f"a multiple of {count}", str(length))
         return None
     bounds = [0, *points]
-    steps = [after - before for before, after in zip(bounds, bounds[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(bounds)]
     last = None if length is None else length - points[-1]
     if len(points) != count - 1 or min(steps) < 1 or (last is not None and last < 1):
         raise call.wrong(
