@@ -60,7 +60,7 @@ def caffemodel(text: str, weights: dict[str, np.ndarray]) -> Any:
                 blob = one.blobs.add()
                 blob.data.extend(value.reshape(-1).tolist())
                 if message.layer:
-                    blob.shape.dim.extend(value.shape)
+                    blob.shape.dim.extend(value.shape or (1,))
                 else:  # old files have four dimensions always
                     blob.num, blob.channels, blob.height, blob.width = (1,) * (4 - value.ndim) + value.shape
     return message

@@ -155,8 +155,8 @@ MESSAGES = {
         "threshold_param 25 ThresholdParameter, dummy_data_param 26 DummyDataParameter,"
         "accuracy_param 27 AccuracyParameter, hinge_loss_param 29 HingeLossParameter, relu_param 30 ReLUParameter,"
         "slice_param 31 SliceParameter, include 32 [NetStateRule], exclude 33 [NetStateRule],"
-        "mvn_param 34 MVNParameter, loss_weight 35 [float], transform_param 36 TransformationParameter, tanh_param 37 TanHParameter,"
-        "sigmoid_param 38 SigmoidParameter, softmax_param 39 SoftmaxParameter,"
+        "mvn_param 34 MVNParameter, loss_weight 35 [float], transform_param 36 TransformationParameter,"
+        "tanh_param 37 TanHParameter, sigmoid_param 38 SigmoidParameter, softmax_param 39 SoftmaxParameter,"
         "contrastive_loss_param 40 ContrastiveLossParameter, exp_param 41 ExpParameter, loss_param 42 LossParameter,"
         "param 1001 [string], blob_share_mode 1002 [STRICT|PERMISSIVE]"
     ),
