@@ -52,7 +52,8 @@ def open(address: str | PathLike[str], *, to: str | list[str] | None = None) -> 
     """Open a trained network.
 
     Args:
-        address: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel, or what regraft saved.
+        address: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel, a Caffe .prototxt or .caffemodel,
+            or what regraft saved.
         to: the tensor or tensors wanted; None: the outputs. What they do not need is not read.
 
     Raises:
@@ -77,10 +78,10 @@ def load_weights(module: nn.Module, address: str | PathLike[str], rename: Mappin
     Raises:
         RegraftError: nothing matches, or a shape does not fit; the module is then unchanged.
     """
-    from regraft.formats import read_weights
+    from regraft.formats import as_torch, read_weights
     from regraft.network.loading import load_into
 
-    return load_into(module, read_weights(Path(address)), rename)
+    return load_into(module, read_weights(Path(address)), rename, as_torch=as_torch(Path(address)))
 
 
 def fit(

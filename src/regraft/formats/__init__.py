@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,17 @@ def read_weights(path: Path) -> Mapping[str, np.ndarray]:
     if folder is not None:
         return saved.read(folder).values
     return caffe.read_weights(path) if caffe.is_caffe(path) else tf1.read_weights(path)
+
+
+def as_torch(path: Path) -> Collection[str]:
+    """The names of `read_weights` whose values lie as torch's own layers hold them."""
+    from regraft.formats import caffe, saved
+    from regraft.network.layers import as_torch
+
+    folder = _model_folder(path)
+    if folder is not None:
+        return as_torch(saved.read(folder).graph.nodes)
+    return set(caffe.read_weights(path)) if caffe.is_caffe(path) else ()
 
 
 def class_names(path: Path) -> list[str] | None:

@@ -65,6 +65,18 @@ def parameters_of(node: Node, table: Mapping[str, Node]) -> list[str]:
     return found
 
 
+def as_torch(nodes: Sequence[Node]) -> set[str]:
+    """The parameters that lie as torch's own layers hold theirs: filters (out in h w), matrices (out in)."""
+    table = {node.name: node for node in nodes}
+    return {name for node in nodes if _reads_as_torch(node) for name in parameters_of(node, table)}
+
+
+def _reads_as_torch(node: Node) -> bool:
+    if node.function == "inner_product":
+        return not node.kwargs.get("transpose", False)
+    return node.function == "deconvolution" or node.kwargs.get("filter_format") == "OIHW"
+
+
 def _scope(tensor: str) -> str:
     return tensor.rpartition("/")[0]
 

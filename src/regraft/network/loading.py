@@ -59,12 +59,21 @@ class Loaded:
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
-def load_into(module: nn.Module, values: Mapping[str, np.ndarray], rename: Mapping[str, str] | None = None) -> Loaded:
+def load_into(
+    module: nn.Module,
+    values: Mapping[str, np.ndarray],
+    rename: Mapping[str, str] | None = None,
+    *,
+    as_torch: Collection[str] = (),
+) -> Loaded:
     """Copy weights into a module's parameters and buffers, turned from TensorFlow's layout into torch's.
 
     A name is first renamed (`rename`: old name as a full-match regex -> new name); then "hidden1/kernel"
     also finds "hidden1.weight". Dense kernels (in out) are transposed, convolutions (h w in out) become
     (out in h w), depthwise ones (h w c m) become (c*m 1 h w).
+
+    Args:
+        as_torch: names of values that lie as torch wants them already.
 
     Raises:
         BadArgument: nothing matches.
@@ -72,7 +81,10 @@ def load_into(module: nn.Module, values: Mapping[str, np.ndarray], rename: Mappi
     """
     targets = {name: tensor for name, tensor in module.state_dict(keep_vars=True).items() if _counts(name)}
     matched = {source: target for source in values if (target := _target(renamed(source, rename or {}), targets))}
-    turned = {source: _turned(module, target, values[source]) for source, target in matched.items()}
+    turned = {
+        source: values[source] if source in as_torch else _turned(module, target, values[source])
+        for source, target in matched.items()
+    }
     _check(turned, matched, targets)
     if not matched:
         raise BadArgument(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from formats.caffe.making import layer, net
 
-FILLED = "num_output: 6"
-
 
 def conv(options: str) -> str:
     return net(layer("Convolution", convolution_param=options))
@@ -27,6 +25,12 @@ def convolved(*layers: str) -> str:
     """Something on two convolutions, "a" and "b"."""
     made = [layer("Convolution", top=top, convolution_param="num_output: 6 kernel_size: 3") for top in "ab"]
     return net(*made, *layers)
+
+
+def sliced(options: str, tops: str) -> str:
+    """OpenCV gives all parts of a blob only to layers that read them."""
+    readers = [layer("TanH", top, f"t{top}") for top in tops]
+    return net(layer("Slice", top=" ".join(tops), slice_param=options), *readers, shape=(2, 6, 4, 3))
 
 
 CASES = {
@@ -58,6 +62,8 @@ CASES = {
     "pool_ave_wide_pad": pool("pool: AVE kernel_size: 3 stride: 3 pad: 2"),
     "pool_ave_global": pool("pool: AVE global_pooling: true"),
     "pool_max_global": pool("pool: MAX global_pooling: true"),
+    "pool_floor": pool("kernel_size: 3 stride: 2 round_mode: FLOOR"),
+    "pool_ceil_mode": pool("kernel_size: 3 stride: 2 ceil_mode: false"),
     "lrn": net(layer("LRN", lrn_param="local_size: 5 alpha: 0.01 beta: 0.75"), shape=(2, 9, 4, 5)),
     "lrn_k": net(layer("LRN", lrn_param="local_size: 3 alpha: 0.5 beta: 0.5 k: 2"), shape=(2, 9, 4, 5)),
     "lrn_wide": net(layer("LRN", lrn_param="local_size: 9 alpha: 1"), shape=(2, 5, 4, 5)),
@@ -68,7 +74,6 @@ CASES = {
     "bn_scale": net(layer("BatchNorm", top="bn"), layer("Scale", bottom="bn", scale_param="bias_term: true")),
     "scale": simple("Scale"),
     "scale_bias": simple("Scale", scale_param="bias_term: true"),
-    "bias": simple("Bias"),
     "relu": simple("ReLU"),
     "relu_leaky": simple("ReLU", relu_param="negative_slope: 0.1"),
     "prelu": simple("PReLU"),
@@ -100,10 +105,10 @@ CASES = {
     "eltwise_three": convolved(layer("TanH", "a", "c"), layer("Eltwise", "a b c", eltwise_param="operation: MAX")),
     "concat": convolved(layer("Concat", "a b")),
     "concat_axis": convolved(layer("Concat", "a b", concat_param="axis: 2")),
-    "concat_dim": convolved(layer("Concat", "a b", concat_param="concat_dim: 3")),
     "slice": net(layer("Slice", top="x y z"), shape=(2, 6, 4, 3)),
-    "slice_points": net(layer("Slice", top="x y z", slice_param="slice_point: 1 slice_point: 3"), shape=(2, 6, 4, 3)),
-    "slice_axis": net(layer("Slice", top="x y", slice_param="axis: 2 slice_point: 1"), shape=(2, 6, 4, 3)),
+    "slice_points": sliced("slice_point: 1 slice_point: 3", "xyz"),
+    "slice_axis": sliced("axis: 2 slice_point: 1", "xy"),
+    "slice_dim": sliced("slice_dim: 1 slice_point: 4", "xy"),
     "split": net(layer("Split", top="x y"), layer("TanH", "x", "tx"), layer("AbsVal", "y", "ty")),
     "flatten": simple("Flatten"),
     "flatten_axes": simple("Flatten", flatten_param="axis: 2 end_axis: 3"),

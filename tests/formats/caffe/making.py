@@ -43,7 +43,7 @@ def random_weights(prototxt: Path, *, spread: float = 0.3) -> dict[str, np.ndarr
             value = {"0": random.normal(0, 1, parameter.shape), "1": random.uniform(1, 3, parameter.shape)}.get(index)
             value = np.full(1, 2.5) if value is None else value
         elif parameter.value.ndim > 1:
-            value = random.normal(0, np.sqrt(2 / np.prod(parameter.shape[1:])), parameter.shape)
+            value = random.normal(0, np.sqrt(1.4 / np.prod(parameter.shape[1:])), parameter.shape)
         else:
             value = random.normal(1 if index == "0" else 0, spread, parameter.shape)
         found[name] = value.astype(np.float32)
@@ -58,12 +58,22 @@ def caffemodel(text: str, weights: dict[str, np.ndarray]) -> Any:
             value = weights.get(f"{one.name}/{index}")
             if value is not None:
                 blob = one.blobs.add()
-                blob.data.extend(value.reshape(-1).tolist())
+                blob.MergeFromString(packed(value))
                 if message.layer:
                     blob.shape.dim.extend(value.shape or (1,))
                 else:  # old files have four dimensions always
                     blob.num, blob.channels, blob.height, blob.width = (1,) * (4 - value.ndim) + value.shape
     return message
+
+
+def packed(value: np.ndarray) -> bytes:
+    """The field `data` of a BlobProto: faster than number by number."""
+    data, length = value.astype("<f4").tobytes(), bytearray(b"\x2a")
+    size = len(data)
+    while size > 0x7F:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes(length) + bytes([size]) + data
 
 
 def written(folder: Path, stem: str, text: str, *, spread: float = 0.3) -> Path:
@@ -82,3 +92,9 @@ def inputs(folder: Path, stem: str, shape: tuple[int, ...] = (2, 3, 9, 8), layer
     data = random.normal(0, 1, shape).astype(np.float32)
     np.savez(folder / f"{stem}.npz", data=data, **({"/layers": np.array(layers)} if layers else {}))
     return data
+
+
+def shape_of(text: str) -> tuple[int, ...]:
+    """The shape of the input that `net` declares."""
+    dims = text.partition("input_shape {")[2].partition("}")[0]
+    return tuple(int(word) for word in dims.replace("dim:", " ").split())

@@ -11,7 +11,7 @@ from regraft.errors import BadArgument, UnknownName, UnsupportedOp, nearest_name
 from regraft.formats.caffe.blobs import Array
 from regraft.formats.caffe.building import Call, Net, Shape, Unsupported
 from regraft.formats.caffe.layers import LAYERS
-from regraft.formats.caffe.netfile import NetFile
+from regraft.formats.caffe.netfile import NetFile, read_file
 from regraft.formats.caffe.pairing import Pair, has_parameters, paired
 from regraft.formats.caffe.pictures import Preparation, described, preparation, size_of
 from regraft.formats.caffe.wiring import INPUT, Step, Wiring, outputs, wired
@@ -49,9 +49,8 @@ def read_network(path: Path, to: Sequence[str] | None, weights: Path | None = No
 
 def read_weights(path: Path) -> dict[str, Array]:
     """See `regraft.formats.caffe.read_weights`."""
-    pair = paired(path)
-    source = pair.weights or pair.definition
-    return _numbers(source)
+    file = read_file(path)
+    return _numbers(file if file.weighted else paired(path).weights or file)
 
 
 def _numbers(file: NetFile) -> dict[str, Array]:
