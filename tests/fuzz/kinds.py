@@ -7,11 +7,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from formats.caffe.fuzzed import CAFFE_TEXTS
+from formats.caffe.making import written
 from fuzz.fuzzing import Kind
 from fuzz.messages import damage_message
 from fuzz.mutations import mutate
 
-from regraft.formats import saved, tf1
+from google.protobuf import text_format
+
+from regraft.formats import caffe, saved, tf1
+from regraft.formats.caffe import protos as caffe_protos
 from regraft.formats.tf1 import protos
 from regraft.formats.tf1.checkpoint import locate, open_checkpoint
 from regraft.formats.tf1.mapped import MappedFile
@@ -93,6 +98,44 @@ def read_model(path: Path) -> None:
     saved.about(path.parent)
 
 
+def caffe_network(name: str, *, lone: bool = False) -> Callable[[Path], Path]:
+    """A maker that writes a prototxt and its .caffemodel, or the latter alone; gives the file of that name."""
+
+    def make(folder: Path) -> Path:
+        path = written(folder, "net", CAFFE_TEXTS[name.partition(".")[0]])
+        path = path.rename(path.with_stem(name.partition(".")[0]))
+        weights = (folder / "net.caffemodel").rename(path.with_suffix(".caffemodel"))
+        if lone:
+            path.unlink()
+        return weights if name.endswith(".caffemodel") else path
+
+    return make
+
+
+def inside_caffe(data: bytes, random: random.Random) -> bytes:
+    """Damage to one to three fields of a NetParameter, which stays one."""
+    parsed = caffe_protos.parse("NetParameter", data, "")
+    for _ in range(random.choice((1, 1, 2, 3))):
+        damage_message(parsed, random)
+    return parsed.SerializeToString()
+
+
+def inside_prototxt(data: bytes, random: random.Random) -> bytes:
+    """The same in a network's text."""
+    parsed = caffe_protos.parse_text("NetParameter", data.decode(), "")
+    for _ in range(random.choice((1, 1, 2, 3))):
+        damage_message(parsed, random)
+    return text_format.MessageToString(parsed).encode()
+
+
+def read_caffe(path: Path) -> None:
+    """The network, the shape of every tensor and the value of every parameter."""
+    network = caffe.read(path)
+    list(network.tensors.values())
+    for parameter in network.parameters.values():
+        parameter.value.sum()
+
+
 KINDS = (
     Kind(name="v2 index", make=copied("v2_sharded", "model.ckpt-5.index"), read=read_checkpoint),
     Kind(
@@ -123,6 +166,29 @@ KINDS = (
     Kind(name="frozen graph", make=copied("graph", "frozen.pb"), read=read_graph, slow=True),
     Kind(
         name="SavedModel", make=copied("saved", "saved_model.pb"), read=lambda path: read_graph(path.parent), slow=True
+    ),
+    Kind(name="prototxt", make=caffe_network("new.prototxt"), read=read_caffe, slow=True),
+    Kind(
+        name="prototxt, fields changed",
+        make=caffe_network("new.prototxt"),
+        read=read_caffe,
+        damage=inside_prototxt,
+        slow=True,
+    ),
+    Kind(name="caffemodel", make=caffe_network("new.caffemodel"), read=read_caffe, slow=True),
+    Kind(
+        name="caffemodel, fields changed",
+        make=caffe_network("new.caffemodel", lone=True),
+        read=read_caffe,
+        damage=inside_caffe,
+        slow=True,
+    ),
+    Kind(
+        name="caffemodel V1, fields changed",
+        make=caffe_network("old.caffemodel", lone=True),
+        read=read_caffe,
+        damage=inside_caffe,
+        slow=True,
     ),
     Kind(name="model.json", make=written_model("model.json"), read=read_model, slow=True),
     Kind(name="weights.safetensors", make=written_model("weights.safetensors"), read=read_model, slow=True),

@@ -153,9 +153,8 @@ def test_inputs_in_all_their_forms(tmp_path: Path) -> None:
         'input: "a" input: "data" input_dim: 1 input_dim: 4 input_dim: 1 input_dim: 1 '
         + dims[dims.index("input_dim") :]
     )
-    network = opened(tmp_path, two + body + layer("Eltwise", "top a", "sum").replace("}", "}"), to=["top"])
-    assert network.inputs["data"].shape == (None, 3, 9, 8)
-    assert list(network.inputs) == ["data"]
+    network = opened(tmp_path, two + body + layer("TanH", "a", "ta"), to=["top"])
+    assert {name: spec.shape for name, spec in network.inputs.items()} == {"data": (None, 3, 9, 8)}
 
 
 def test_channels_that_no_data_layer_tells_come_from_the_weights(tmp_path: Path) -> None:
@@ -201,9 +200,6 @@ def test_layers_that_cannot_be_run_are_named_all_at_once(tmp_path: Path) -> None
         "  where: net.prototxt\n"
         "  got: Pooling: it pools at random (pool: STOCHASTIC) (1): drawn; Python (1): p1\n"
         "  to do: cut before them: the first safe cut is 'conv' (--at, or open(..., to=...))"
-    )
-    assert opened(tmp_path, text.replace('"Python"', '"TanH"').replace("STOCHASTIC", "MAX"), to=["conv"]).outputs == (
-        "conv",
     )
 
 

@@ -182,10 +182,14 @@ class Call:
             return self.net.add(Node(name=node, function="parameter", args=(name,), kwargs={"trainable": trained}))
         return self.inner(f"parameter_{index}", "parameter", name, trainable=trained)
 
-    def size(self, index: int, *shape: int | None) -> Shape:
-        """The shape of a stored parameter, of as many dimensions as `shape` has; that itself where none is stored."""
-        stored = self.stored(index)
-        return tuple(shape) if stored is None else stored.shaped(tuple(shape)).shape
+    def learn(self, axis: int, size: int) -> None:
+        """Note a size of what the layer reads that only its weights tell."""
+        shape = self.shape()
+        self.net.shapes[self.bottom().name] = (*shape[:axis], size, *shape[axis + 1 :])
+
+    def held(self, parameter: Ref) -> Array:
+        """The value of a parameter."""
+        return self.net.values[self.net.nodes[parameter.name].args[0]]
 
     def _owner(self, index: int) -> str:
         own = f"{self.step.name}/{index}"

@@ -33,6 +33,7 @@ def _add_field(owner: descriptor_pb2.DescriptorProto, name: str, number: str, ty
     type, _, default = type.partition("=")
     if type.startswith("["):
         field.label, type = _Field.LABEL_REPEATED, type.strip("[]")
+        field.options.packed = owner.name in ("BlobProto", "BlobShape")
     if default:
         field.default_value = default
     if "|" in type:

@@ -19,6 +19,7 @@ def convolution(call: Call) -> None:
     outputs, groups = options.num_output, _groups(call, options, shape[1])
     inputs = None if shape[1] is None else shape[1] // groups
     filter = call.parameter(0, (outputs, inputs, *size), options.weight_filler)
+    call.learn(1, call.held(filter).shape[1] * groups)
     lengths = [_convolved(call, *side) for side in zip(shape[2:], size, stride, pad, gaps, strict=True)]
     product = {
         "strides": (1, 1, *stride),
@@ -46,6 +47,7 @@ def deconvolution(call: Call) -> None:
     size, stride, pad, gaps = _window(call, options)
     outputs, groups = options.num_output, _groups(call, options, shape[1])
     filter = call.parameter(0, (shape[1], outputs // groups, *size), options.weight_filler)
+    call.learn(1, call.held(filter).shape[0])
     lengths = [
         None if length is None else stride[k] * (length - 1) + gaps[k] * (size[k] - 1) + 1 - 2 * pad[k]
         for k, length in enumerate(shape[2:])
