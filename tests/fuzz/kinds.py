@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from formats.caffe.making import written
 from fuzz.fuzzing import Kind
 from fuzz.messages import damage_message
 from fuzz.mutations import mutate
-
 from google.protobuf import text_format
 
 from regraft.formats import caffe, saved, tf1
@@ -130,7 +130,8 @@ def inside_prototxt(data: bytes, random: random.Random) -> bytes:
 
 def read_caffe(path: Path) -> None:
     """The network, the shape of every tensor and the value of every parameter."""
-    network = caffe.read(path)
+    with warnings.catch_warnings(action="ignore"):  # what is chosen beside a file is said
+        network = caffe.read(path)
     list(network.tensors.values())
     for parameter in network.parameters.values():
         parameter.value.sum()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def show(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A checkpoint, graph, SavedModel folder or regraft model.")
+        str, typer.Argument(metavar="SOURCE", help="A TensorFlow 1 or Caffe file or folder, or a regraft model.")
     ],
     params: Annotated[str | None, typer.Option(metavar="REGEX", help="List the parameters it matches.")] = None,
     tensors: Annotated[str | None, typer.Option(metavar="REGEX", help="List the tensors it matches.")] = None,

@@ -26,7 +26,8 @@ _NEW = net(
 _OLD = """
 name: "old"
 input: "data" input_dim: 1 input_dim: 3 input_dim: 9 input_dim: 8
-layers { name: "conv1" type: CONVOLUTION bottom: "data" top: "conv1" convolution_param { num_output: 4 kernel_size: 3 } }
+layers { name: "conv1" type: CONVOLUTION bottom: "data" top: "conv1"
+         convolution_param { num_output: 4 kernel_size: 3 } }
 layers { name: "relu1" type: RELU bottom: "conv1" top: "conv1" }
 layers { name: "norm1" type: LRN bottom: "conv1" top: "norm1" lrn_param { local_size: 3 alpha: 0.1 } }
 layers { name: "pool1" type: POOLING bottom: "norm1" top: "pool1" pooling_param { kernel_size: 2 stride: 2 } }

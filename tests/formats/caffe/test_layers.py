@@ -5,6 +5,7 @@ OpenCV's answers are kept in golden/layers.npz, with its version; store_golden.p
 
 from __future__ import annotations
 
+import runpy
 import shutil
 import warnings
 from pathlib import Path
@@ -113,7 +114,9 @@ def test_inner_product_along_other_axes_and_transposed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("type", ["ConvolutionDepthwise", "DepthwiseConvolution"])
 def test_a_depthwise_convolution_is_one_in_groups(type: str, tmp_path: Path) -> None:
     network, x = made(tmp_path, net(layer(type, convolution_param="num_output: 3 kernel_size: 3")))
-    one = made(tmp_path, net(layer("Convolution", convolution_param="num_output: 3 kernel_size: 3 group: 3")))[0]
+    (tmp_path / "other").mkdir()  # weights lie in their file: it must not be written over
+    text = net(layer("Convolution", convolution_param="num_output: 3 kernel_size: 3 group: 3"))
+    one = made(tmp_path / "other", text)[0]
     np.testing.assert_array_equal(network.run(x), one.run(x))
     assert network.values["top/0"].shape == (3, 1, 3, 3)
 
@@ -147,3 +150,15 @@ def test_golden_is_what_opencv_says(golden: dict[str, np.ndarray], tmp_path: Pat
         if name != "/version":
             np.testing.assert_allclose(value, golden[name], rtol=1e-6, atol=1e-6, err_msg=name)
     shutil.rmtree(tmp_path)
+
+
+def test_the_page_of_layers_is_up_to_date() -> None:
+    root = Path(__file__).parents[3]
+    page = runpy.run_path(str(root / "scripts/caffe_page.py"))["page"]
+    text = (root / "docs/caffe.md").read_text(encoding="utf-8")
+    assert text == page(text), "run scripts/caffe_page.py"
+
+
+@pytest.mark.parametrize("type", LAYERS)
+def test_every_layer_says_what_it_gives(type: str) -> None:
+    assert (LAYERS[type].__doc__ or "").strip().endswith(".")

@@ -236,6 +236,6 @@ def test_text_that_is_damaged(tmp_path: Path) -> None:
     assert message(UnreadableFile, path) == (
         "this is no whole Caffe NetParameter\n"
         "  where: net.prototxt\n"
-        "  got: 2:54 : Expected "}".\n"
+        '  got: 2:54 : Expected "}".\n'
         "  to do: copy the file again from where it came; a cut or damaged download looks like this"
     )
