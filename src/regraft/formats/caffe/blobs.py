@@ -70,19 +70,21 @@ def read_blob(data: memoryview, where: str) -> Blob:
     """
     legacy: dict[int, int] = {}
     shape: tuple[int, ...] | None = None
-    singles, doubles, scattered = list[memoryview](), list[memoryview](), False
+    pieces: list[memoryview] = []
     for field in fields(data, where):
         if field.number in _LEGACY and field.kind == VARINT:
             legacy[field.number] = signed(field.value)
         elif field.number == _SHAPE and field.kind == BYTES:
             shape = tuple(protos.parse("BlobShape", bytes(field.data), where).dim)
-        elif field.number in (_DATA, _DOUBLES):
-            scattered = scattered or field.kind != BYTES
-            (singles if field.number == _DATA else doubles).append(field.data)
-    if shape is None:
-        shape = tuple(legacy.get(number, 0) for number in _LEGACY)
-    # As a rule there is one packed piece. Others are rare, and put together by protobuf.
-    values = _put_together(data, where) if scattered or len(singles) > 1 or doubles else _view(singles, where)
+        elif field.number == _DOUBLES or (field.number == _DATA and (field.kind != BYTES or pieces)):
+            return _put_together(data, where)  # as a rule there is one packed piece
+        elif field.number == _DATA:
+            pieces.append(field.data)
+    shape = tuple(legacy.get(number, 0) for number in _LEGACY) if shape is None else shape
+    return _checked(shape, _view(pieces, where), where)
+
+
+def _checked(shape: tuple[int, ...], values: Array, where: str) -> Blob:
     if len(shape) > _MOST_AXES or min(shape, default=0) < 0 or prod(shape) != values.size:
         raise damaged(where, f"{shown(shape)} numbers", f"{values.size:,} numbers")
     return Blob(shape=shape, data=values, where=where)
@@ -95,6 +97,9 @@ def _view(pieces: list[memoryview], where: str) -> Array:
     return np.frombuffer(piece, "<f4")
 
 
-def _put_together(data: memoryview, where: str) -> Array:
+def _put_together(data: memoryview, where: str) -> Blob:
+    """The blob as protobuf reads it: numbers of eight bytes, in pieces, or one by one."""
     parsed = protos.parse("BlobProto", bytes(data), where)
-    return np.array(parsed.double_data or parsed.data, np.float32)
+    old = (parsed.num, parsed.channels, parsed.height, parsed.width)
+    shape = tuple(parsed.shape.dim) if parsed.HasField("shape") else old
+    return _checked(shape, np.array(parsed.double_data or parsed.data, np.float32), where)
