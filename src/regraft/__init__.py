@@ -54,8 +54,9 @@ def open(address: str | PathLike[str], *, to: str | list[str] | None = None) -> 
     """Open a trained network.
 
     Args:
-        address: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel; what regraft saved; or weights
-            without a graph (numpy, pickled arrays, joblib, MATLAB, flax, safetensors, PyTorch state dicts).
+        address: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel; a Caffe .prototxt or .caffemodel;
+            what regraft saved; or weights without a graph (numpy, pickled arrays, joblib, MATLAB, flax, safetensors,
+            PyTorch state dicts).
         to: the tensor or tensors wanted; None: the outputs. What they do not need is not read.
 
     Raises:
@@ -85,12 +86,12 @@ def load_weights(
         RegraftError: nothing matches, a shape does not fit, or two layouts do; the module is then unchanged.
     """
     from regraft.formats import read_weights
-    from regraft.network.loading import layout_of, load_into
+    from regraft.network.loading import load_into
     from regraft.network.renames import read_renames
 
-    format, values = read_weights(Path(address))
+    weights = read_weights(Path(address))
     renames = read_renames(Path(rename)) if isinstance(rename, str | PathLike) else rename
-    return load_into(module, values, renames, layout=layout_of(format))
+    return load_into(module, weights.values, renames, layout=weights.layout, as_torch=weights.as_torch)
 
 
 def match(
@@ -122,7 +123,7 @@ def match(
     from regraft.network.renames import renames_as_text
     from regraft.run.atomic import write_bytes
 
-    _, values = read_weights(Path(address))
+    values = read_weights(Path(address)).values
     given = None if sample is None else Path(sample)
     if isinstance(model, str | PathLike | GraphNetwork):
         found = match_network(values, _network(model), given)

@@ -17,11 +17,15 @@ import numpy as np
 import safetensors.numpy
 import scipy.io
 import torch
+from formats.caffe import making
+from formats.caffe.fuzzed import CAFFE_TEXTS
 from fuzz.fuzzing import Kind
 from fuzz.messages import damage_message
 from fuzz.mutations import mutate
+from google.protobuf import text_format
 
-from regraft.formats import arrays, saved, tf1
+from regraft.formats import arrays, caffe, saved, tf1
+from regraft.formats.caffe import protos as caffe_protos
 from regraft.formats.tf1 import protos
 from regraft.formats.tf1.checkpoint import locate, open_checkpoint
 from regraft.formats.tf1.mapped import MappedFile
@@ -120,6 +124,20 @@ def holding(data: Callable[[], bytes]) -> Callable[[Path], Path]:
     return make
 
 
+def caffe_network(name: str, *, lone: bool = False) -> Callable[[Path], Path]:
+    """A maker that writes a prototxt and its .caffemodel, or the latter alone; gives the file of that name."""
+
+    def make(folder: Path) -> Path:
+        path = making.written(folder, "net", CAFFE_TEXTS[name.partition(".")[0]])
+        path = path.rename(path.with_stem(name.partition(".")[0]))
+        weights = (folder / "net.caffemodel").rename(path.with_suffix(".caffemodel"))
+        if lone:
+            path.unlink()
+        return weights if name.endswith(".caffemodel") else path
+
+    return make
+
+
 def written(write: Callable[[io.BytesIO], object]) -> bytes:
     """What is written to a file."""
     out = io.BytesIO()
@@ -183,6 +201,32 @@ ARRAYS = (
     _arrays("flax", lambda: (GOLDEN.parents[1] / "arrays/golden/flax.msgpack").read_bytes()),
 )
 
+
+def inside_caffe(data: bytes, random: random.Random) -> bytes:
+    """Damage to one to three fields of a NetParameter, which stays one."""
+    parsed = caffe_protos.parse("NetParameter", data, "")
+    for _ in range(random.choice((1, 1, 2, 3))):
+        damage_message(parsed, random)
+    return parsed.SerializeToString()
+
+
+def inside_prototxt(data: bytes, random: random.Random) -> bytes:
+    """The same in a network's text."""
+    parsed = caffe_protos.parse_text("NetParameter", data.decode(), "")
+    for _ in range(random.choice((1, 1, 2, 3))):
+        damage_message(parsed, random)
+    return text_format.MessageToString(parsed).encode()
+
+
+def read_caffe(path: Path) -> None:
+    """The network, the shape of every tensor and the value of every parameter."""
+    with warnings.catch_warnings(action="ignore"):  # what is chosen beside a file is said
+        network = caffe.read(path)
+    list(network.tensors.values())
+    for parameter in network.parameters.values():
+        parameter.value.sum()
+
+
 KINDS = (
     *ARRAYS,
     Kind(name="v2 index", make=copied("v2_sharded", "model.ckpt-5.index"), read=read_checkpoint),
@@ -214,6 +258,29 @@ KINDS = (
     Kind(name="frozen graph", make=copied("graph", "frozen.pb"), read=read_graph, slow=True),
     Kind(
         name="SavedModel", make=copied("saved", "saved_model.pb"), read=lambda path: read_graph(path.parent), slow=True
+    ),
+    Kind(name="prototxt", make=caffe_network("new.prototxt"), read=read_caffe, slow=True),
+    Kind(
+        name="prototxt, fields changed",
+        make=caffe_network("new.prototxt"),
+        read=read_caffe,
+        damage=inside_prototxt,
+        slow=True,
+    ),
+    Kind(name="caffemodel", make=caffe_network("new.caffemodel"), read=read_caffe, slow=True),
+    Kind(
+        name="caffemodel, fields changed",
+        make=caffe_network("new.caffemodel", lone=True),
+        read=read_caffe,
+        damage=inside_caffe,
+        slow=True,
+    ),
+    Kind(
+        name="caffemodel V1, fields changed",
+        make=caffe_network("old.caffemodel", lone=True),
+        read=read_caffe,
+        damage=inside_caffe,
+        slow=True,
     ),
     Kind(name="model.json", make=written_model("model.json"), read=read_model, slow=True),
     Kind(name="weights.safetensors", make=written_model("weights.safetensors"), read=read_model, slow=True),

@@ -48,9 +48,9 @@ def _change(message: Any, field: FieldDescriptor, index: int | None, random: ran
     if field.message_type is not None or random.random() < 0.2:
         _drop_or_double(message, field, index, random)
     elif index is None:
-        setattr(message, field.name, _other(value, random))
+        setattr(message, field.name, _fitting(field, _other(value, random), random))
     else:
-        value[index] = _other(value[index], random)
+        value[index] = _fitting(field, _other(value[index], random), random)
 
 
 def _drop_or_double(message: Any, field: FieldDescriptor, index: int | None, random: random.Random) -> None:
@@ -63,6 +63,14 @@ def _drop_or_double(message: Any, field: FieldDescriptor, index: int | None, ran
         value.append(value[index])
     else:
         value.add().CopyFrom(value[index])
+
+
+def _fitting(field: FieldDescriptor, value: object, random: random.Random) -> object:
+    """The value, or another where the type of the field cannot hold it."""
+    if field.enum_type is not None and field.enum_type.is_closed:
+        return random.choice(field.enum_type.values).number
+    unsigned = field.cpp_type in (FieldDescriptor.CPPTYPE_UINT32, FieldDescriptor.CPPTYPE_UINT64)
+    return abs(value) if unsigned and isinstance(value, int) else value
 
 
 def _other(value: object, random: random.Random) -> object:

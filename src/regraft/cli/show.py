@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 def show(
     source: Annotated[
         str,
-        typer.Argument(
-            metavar="SOURCE", help="A checkpoint, graph, SavedModel folder, regraft model, or file of weights."
-        ),
+        typer.Argument(metavar="SOURCE", help="A TensorFlow 1 or Caffe network, a regraft model, or weights."),
     ],
     params: Annotated[str | None, typer.Option(metavar="REGEX", help="List the parameters it matches.")] = None,
     tensors: Annotated[str | None, typer.Option(metavar="REGEX", help="List the tensors it matches.")] = None,

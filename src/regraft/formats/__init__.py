@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from regraft.errors import MissingFile
 
@@ -19,8 +20,8 @@ def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
 
     Args:
         path: a model folder or a run of regraft; a file of arrays, whatever its ending, which has weights and no
-            graph; or a TensorFlow 1 checkpoint (its prefix, one of its files, or the folder of its `checkpoint`
-            file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
+            graph; a Caffe network (.prototxt, .caffemodel); or a TensorFlow 1 checkpoint (its prefix, one of its files, or the
+            folder of its `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
         to: the tensors wanted; None: the outputs. Operations that are not needed for them need not be known.
 
     Raises:
@@ -29,29 +30,51 @@ def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
         UnreadableFile: it is damaged.
         UnsupportedOp: the wanted tensors need operations regraft cannot run.
     """
-    from regraft.formats import arrays, saved, tf1
+    from regraft.formats import arrays, caffe, saved, tf1
 
     folder = _model_folder(path)
-    if folder is None and not arrays.holds_arrays(path):
-        return tf1.read(path, to=to)
-    network = arrays.read(path) if folder is None else saved.read(folder)
+    if folder is not None:
+        network = saved.read(folder)
+    elif arrays.holds_arrays(path):
+        network = arrays.read(path)
+    else:
+        return caffe.read(path, to=to) if caffe.is_caffe(path) else tf1.read(path, to=to)
     return network if to is None else network.towards(*to)
 
 
-def read_weights(path: Path) -> tuple[str, Mapping[str, np.ndarray]]:
-    """The format of a file, and its named weights, whether or not its graph can be run.
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """The named weights of a file, and how they lie.
+
+    `layout` is that of all but the names in `as_torch`, which lie as torch's layers hold them; None: the file does
+    not say.
+    """
+
+    values: Mapping[str, np.ndarray]
+    layout: Literal["tensorflow", "torch"] | None
+    as_torch: Collection[str] = ()
+
+
+def read_weights(path: Path) -> Weights:
+    """The named weights of a file, whether or not its graph can be run.
 
     Raises:
         MissingFile: there is nothing at that path.
         UnreadableFile: it is damaged.
     """
-    from regraft.formats import arrays, saved, tf1
+    from regraft.formats import arrays, caffe, saved, tf1
+    from regraft.network.layers import as_torch
 
     folder = _model_folder(path)
-    if folder is None and not arrays.holds_arrays(path):
-        return "tf1", tf1.read_weights(path)
-    network = arrays.read(path) if folder is None else saved.read(folder)
-    return network.format, network.values
+    if folder is not None:
+        network = saved.read(folder)
+        return Weights(values=network.values, layout="tensorflow", as_torch=as_torch(network.graph.nodes))
+    if arrays.holds_arrays(path):
+        network = arrays.read(path)
+        return Weights(values=network.values, layout="torch" if network.format == "torch" else None)
+    if caffe.is_caffe(path):
+        return Weights(values=caffe.read_weights(path), layout="torch")
+    return Weights(values=tf1.read_weights(path), layout="tensorflow")
 
 
 def class_names(path: Path) -> list[str] | None:

@@ -11,7 +11,17 @@ from regraft.network.graph import Graph, Node
 SHAPE_READS = frozenset({"shape", "shape_n", "size", "rank", "zeros_like", "ones_like"})
 
 # Operations that carry the weights of a layer.
-WEIGHTED = frozenset({"conv2d", "depthwise_conv2d_native", "conv2d_backprop_input", "mat_mul", "batch_mat_mul"})
+WEIGHTED = frozenset(
+    {
+        "conv2d",
+        "depthwise_conv2d_native",
+        "conv2d_backprop_input",
+        "deconvolution",
+        "mat_mul",
+        "batch_mat_mul",
+        "inner_product",
+    }
+)
 
 # Operations that give something else each time.
 RANDOM = frozenset(
@@ -21,8 +31,9 @@ RANDOM = frozenset(
 # Operations after which a block may end.
 BLOCK_ENDS = frozenset(
     {
-        "relu", "relu6", "elu", "selu", "leaky_relu", "sigmoid", "tanh", "softplus", "softsign",
-        "add", "add_v2", "add_n", "concat", "concat_v2", "max_pool", "avg_pool", "mean", "lrn", "maximum",
+        "relu", "relu6", "elu", "prelu", "selu", "leaky_relu", "sigmoid", "tanh", "softplus", "softsign",
+        "add", "add_v2", "add_n", "concat", "concat_v2", "max_pool", "avg_pool", "mean", "max_pool_padded",
+        "avg_pool_padded", "weighted_sum", "lrn", "maximum",
     }
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -36,14 +36,16 @@ def group(
         sizes: shape of each parameter.
     """
     table = {node.name: node for node in nodes}
-    scopes = sorted({_scope(n.name) for n in nodes if n.function in WEIGHTED and _scope(n.name)}, key=len, reverse=True)
+    weighted = {_scope(n.name) for n in nodes if n.function in WEIGHTED and ":" in n.name}
+    scopes = sorted(weighted - {""}, key=len, reverse=True)
+    several = {name for node in nodes if node.function == "item" for name in node.refs()}
     members: dict[str, list[Node]] = {}
     fed = {node.name for node in nodes if node.function == "input"}
     for node in nodes:
         if any(name in fed for name in node.refs()):
             fed.add(node.name)
         if node.function not in ("input", "parameter", "constant"):
-            members.setdefault(_layer_of(node.name, scopes), []).append(node)
+            members.setdefault(_layer_of(node.name, scopes, several), []).append(node)
     return {
         name: _layer(name, inside, table, tensors, sizes)
         for name, inside in members.items()
@@ -63,11 +65,26 @@ def parameters_of(node: Node, table: Mapping[str, Node]) -> list[str]:
     return found
 
 
+def as_torch(nodes: Sequence[Node]) -> set[str]:
+    """The parameters that lie as torch's own layers hold theirs: filters (out in h w), matrices (out in)."""
+    table = {node.name: node for node in nodes}
+    return {name for node in nodes if _reads_as_torch(node) for name in parameters_of(node, table)}
+
+
+def _reads_as_torch(node: Node) -> bool:
+    if node.function == "inner_product":
+        return not node.kwargs.get("transpose", False)
+    return node.function == "deconvolution" or node.kwargs.get("filter_format") == "OIHW"
+
+
 def _scope(tensor: str) -> str:
     return tensor.rpartition("/")[0]
 
 
-def _layer_of(tensor: str, scopes: Sequence[str]) -> str:
+def _layer_of(tensor: str, scopes: Sequence[str], several: Collection[str]) -> str:
+    """The layer of a tensor, or of an operation of `several` outputs."""
+    if ":" not in tensor and ("@" in tensor or tensor not in several):
+        return tensor.partition("@")[0]  # Caffe's way of naming: "conv5@relu5" is the blob conv5 after the layer relu5
     for scope in scopes:
         if tensor.startswith(f"{scope}/"):
             return scope

@@ -79,17 +79,13 @@ class Loaded:
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
-def layout_of(format: str) -> Layout | None:
-    """The layout files of a format have; None: any, for whoever wrote them chose it."""
-    return "torch" if format == "torch" else "tensorflow" if format.startswith("tf1") else None
-
-
 def load_into(
     module: nn.Module,
     values: Mapping[str, np.ndarray],
     rename: Renames | Mapping[str, Any] | None = None,
     *,
     layout: Layout | None = "tensorflow",
+    as_torch: Collection[str] = (),
 ) -> Loaded:
     """Copy weights into a module's parameters and buffers, turned from the file's layout into torch's.
 
@@ -100,6 +96,7 @@ def load_into(
 
     Args:
         layout: the file's; None: told by the shapes, else by the words for weights, else an error.
+        as_torch: names of values that lie as torch wants them, whatever the layout.
 
     Raises:
         BadArgument: nothing matches, or two layouts fit.
@@ -110,7 +107,10 @@ def load_into(
     places = {source: renames.place(source) for source in values}
     matched = {source: target for source in values if (target := _target(places[source].to, targets))}
     layouts, told = _layouts(module, {s: (t, values[s]) for s, t in matched.items() if not places[s].turn}, layout)
-    fitted = {s: _fitted(module, target, values[s], places[s], layouts) for s, target in matched.items()}
+    fitted = {
+        s: values[s] if s in as_torch else _fitted(module, target, values[s], places[s], layouts)
+        for s, target in matched.items()
+    }
     fitted = {s: _squeezed(value, tuple(targets[matched[s]].shape)) for s, value in fitted.items()}
     _check(fitted, matched, targets)
     if not matched:

@@ -15,6 +15,7 @@ from regraft.network.flow import ancestors, by_name
 from regraft.network.freezing import feature_tensors, frozen_graph, thawed
 from regraft.network.graph import Graph, Node, Ref, Slice
 from regraft.network.halves import restricted
+from regraft.network.layers import parameters_of
 from regraft.network.naming import matching, renamed, whole_of
 from regraft.network.network import GraphNetwork
 from regraft.network.new_layers import TRAINING, Stack, glorot_uniform, put
@@ -169,13 +170,21 @@ def _renamed_slices(graph: Graph, new: Mapping[str, str]) -> dict[str, Slice]:
 def _fresh(network: GraphNetwork, name: str, seed: int) -> np.ndarray:
     """A fresh value for a parameter that is not reused: as its layer would have been initialised."""
     old = network.parameters[name]
-    if old.value.ndim >= 2:
+    readers = [node for node in network.graph.nodes if name in parameters_of(node, network.nodes)]
+    if any(node.kwargs.get("filter_format") == "OIHW" for node in readers):
+        value = np.moveaxis(glorot_uniform(name, (*old.shape[2:], *old.shape[1::-1]), seed), (-1, -2), (0, 1))
+    elif old.value.ndim >= 2:
         value = glorot_uniform(name, old.shape, seed)
-    elif name.rpartition("/")[2] in ("gamma", "moving_variance", "scale"):
+    elif name.rpartition("/")[2] in ("gamma", "moving_variance", "scale") or _multiplies(readers):
         value = np.ones(old.shape)
     else:
         value = np.zeros(old.shape)
     return value.astype(old.dtype)
+
+
+def _multiplies(readers: Sequence[Node]) -> bool:
+    """Whether a parameter is the scale of its layer, 1 where nothing is learned yet."""
+    return any(node.function == "mul_along" for node in readers)
 
 
 def _with_output(new: Sequence[New] | None) -> list[New]:

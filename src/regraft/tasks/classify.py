@@ -98,14 +98,14 @@ def probabilities(outputs: np.ndarray, tensor: str) -> np.ndarray:
     """The outputs of a network as probabilities (b k): as they are if they are some, else their softmax.
 
     Args:
-        outputs: (b k), or (b 1 1 k).
+        outputs: (b k), (b 1 1 k) or (b k 1 1).
         tensor: the name of the output, for the error.
 
     Raises:
         ShapeMismatch: they are not one number a class.
     """
     rows = outputs.reshape(len(outputs), -1)
-    if rows.shape[1] != outputs.shape[-1] or rows.shape[1] < 2:
+    if rows.shape[1] != max(outputs.shape[1:], default=0) or rows.shape[1] < 2:
         raise ShapeMismatch(
             f"the output {tensor} does not tell classes apart",
             expected="(b, classes): one number a class",

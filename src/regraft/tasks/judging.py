@@ -84,7 +84,7 @@ def class_names(network: GraphNetwork, given: Sequence[str] | None) -> tuple[str
     """
     output = class_output(network)
     shape = network.tensors[output].shape
-    width = shape[-1] or 0 if shape else 0
+    width = max(size or 0 for size in shape[1:]) if shape else 0
     if given is not None and len(given) != width:
         raise BadArgument(
             "the labels do not fit the network",
@@ -106,4 +106,5 @@ def read_names(path: Path) -> tuple[str, ...]:
 
 
 def _is_row(shape: tuple[int | None, ...] | None) -> bool:
-    return shape is not None and len(shape) >= 2 and set(shape[1:-1]) <= {1} and (shape[-1] or 0) > 1
+    """(b classes), (b 1 1 classes) or (b classes 1 1)."""
+    return shape is not None and sum(size != 1 for size in shape[1:]) == 1 and None not in shape[1:]

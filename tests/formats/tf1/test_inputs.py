@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from formats.tf1.making import Made
 
 from regraft.formats import tf1
 from regraft.network.graph import InputSpec, Switch
@@ -22,6 +23,21 @@ def test_placeholders_with_what_the_file_says_of_them(graphs: Path) -> None:
 
 def test_labels_of_no_told_shape_are_a_vector(graphs: Path) -> None:
     assert tf1.read(graphs / "dense").inputs["y:0"].shape == (None,)
+
+
+@pytest.mark.parametrize(
+    ("product", "turned"), [("MatMul", {}), ("BatchMatMulV2", {}), ("BatchMatMulV2", {"adj_y": True})]
+)
+def test_an_input_of_no_told_shape_is_as_wide_as_its_weights(
+    tmp_path: Path, product: str, turned: dict[str, bool]
+) -> None:
+    made = Made().node("x", "Placeholder", dtype="float32")
+    made.constant("w", np.ones((2, 4) if turned else (4, 2), np.float32)).node("w/read", "Identity", "w")
+    made.node("out", product, "x", "w/read", **turned)
+
+    network = tf1.read(made.write(tmp_path / "model.pb"))
+
+    assert network.inputs["x:0"].shape == (None, 4)
 
 
 def test_a_predicate_is_a_switch(graphs: Path) -> None:

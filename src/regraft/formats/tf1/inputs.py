@@ -23,6 +23,7 @@ _CHOICES = (CONDITIONAL, "Select", "SelectV2")
 _WINDOWED = ("Conv2D", "DepthwiseConv2dNative")
 _SPATIAL = (*_WINDOWED, "MaxPool", "AvgPool", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _COMPARED_WITH_CLASSES = ("SparseSoftmaxCrossEntropyWithLogits", "InTopK", "InTopKV2")
+_PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2")
 _KEEPING_SHAPE = ("Identity", "Cast", "Sub", "Mul", "Add", "AddV2", "RealDiv", "Div", PASSING)
 
 
@@ -161,8 +162,8 @@ def _shape_from_readers(flow: Flow, tensor: str) -> Shape | None:
         if weights and reader.type in _WINDOWED and len(weights) == 4:
             last = weights[2]
             return (None, last, None, None) if _format(reader) == "NCHW" else (None, None, None, last)
-        if weights and reader.type == "MatMul" and len(weights) == 2:
-            turned = "transpose_b" in reader.attrs and attribute_of(reader.attrs["transpose_b"])
+        if weights and reader.type in _PRODUCTS and len(weights) == 2:
+            turned = any(key in reader.attrs and attribute_of(reader.attrs[key]) for key in ("transpose_b", "adj_y"))
             return (None, weights[1 if turned else 0])
         if reader.type in _COMPARED_WITH_CLASSES:
             return (None,)

@@ -1,7 +1,8 @@
 """The functions a graph may call: TensorFlow's operations, with its words, layouts and gradients, computed by torch.
 
 Each file holds a family and ends in its table. A function takes the operation's inputs as positional tensors and
-its attributes as keywords, both as TensorFlow has them; `docs/tf1-operations.md` lists them all.
+its attributes as keywords, both as TensorFlow has them; `docs/tf1-operations.md` lists them all. Where a layer of
+Caffe means something else, its function stands in the same family.
 Shapes in docstrings: b batch, h height, w width, c channels.
 """
 

@@ -86,6 +86,43 @@ def add_n(*inputs: Tensor) -> Tensor:
     return total
 
 
+def weighted_sum(*inputs: Tensor, weights: tuple[float, ...]) -> Tensor:
+    """The sum of tensors of one shape, each times a number."""
+    return add_n(*(one * weight for one, weight in zip(inputs, weights, strict=True)))
+
+
+def mul_along(x: Tensor, y: Tensor, *, axis: int) -> Tensor:
+    """The product, the dimensions of y standing for those of x from `axis` on."""
+    x, y = together(x, y)
+    return x * _standing(x, y, axis)
+
+
+def add_along(x: Tensor, y: Tensor, *, axis: int) -> Tensor:
+    """The sum, the dimensions of y standing for those of x from `axis` on."""
+    x, y = together(x, y)
+    return x + _standing(x, y, axis)
+
+
+def _standing(x: Tensor, y: Tensor, axis: int) -> Tensor:
+    return y.reshape(*y.shape, *[1] * (x.ndim - axis - y.ndim))
+
+
+def affine_pow(x: Tensor, *, power: float, scale: float, shift: float) -> Tensor:
+    """(shift + scale * x) to a power."""
+    inner = x * scale + shift
+    return inner if power == 1 else torch.pow(inner, power)
+
+
+def affine_exp(x: Tensor, *, base: float, scale: float, shift: float) -> Tensor:
+    """The base to the power shift + scale * x; -1 stands for the base e."""
+    return torch.exp((x * scale + shift) * (1.0 if base == -1 else math.log(base)))
+
+
+def affine_log(x: Tensor, *, base: float, scale: float, shift: float) -> Tensor:
+    """The logarithm of shift + scale * x; -1 stands for the base e."""
+    return torch.log(x * scale + shift) / (1.0 if base == -1 else math.log(base))
+
+
 def clip_by_value(t: Tensor, clip_value_min: Tensor, clip_value_max: Tensor) -> Tensor:
     """The values, those outside the bounds replaced by the bounds."""
     t, low, high = together(t, clip_value_min, clip_value_max)
@@ -101,6 +138,16 @@ def batch_mat_mul(x: Tensor, y: Tensor, *, adj_x: bool = False, adj_y: bool = Fa
     """Products of the matrices in the last two dimensions; the others broadcast."""
     x, y = together(x, y)
     return torch.matmul(x.mH if adj_x else x, y.mH if adj_y else y)
+
+
+def inner_product(x: Tensor, weight: Tensor, *, axis: int = 1, transpose: bool = False) -> Tensor:
+    """The product with a matrix (out in), all dimensions from `axis` on taken as one.
+
+    Args:
+        transpose: whether the matrix is (in out).
+    """
+    x, weight = together(x, weight)
+    return torch.matmul(x.flatten(axis), weight if transpose else weight.mT)
 
 
 def einsum(*inputs: Tensor, equation: str) -> Tensor:
@@ -125,6 +172,12 @@ FUNCTIONS = {
     "pow": pow,
     "squared_difference": squared_difference,
     "add_n": add_n,
+    "weighted_sum": weighted_sum,
+    "mul_along": mul_along,
+    "add_along": add_along,
+    "affine_pow": affine_pow,
+    "affine_exp": affine_exp,
+    "affine_log": affine_log,
     "clip_by_value": clip_by_value,
     "neg": unary(torch.neg),
     "abs": unary(torch.abs),
@@ -159,5 +212,6 @@ FUNCTIONS = {
     "xdivy": xdivy,
     "mat_mul": mat_mul,
     "batch_mat_mul": batch_mat_mul,
+    "inner_product": inner_product,
     "einsum": einsum,
 }

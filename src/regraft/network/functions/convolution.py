@@ -1,4 +1,7 @@
-"""Convolutions. Filters keep TensorFlow's layout: (h w in out), depthwise ones (h w in multiplier)."""
+"""Convolutions. Filters keep their source's layout.
+
+TensorFlow's is (h w in out), that of depthwise ones (h w in multiplier); Caffe's is (out in h w).
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,40 @@ def conv2d(
     explicit_paddings: tuple[int, ...] = (),
     data_format: str = "NHWC",
     dilations: tuple[int, ...] = (1, 1, 1, 1),
+    filter_format: str = "HWIO",
 ) -> Tensor:
     """Convolve pictures; in groups where the filter has fewer input channels than they."""
     input, filter = together(input, filter)
     pictures = channels_first(input, data_format)
+    weight = filter if filter_format == "OIHW" else filter.permute(3, 2, 0, 1)
     sliding = window(
         pictures.shape[2:],
-        filter.shape[:2],
+        weight.shape[2:],
         strides=strides,
         padding=padding,
         explicit_paddings=explicit_paddings,
         data_format=data_format,
         dilations=dilations,
     )
-    groups = pictures.shape[1] // filter.shape[2]
-    return restored(_convolved(pictures, filter.permute(3, 2, 0, 1), sliding, groups), data_format)
+    groups = pictures.shape[1] // weight.shape[1]
+    return restored(_convolved(pictures, weight, sliding, groups), data_format)
+
+
+def deconvolution(
+    input: Tensor,
+    filter: Tensor,
+    *,
+    strides: tuple[int, int],
+    pads: tuple[int, int],
+    dilations: tuple[int, int] = (1, 1),
+    groups: int = 1,
+) -> Tensor:
+    """Convolve (b c h w) transposed with a filter (in out h w): the smallest pictures that convolve to such ones.
+
+    `pads` are the rows and columns cut off on each side.
+    """
+    input, filter = together(input, filter)
+    return functional.conv_transpose2d(input, filter, stride=strides, padding=pads, dilation=dilations, groups=groups)
 
 
 def depthwise_conv2d_native(
@@ -136,5 +158,6 @@ FUNCTIONS = {
     "conv2d": conv2d,
     "depthwise_conv2d_native": depthwise_conv2d_native,
     "conv2d_backprop_input": conv2d_backprop_input,
+    "deconvolution": deconvolution,
     "bias_add": bias_add,
 }

@@ -101,6 +101,21 @@ def arg_min(input: Tensor, dimension: Tensor, *, output_type: str = "int64") -> 
     return torch.argmin(input, number(dimension)).to(dtype_named(output_type))
 
 
+def arg_max_k(input: Tensor, *, top_k: int, axis: int | None = None, out_max_val: bool = False) -> Tensor:
+    """The places of the k greatest values, greatest first, as numbers of the input's type.
+
+    Args:
+        axis: along which; `out_max_val` then gives the values in their stead. None: over all of each example,
+            (b 1 k), or (b 2 k) with the values behind the places.
+    """
+    along = input.flatten(1) if axis is None else input.movedim(axis, -1)
+    values, places = torch.sort(along, dim=-1, descending=True, stable=True)
+    values, places = values[..., :top_k], places[..., :top_k].to(input.dtype)
+    if axis is None:
+        return torch.stack([places, values], 1) if out_max_val else places.unsqueeze(1)
+    return (values if out_max_val else places).movedim(-1, axis)
+
+
 FUNCTIONS = {
     "gather": gather,
     "gather_nd": gather_nd,
@@ -112,5 +127,6 @@ FUNCTIONS = {
     "top_k": top_k,
     "in_top_k": in_top_k,
     "arg_max": arg_max,
+    "arg_max_k": arg_max_k,
     "arg_min": arg_min,
 }

@@ -75,16 +75,45 @@ def batch_norm_with_global_normalization(
     return torch.addcmul(beta - m * factor, t, factor)
 
 
-def lrn(input: Tensor, *, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5) -> Tensor:
+def lrn(
+    input: Tensor,
+    *,
+    depth_radius: int = 5,
+    bias: float = 1.0,
+    alpha: float = 1.0,
+    beta: float = 0.5,
+    data_format: str = "NHWC",
+) -> Tensor:
     """Divide each value of (b h w c) by a power of the squares of its neighbours in the channels."""
-    channels = input.shape[-1]
+    first = data_format == "NCHW"
+    channels = input.shape[1 if first else -1]
     # A product with a band of ones sums the neighbours three times faster than pooling along the channels does.
     neighbours = input.new_ones(channels, channels).triu(-depth_radius).tril(depth_radius)
-    return input / torch.pow(bias + alpha * (input.square() @ neighbours), beta)
+    squares = input.square()
+    sums = (neighbours @ squares.flatten(2)).view(input.shape) if first else squares @ neighbours
+    return input / torch.pow(bias + alpha * sums, beta)
+
+
+def lrn_within(input: Tensor, *, size: int, alpha: float, beta: float) -> Tensor:
+    """Divide each value of (b c h w) by a power of 1 + alpha times the mean square around it in its channel.
+
+    The mean is over `size` x `size` places, those outside the picture counted as 0.
+    """
+    means = functional.avg_pool2d(input.square(), size, 1, size // 2)
+    return input * torch.pow(1 + alpha * means, -beta)
+
+
+def mean_variance_norm(input: Tensor, *, first_axis: int, variance: bool = True, epsilon: float = 1e-9) -> Tensor:
+    """Take off the mean over the dimensions from `first_axis` on and, with `variance`, divide by the deviation."""
+    axes = tuple(range(first_axis, input.ndim))
+    centred = input - input.mean(axes, keepdim=True)
+    return centred / (centred.square().mean(axes, keepdim=True).sqrt() + epsilon) if variance else centred
 
 
 FUNCTIONS = {
     "fused_batch_norm": fused_batch_norm,
     "batch_norm_with_global_normalization": batch_norm_with_global_normalization,
     "lrn": lrn,
+    "lrn_within": lrn_within,
+    "mean_variance_norm": mean_variance_norm,
 }

@@ -1,4 +1,7 @@
-"""Pooling. What is padded is no part of the picture: it is no maximum, and does not count in an average."""
+"""Pooling. What is padded is no part of the picture: it is no maximum, and does not count in an average.
+
+The two functions at the end are Caffe's: their last window may reach over the border, and padding counts in an average.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from torch.nn import functional
 
 from regraft.network.functions.operands import dtype_named, numbers
 from regraft.network.functions.windows import Window, channels_first, padded, restored, spatial, window
+from regraft.network.lengths import pooled_length
 
 
 def max_pool(
@@ -92,6 +96,47 @@ def avg_pool(
     return restored(pooled, data_format)
 
 
+def max_pool_padded(
+    input: Tensor, *, ksize: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int], ceil: bool = True
+) -> Tensor:
+    """The greatest value in each window of each channel of (b c h w).
+
+    Args:
+        pads: rows above and below, columns left and right.
+        ceil: whether what is left at the end gets a window of its own, if it holds more than padding.
+    """
+    if all(2 * pad <= size for pad, size in zip(pads, ksize, strict=True)):
+        return functional.max_pool2d(input, ksize, strides, pads, ceil_mode=ceil)
+    return functional.max_pool2d(padded(input, _reach(input, ksize, strides, pads, ceil), -math.inf), ksize, strides)
+
+
+def avg_pool_padded(
+    input: Tensor, *, ksize: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int], ceil: bool = True
+) -> Tensor:
+    """The mean of each window of each channel of (b c h w); padding counts, what lies behind it does not.
+
+    Arguments as in `max_pool_padded`.
+    """
+    if all(2 * pad <= size for pad, size in zip(pads, ksize, strict=True)):
+        return functional.avg_pool2d(input, ksize, strides, pads, ceil_mode=ceil)
+    reach = _reach(input, ksize, strides, pads, ceil)
+    counted = padded(torch.ones_like(input[:1, :1]), ((pads[0], pads[0]), (pads[1], pads[1])), 1.0)
+    counted = padded(counted, tuple((0, after - pad) for (_, after), pad in zip(reach, pads, strict=True)))  # pyright: ignore[reportArgumentType]
+    sums = functional.avg_pool2d(padded(input, reach), ksize, strides)
+    return sums / functional.avg_pool2d(counted, ksize, strides)
+
+
+def _reach(
+    input: Tensor, ksize: tuple[int, int], strides: tuple[int, int], pads: tuple[int, int], ceil: bool
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What is put around a picture so that its windows fit in exactly."""
+    sides: list[tuple[int, int]] = []
+    for length, size, stride, pad in zip(input.shape[2:], ksize, strides, pads, strict=True):
+        last = pooled_length(length, size, stride, pad, ceil=ceil) - 1
+        sides.append((pad, last * stride + size - length - pad))
+    return sides[0], sides[1]
+
+
 def _torch_pads(sliding: Window) -> bool:
     """Whether torch's pooling can pad this window itself, which saves a copy of the pictures.
 
@@ -108,4 +153,10 @@ def _unpadded(sliding: Window) -> Window:
     return Window(size=sliding.size, strides=sliding.strides, dilations=sliding.dilations, pads=((0, 0), (0, 0)))
 
 
-FUNCTIONS = {"max_pool": max_pool, "max_pool_with_argmax": max_pool_with_argmax, "avg_pool": avg_pool}
+FUNCTIONS = {
+    "max_pool": max_pool,
+    "max_pool_with_argmax": max_pool_with_argmax,
+    "avg_pool": avg_pool,
+    "max_pool_padded": max_pool_padded,
+    "avg_pool_padded": avg_pool_padded,
+}

@@ -17,6 +17,25 @@ def reshape(tensor: Tensor, shape: Tensor) -> Tensor:
     return tensor.reshape(numbers(shape))
 
 
+def flatten(tensor: Tensor, *, axis: int = 1, end_axis: int = -1) -> Tensor:
+    """The dimensions from `axis` to `end_axis`, both included, as one."""
+    return tensor.flatten(axis, end_axis)
+
+
+def reshape_part(tensor: Tensor, *, shape: tuple[int, ...], axis: int = 0, num_axes: int = -1) -> Tensor:
+    """Other dimensions in place of `num_axes` from `axis` on: 0 keeps the one that stands there, -1 is what is left."""
+    end = tensor.ndim if num_axes == -1 else axis + num_axes
+    middle = [tensor.shape[axis + place] if size == 0 else size for place, size in enumerate(shape)]
+    return tensor.reshape([*tensor.shape[:axis], *middle, *tensor.shape[end:]])
+
+
+def crop(tensor: Tensor, reference: Tensor, *, axis: int, offsets: tuple[int, ...]) -> Tensor:
+    """From `axis` on, the part of the reference's size that starts at the offsets."""
+    for place, offset in enumerate(offsets, start=axis):
+        tensor = tensor.narrow(place, offset, reference.shape[place])
+    return tensor
+
+
 def squeeze(input: Tensor, *, squeeze_dims: tuple[int, ...] = ()) -> Tensor:
     """Without the dimensions of size 1: all of them, or those named.
 
@@ -150,6 +169,9 @@ def tile(input: Tensor, multiples: Tensor) -> Tensor:
 
 FUNCTIONS = {
     "reshape": reshape,
+    "flatten": flatten,
+    "reshape_part": reshape_part,
+    "crop": crop,
     "squeeze": squeeze,
     "expand_dims": expand_dims,
     "transpose": transpose,
