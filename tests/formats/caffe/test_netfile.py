@@ -79,6 +79,12 @@ def test_every_old_type_has_a_name_of_today() -> None:
     assert names >= {"AbsVal", "BNLL", "HDF5Data", "InnerProduct", "SigmoidCrossEntropyLoss", "SoftmaxWithLoss", "TanH"}
 
 
+def test_old_layers_whose_options_came_later(tmp_path: Path) -> None:
+    text = OLD[: OLD.index("layers {")] + 'layers { name: "flat" type: FLATTEN bottom: "data" top: "flat" }'
+    (tmp_path / "old.prototxt").write_text(text)
+    assert read(tmp_path / "old.prototxt").run(np.zeros((2, 3, 9, 8), np.float32)).shape == (2, 216)
+
+
 def test_weights_are_read_where_they_lie(tmp_path: Path) -> None:
     file = read_file(written(tmp_path, "net", NEW).with_suffix(".caffemodel"))
     (kernel, bias) = file.weighted["conv1"].blobs

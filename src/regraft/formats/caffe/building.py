@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from regraft.errors import UnreadableFile, UnsafeFile
+from regraft.formats.caffe import protos
 from regraft.formats.caffe.blobs import Array, Blob, shown
 from regraft.formats.caffe.fillers import filled
 from regraft.formats.caffe.netfile import Layer
@@ -81,7 +82,8 @@ class Call:
 
     def options(self, field: str) -> Any:
         """The message with the layer's options ("pooling_param"), its defaults where the file has none."""
-        return getattr(self.layer.message, field)
+        message = self.layer.message
+        return getattr(message if hasattr(message, field) else protos.new("LayerParameter"), field)
 
     def bottom(self, place: int = 0) -> Ref:
         """A value the layer reads.
