@@ -20,8 +20,8 @@ def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
 
     Args:
         path: a model folder or a run of regraft; a file of arrays, whatever its ending, which has weights and no
-            graph; a Caffe network (.prototxt, .caffemodel); or a TensorFlow 1 checkpoint (its prefix, one of its files, or the
-            folder of its `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
+            graph; a Caffe network (.prototxt, .caffemodel); or a TensorFlow 1 checkpoint (its prefix, one of its
+            files, or the folder of its `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
         to: the tensors wanted; None: the outputs. Operations that are not needed for them need not be known.
 
     Raises:

@@ -106,7 +106,7 @@ def test_weights_that_are_named(model: Path, tmp_path: Path) -> None:
     path = tmp_path / "sub/deploy.prototxt"
     path.write_text(IP)
     network = caffe.read(path, weights=model)
-    np.testing.assert_array_equal(network.values["ip/0"], read_weights(model)["ip/0"])
+    np.testing.assert_array_equal(network.values["ip/0"], read_weights(model).values["ip/0"])
 
 
 def test_a_prototxt_alone_starts_afresh_and_says_so(tmp_path: Path) -> None:
