@@ -229,3 +229,15 @@ def summed_loss(folder, session):
     feeds = {x: RANDOM.normal(size=(5, 6)), y: np.eye(3)[RANDOM.integers(0, 3, 5)]}
     store(folder, session, feeds, [loss])
     store_gradients(folder, session, feeds, loss)
+
+
+@case()
+def unscaled(folder, session):
+    """Batch normalisation without a scale, as slim does it: a constant of ones among variables."""
+    x = v1.placeholder(tf.float32, [None, 6, 6, 3], "x")
+    h = tf.nn.conv2d(x, v1.get_variable("weights", [3, 3, 3, 4]), 1, "SAME")
+    h = v1.layers.batch_normalization(h, scale=False, fused=True, name="bn")
+    out = tf.nn.relu(h, name="out")
+    initialise(session)
+    v1.train.Saver().save(session, str(folder / "model.ckpt"))
+    store(folder, session, {x: RANDOM.normal(size=(2, 6, 6, 3))}, [out])

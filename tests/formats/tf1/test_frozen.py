@@ -70,3 +70,15 @@ def test_large_constants_are_kept_beside_the_graph(tmp_path: Path) -> None:
     made.node("two", "Mul", "one", "large").node("out", "Mul", "two", "larger")
 
     assert trained(made, tmp_path) == {"k": True, "larger": False}
+
+
+def test_a_scale_that_never_was_a_variable_is_none_among_variables_either(graphs: Path) -> None:
+    network = tf1.read(graphs / "unscaled")
+
+    assert {p.name: p.trainable for p in network.parameters.values()} == {
+        "weights": True,
+        "bn/Const": False,
+        "bn/beta": True,
+        "bn/moving_mean": False,
+        "bn/moving_variance": False,
+    }

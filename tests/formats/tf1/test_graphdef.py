@@ -36,6 +36,7 @@ FORWARD = {
     "saved_model": "model",
     "sentences": "",
     "summed_loss": "",
+    "unscaled": "",
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from math import prod
 
 from regraft.formats.tf1.constants import attribute_of, shape_of
-from regraft.formats.tf1.source import PASSING, Flow, Operation
+from regraft.formats.tf1.source import PASSING, VARIABLES, Flow, Operation
 from regraft.formats.tf1.variables import looks_trained
 
 # Operation -> inputs that take weights, and whether those are trained. Of a MatMul either side may.
@@ -47,17 +47,20 @@ def weights(flow: Flow, tensors: Iterable[str]) -> dict[str, bool]:
     """The constants among these tensors that are kept as parameters: operation name -> whether they are trained.
 
     Where some constants are read as variables are, the others never were variables: the scale of a batch norm that
-    has none is a constant of ones.
+    has none is a constant of ones. So is it in a graph with variables of its own, which may stand on a frozen one.
     """
     found: dict[str, bool] = {}
     read: set[str] = set()
-    for operation in map(flow.of, tensors):
+    operations = list(map(flow.of, tensors))
+    has_variables = any(operation.type in VARIABLES for operation in operations)
+    for operation in operations:
         if operation.type == "Const" and _is_large(operation):
             found.setdefault(operation.name, False)
         for index, trained in _weight_inputs(flow, operation):
             constant = flow.of(flow.through(operation.inputs[index], _COPIES))
             if constant.type == "Const" and _is_float(constant) and _count(constant):
-                found[constant.name] = trained and looks_trained(constant.name)
+                filled = has_variables and _is_filled(flow, constant)
+                found[constant.name] = trained and not filled and looks_trained(constant.name)
                 if operation.type == "Identity":
                     read.add(constant.name)
     return {name: trained and (name in read or not read) for name, trained in found.items()}
@@ -83,6 +86,12 @@ def _bias_inputs(flow: Flow, operation: Operation) -> Iterable[tuple[int, bool]]
 
 def _shape(constant: Operation) -> tuple[int | None, ...]:
     return shape_of(constant.attrs["value"].tensor.tensor_shape) or ()
+
+
+def _is_filled(flow: Flow, constant: Operation) -> bool:
+    """Whether a vector holds one value throughout."""
+    value = flow.value(constant)
+    return value.ndim == 1 and bool((value == value[0]).all())
 
 
 def _is_float(constant: Operation) -> bool:
