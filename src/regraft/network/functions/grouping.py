@@ -48,7 +48,7 @@ def segment_max(data: Tensor, segment_ids: Tensor) -> Tensor:
     """The greatest of the rows of each segment; 0 where a segment has none."""
     rows, ids = together(data, segment_ids.long())
     wide = ids.view(-1, *[1] * (rows.ndim - 1)).expand_as(rows)
-    start = rows.new_zeros((_count(segment_ids), *rows.shape[1:]))
+    start = rows.new_zeros((*sizes([_count(segment_ids)]), *rows.shape[1:]))
     return start.scatter_reduce(0, wide, rows, "amax", include_self=False)
 
 
