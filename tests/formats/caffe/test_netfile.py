@@ -202,12 +202,12 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     path = tmp_path / "x.caffemodel"
-    path.write_bytes(b"PK\x03\x04 a zip archive")
+    path.write_bytes(b"\xff\xfe no network at all")
     assert message(UnsupportedFormat, path) == (
         "x.caffemodel is no Caffe network\n"
         "  where: x.caffemodel\n"
         "  expected: a .prototxt with layers, or a .caffemodel (a NetParameter)\n"
-        "  got: a file that starts with b'PK\\x03\\x04 a zip archi'"
+        "  got: a file that starts with b'\\xff\\xfe no network at a'"
     )
     path.write_bytes(b"")
     assert "got: an empty file" in message(UnsupportedFormat, path)
