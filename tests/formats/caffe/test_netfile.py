@@ -207,7 +207,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         "x.caffemodel is no Caffe network\n"
         "  where: x.caffemodel\n"
         "  expected: a .prototxt with layers, or a .caffemodel (a NetParameter)\n"
-        "  got: a file that starts with b'\\xff\\xfe no network at a'"
+        "  got: a file that starts with b'\\xff\\xfe no network at'"
     )
     path.write_bytes(b"")
     assert "got: an empty file" in message(UnsupportedFormat, path)
