@@ -95,6 +95,19 @@ def queued(folder, session):
 
 
 @case()
+def queued_batch(folder, session):
+    """A network that writes the size of the batch its queue gives into its shapes."""
+    pictures, labels = v1.train.batch([tf.zeros([4, 4, 1]), tf.zeros([1], tf.int32)], 8)
+    flat = tf.reshape(pictures, [8, -1])
+    logits = tf.matmul(flat, v1.get_variable("w", [16, 3]), name="logits")
+    loss = loss_of(logits, tf.reshape(labels, [8]))
+    v1.train.GradientDescentOptimizer(0.1).minimize(loss)
+    initialise(session)
+    v1.train.Saver().save(session, str(folder / "model.ckpt"))
+    store(folder, session, {pictures: RANDOM.normal(size=(8, 4, 4, 1))}, [logits])
+
+
+@case()
 def iterated(folder, session):
     """Pictures and labels from a dataset's iterator, and a network scaled to 0..1 inside."""
     data = v1.data.Dataset.from_tensor_slices((np.zeros((8, 9, 9, 3), np.uint8), np.zeros(8, np.int64))).batch(4)

@@ -30,6 +30,7 @@ FORWARD = {
     "keras_training": "",
     "partitioned": "",
     "queued": "",
+    "queued_batch": "",
     "rare_optimizer": "",
     "recurrent": "",
     "residual": "",

@@ -86,6 +86,18 @@ def test_what_queues_and_iterators_give_is_the_input(graphs: Path) -> None:
     assert (labels.name, labels.shape, labels.dtype) == ("IteratorGetNext:1", (None,), "int64")
 
 
+def test_the_batch_of_a_queue_is_free(graphs: Path) -> None:
+    network = tf1.read(graphs / "queued_batch")
+
+    assert {name: spec.shape for name, spec in network.inputs.items()} == {
+        "batch:0": (None, 4, 4, 1),
+        "batch:1": (None, 1),
+    }
+    assert network.tensors["logits:0"].shape == (None, 3)
+    feeds = {"batch:0": np.ones((3, 4, 4, 1), np.float32), "batch:1": np.zeros((3, 1), np.int32)}
+    assert np.isfinite(network.run(feeds, to=network.graph.training.loss))
+
+
 @pytest.mark.parametrize("rows", [1, 3, 8, 24])
 def test_a_graph_built_for_one_batch_takes_any(graphs: Path, rows: int) -> None:
     network = tf1.read(graphs / "fixed_batch")

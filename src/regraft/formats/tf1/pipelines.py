@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from regraft.formats.tf1.constants import attribute_of, shape_of
+from regraft.formats.tf1.sizes import known_size
 from regraft.formats.tf1.source import PLACEHOLDERS, VARIABLES, Flow, Given, Operation, index_of
 
 # Operations that fetch and decode examples; no network is made of them.
@@ -110,8 +111,14 @@ def _shape(flow: Flow, operation: Operation, index: int) -> Shape | None:
     if shape is None and operation.inputs:  # a queue knows the shape of one element
         shape = _listed(flow.of(operation.inputs[0]), "shapes", index)
         if shape is not None and re.search("Many|UpTo", operation.type):
-            shape = (None, *shape)
+            shape = (_count(flow, operation), *shape)
     return _listed(operation, "_output_shapes", index) if shape is None else shape
+
+
+def _count(flow: Flow, operation: Operation) -> int | None:
+    """How many elements a queue gives at once; None where they may be fewer, or where it is not told."""
+    told = known_size(flow, operation.inputs[1]) if "Many" in operation.type and len(operation.inputs) > 1 else None
+    return int(told) if told is not None and told.ndim == 0 and told > 0 else None
 
 
 def _listed(operation: Operation, key: str, index: int) -> Shape | None:
