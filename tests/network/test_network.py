@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,31 @@ def test_a_cut_of_two_tensors_carries_what_one_cannot(conv_net: GraphNetwork, pi
 
 def test_the_bottleneck_is_the_input_of_the_last_weighted_layer(conv_net: GraphNetwork) -> None:
     assert conv_net.bottleneck() == "pool:0"
+
+
+def test_the_bottleneck_is_below_the_dropout_of_the_last_layer(conv_net: GraphNetwork) -> None:
+    nodes = list(conv_net.graph.nodes)
+    last = next(k for k, node in enumerate(nodes) if node.function == "mat_mul")
+    noise = Node(name="fc/dropout:0", function="dropout", args=(Ref("pool:0"),), kwargs={"rate": 0.5})
+    kept = Node(name="fc/kept:0", function="identity", args=(Ref("fc/dropout:0"),))
+    nodes[last] = replace(nodes[last], args=(Ref("fc/kept:0"), nodes[last].args[1]))
+    graph = replace(conv_net.graph, nodes=(*nodes[:last], noise, kept, *nodes[last:]))
+    assert GraphNetwork(graph, conv_net.values, format="test").bottleneck() == "pool:0"
+
+
+def test_a_network_of_two_inputs_is_not_cut_at_one_of_them(dense_net: GraphNetwork) -> None:
+    nodes = list(dense_net.graph.nodes)
+    last = next(k for k in reversed(range(len(nodes))) if nodes[k].function == "bias_add")
+    nodes[last:] = [
+        Node(name="right:0", function="input"),
+        Node(name="own:0", function="mat_mul", args=(Ref("right:0"), Ref("hidden1/kernel:0"))),
+        Node(name="both:0", function="concat_v2", args=(Ref("dnn/hidden1/Relu:0"), Ref("own:0"), Ref("axis:0"))),
+    ]
+    nodes.insert(0, Node(name="axis:0", function="constant", args=(1,), kwargs={"dtype": "int32"}))
+    specs = (*dense_net.graph.inputs, InputSpec(name="right:0", shape=(None, 8)))
+    graph = replace(dense_net.graph, nodes=tuple(nodes), inputs=specs, outputs=("both:0",))
+    with pytest.raises(BadArgument, match="no layer of this network can be told to be the last trainable one"):
+        GraphNetwork(graph, dense_net.values, format="test").bottleneck()
 
 
 def test_the_mode_decides_which_side_of_a_conditional_runs(conv_net: GraphNetwork, pictures: np.ndarray) -> None:

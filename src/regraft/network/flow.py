@@ -16,6 +16,8 @@ WEIGHTED = frozenset(
         "conv2d",
         "depthwise_conv2d_native",
         "conv2d_backprop_input",
+        "conv3d",
+        "conv3d_backprop_input",
         "deconvolution",
         "mat_mul",
         "batch_mat_mul",
@@ -110,6 +112,19 @@ def narrow_points(path: Sequence[Node]) -> list[Node]:
             points.append(node)
         open_until = max(open_until, last_use[index])
     return points
+
+
+def below_noise(path: Sequence[Node], tensor: str) -> str:
+    """The last narrow point at or below a tensor of a data path that nothing random stands between it and its layer.
+
+    Dropout in front of a layer belongs to that layer: what is cut off above it is not noisy.
+    """
+    names = [node.name for node in path]
+    below = path[: names.index(tensor) + 1] if tensor in names else []
+    start = max((k for k, node in enumerate(below) if node.function in WEIGHTED), default=0)
+    noise = next((k for k in range(start, len(below)) if below[k].function in RANDOM), None)
+    quiet = set(names[start:noise]) if noise is not None else set[str]()
+    return next((node.name for node in reversed(narrow_points(path)) if node.name in quiet), tensor)
 
 
 def _is_tuple(node: Node, path: Sequence[Node], index: int) -> bool:

@@ -12,7 +12,17 @@ import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch, UnknownName, nearest_names
 from regraft.network.feeding import fed
-from regraft.network.flow import WEIGHTED, Cut, ancestors, block_ends, by_name, data_path, data_refs, narrow_points
+from regraft.network.flow import (
+    WEIGHTED,
+    Cut,
+    ancestors,
+    below_noise,
+    block_ends,
+    by_name,
+    data_path,
+    data_refs,
+    narrow_points,
+)
 from regraft.network.graph import Graph, InputSpec, Node
 from regraft.network.modes import specialise
 from regraft.network.naming import resolve
@@ -137,19 +147,20 @@ class GraphNetwork:
         return [self._cut(node.name) for node in ends]
 
     def bottleneck(self) -> str:
-        """The input of the last trainable layer: where transfer usually cuts.
+        """The input of the last trainable layer, below its dropout: where transfer usually cuts.
 
         Raises:
-            BadArgument: no weighted layer sits where all data flow.
+            BadArgument: no weighted layer sits where all data flow, with a row for each example.
         """
         self.require_graph()
         path = self._path(self.outputs[-1])
-        points = {node.name for node in narrow_points(path)} | set(self.inputs)
-        on_path = {node.name for node in path} | set(self.inputs)
+        fed = {name for name in self.inputs if name in {node.name for node in path}}
+        points = {node.name for node in narrow_points(path)} | (fed if len(fed) == 1 else set())
+        on_path = {node.name for node in path}
         for node in reversed(path):
-            data = next((name for name in data_refs(node) if name in on_path), None)
-            if node.function in WEIGHTED and data in points:
-                return data
+            data = next((name for name in data_refs(node) if name in on_path), "")
+            if node.function in WEIGHTED and data in points and self.tensors[data].per_example:
+                return below_noise(path, data)
         raise BadArgument(
             "no layer of this network can be told to be the last trainable one",
             where=f"{self.format} network",

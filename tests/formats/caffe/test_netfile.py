@@ -185,7 +185,7 @@ def test_caffe_is_known_by_its_content(tmp_path: Path) -> None:
 def test_other_files_are_not_caffes(tmp_path: Path) -> None:
     others = [path for path in GOLDEN_TF1.rglob("*") if path.is_file()]
     assert len(others) > 10
-    (tmp_path / "graph.pbtxt").write_text('node { name: "x" op: "Placeholder" }')
+    (tmp_path / "graph.pbtxt").write_text('node {\n  name: "y"\n  op: "Identity"\n  input: "x"\n}\n')
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "onnx").write_bytes(b"\x08\x07\x12\x07pytorch:\x02\x0a\x00")
     (tmp_path / "solver").write_text('net: "train_val.prototxt"\nbase_lr: 0.01\n')

@@ -26,6 +26,8 @@ _MOST_LAYERS = 20_000
 _MOST_TEXT = 64 << 20  # bytes; the longest prototxts of the zoo have 0.3 MB
 _HEAD = 64 << 10  # bytes looked at to recognise a text
 _OPENS = re.compile(r"^\s*(?:layers?\s*:?\s*\{|input\s*:|input_(?:dim|shape)\b)", re.MULTILINE)
+# What TensorFlow's graphs as text begin with; inside, they have inputs too.
+_GRAPH = re.compile(r"^\s*(?:node|graph_def|meta_info_def)\s*\{", re.MULTILINE)
 ENDINGS = (".prototxt", ".caffemodel")
 
 
@@ -150,7 +152,7 @@ def _is_text_net(head: bytes) -> bool:
         return False
     text = head.decode("utf-8", "replace")
     plain = "\n".join(line.partition("#")[0] for line in text.splitlines())
-    return bool(_OPENS.search(plain)) and text.count("\ufffd") * 20 <= len(text)
+    return bool(_OPENS.search(plain)) and not _GRAPH.search(plain) and text.count("\ufffd") * 20 <= len(text)
 
 
 def _is_binary_net(data: memoryview) -> bool:
