@@ -55,11 +55,20 @@ def test_the_bottleneck_is_the_input_of_the_last_weighted_layer(conv_net: GraphN
 def test_the_bottleneck_is_below_the_dropout_of_the_last_layer(conv_net: GraphNetwork) -> None:
     nodes = list(conv_net.graph.nodes)
     last = next(k for k, node in enumerate(nodes) if node.function == "mat_mul")
-    noise = Node(name="fc/dropout:0", function="dropout", args=(Ref("pool:0"),), kwargs={"rate": 0.5})
-    kept = Node(name="fc/kept:0", function="identity", args=(Ref("fc/dropout:0"),))
     nodes[last] = replace(nodes[last], args=(Ref("fc/kept:0"), nodes[last].args[1]))
-    graph = replace(conv_net.graph, nodes=(*nodes[:last], noise, kept, *nodes[last:]))
-    assert GraphNetwork(graph, conv_net.values, format="test").bottleneck() == "pool:0"
+    whole = [
+        Node(name="fc/dropout:0", function="dropout", args=(Ref("pool:0"),), kwargs={"rate": 0.5}),
+        Node(name="fc/kept:0", function="identity", args=(Ref("fc/dropout:0"),)),
+    ]
+    by_hand = [
+        Node(name="fc/shape:0", function="shape", args=(Ref("pool:0"),), kwargs={"out_type": "int32"}),
+        Node(name="fc/uniform:0", function="random_uniform", args=(Ref("fc/shape:0"),), kwargs={"dtype": "float32"}),
+        Node(name="fc/mask:0", function="floor", args=(Ref("fc/uniform:0"),)),
+        Node(name="fc/kept:0", function="mul", args=(Ref("pool:0"), Ref("fc/mask:0"))),
+    ]
+    for dropout in (whole, by_hand):
+        graph = replace(conv_net.graph, nodes=(*nodes[:last], *dropout, *nodes[last:]))
+        assert GraphNetwork(graph, conv_net.values, format="test").bottleneck() == "pool:0"
 
 
 def test_a_network_of_two_inputs_is_not_cut_at_one_of_them(dense_net: GraphNetwork) -> None:

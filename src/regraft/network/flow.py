@@ -114,16 +114,21 @@ def narrow_points(path: Sequence[Node]) -> list[Node]:
     return points
 
 
-def below_noise(path: Sequence[Node], tensor: str) -> str:
-    """The last narrow point at or below a tensor of a data path that nothing random stands between it and its layer.
+def below_noise(nodes: Sequence[Node], path: Sequence[Node], tensor: str) -> str:
+    """The last narrow point at or below a tensor of a data path with nothing random between it and the tensor.
 
-    Dropout in front of a layer belongs to that layer: what is cut off above it is not noisy.
+    Dropout in front of a layer belongs to that layer: what is cut off below both is not noisy. Noise of earlier
+    layers stays below.
     """
     names = [node.name for node in path]
     below = path[: names.index(tensor) + 1] if tensor in names else []
     start = max((k for k, node in enumerate(below) if node.function in WEIGHTED), default=0)
-    noise = next((k for k in range(start, len(below)) if below[k].function in RANDOM), None)
-    quiet = set(names[start:noise]) if noise is not None else set[str]()
+    drawn: set[str] = set()  # random numbers, and what is made of them beside the path
+    for node in nodes:
+        if node.function in RANDOM or (node.name not in names and any(name in drawn for name in node.refs())):
+            drawn.add(node.name)
+    noisy = [node.name in drawn or any(name in drawn for name in node.refs()) for node in below]
+    quiet = names[start : start + noisy[start:].index(True)] if any(noisy[start:]) else []
     return next((node.name for node in reversed(narrow_points(path)) if node.name in quiet), tensor)
 
 

@@ -160,7 +160,7 @@ class GraphNetwork:
         for node in reversed(path):
             data = next((name for name in data_refs(node) if name in on_path), "")
             if node.function in WEIGHTED and data in points and self.tensors[data].per_example:
-                return below_noise(path, data)
+                return below_noise(self.graph.nodes, path, data)
         raise BadArgument(
             "no layer of this network can be told to be the last trainable one",
             where=f"{self.format} network",
