@@ -90,6 +90,7 @@ def test_a_full_disk_behind_standard_output(model: Path) -> None:
     assert done.stderr == "the system refuses: No space left on device\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("show", "--tensors", ".*"), ("show", "--json"), ("--help",), ("show",)])
 def test_a_reader_that_is_gone_is_no_fault(model: Path, arguments: tuple[str, ...]) -> None:
     words = [*arguments, str(model)] if "show" in arguments else arguments

@@ -147,6 +147,7 @@ def test_a_run_folder_that_cannot_be_made(regraft, model: Path, rows: Path) -> N
     )
 
 
+@pytest.mark.slow
 def test_going_on_as_the_source_did(regraft, tmp_path: Path) -> None:
     """Digits 1, 3 and 4 are those numbers for the network of the digits 0-4, and what comes out can be used."""
     pictures, digits = mnist_data()

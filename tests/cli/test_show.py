@@ -63,6 +63,7 @@ def test_a_pattern_that_is_found_inside_only_is_told_how(regraft, model: Path) -
     )
 
 
+@pytest.mark.slow
 def test_a_pattern_for_tensors_speaks_of_tensors(regraft, model: Path) -> None:
     done = regraft("show", model, "--tensors", "BiasAdd")
     assert done.code == 2

@@ -35,7 +35,7 @@ def source(dtype: str = "float32") -> GraphNetwork:
 
 
 def points(n: int = 240, *, classes: int = 3, dtype: str = "float32") -> Splits:
-    """Points whose class hangs on their place."""
+    """Points whose class depends on their place."""
     random = np.random.default_rng(1)
     x = random.normal(size=(n, WIDTH)).astype(dtype)
     y = (x @ random.normal(size=(WIDTH, classes))).argmax(axis=1)

@@ -24,7 +24,7 @@ from regraft.run import Progress
 if TYPE_CHECKING:
     from torch import nn
 
-# Always so many rows at once, the last ones filled up: the result of a row does not hang on where it stands.
+# Always so many rows at once, the last ones filled up: the result of a row does not depend on where it stands.
 BATCH = 32
 
 

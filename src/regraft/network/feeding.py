@@ -31,7 +31,7 @@ def fed(network: GraphNetwork, x: Any, wanted: Sequence[str]) -> Fed:
 
     Raises:
         UnknownName: there is no such tensor.
-        ShapeMismatch: an array has not the shape of its tensor.
+        ShapeMismatch: an array does not have the shape of its tensor.
         BadArgument: a value is no array of numbers, or one array is given where not exactly one is needed.
     """
     if not isinstance(x, Mapping):

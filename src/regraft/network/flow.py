@@ -1,4 +1,4 @@
-"""How data flow through a graph: ancestors, what hangs on an input, where one tensor carries everything."""
+"""How data flow through a graph: ancestors, what depends on an input, where one tensor carries everything."""
 
 from __future__ import annotations
 

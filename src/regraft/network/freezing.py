@@ -111,7 +111,7 @@ def is_trained(node: Node) -> bool:
 
 
 def _moves(node: Node, graph: Graph) -> bool:
-    """Whether a node's value changes while the network trains, or hangs on who else is in the batch."""
+    """Whether a node's value changes while the network trains, or depends on who else is in the batch."""
     if node.function == "parameter":
         return is_trained(node) or node.args[0] in graph.updates
     return node.function in RANDOM or bool(node.kwargs.get("is_training"))
@@ -158,7 +158,7 @@ def _sides_of_frozen(graph: Graph, frozen: Collection[str]) -> set[str]:
 
 
 def _settled(graph: Graph, names: Collection[str]) -> Graph:
-    """The graph with the conditionals among `names` that hang on the mode replaced by their evaluation side."""
+    """The graph with the conditionals among `names` that depend on the mode replaced by their evaluation side."""
     inputs = [spec.name for spec in graph.inputs]
     selects = [node.name for node in graph.nodes if node.function == "select" and node.name in names]
     evaluated = {node.name: node for node in specialise(graph, selects, inputs, training=False)}

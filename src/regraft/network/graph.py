@@ -8,7 +8,7 @@ A graph is a list of nodes in the order they run. A node's `function` is one of
     "constant"   args: (nested list,) kwargs: dtype (numpy name)
     "item"       args: (Ref, index)  one output of a node that has several
     "select"     args: (Ref pred, Ref on_true, Ref on_false)  a conditional: only the chosen side is run
-                 where the predicate hangs on switches and constants alone
+                 where the predicate depends on switches and constants alone
     anything else: a key of `regraft.network.functions.FUNCTIONS`
 
 Nothing here imports torch: reading a file and looking at it must not load it.

@@ -2,7 +2,7 @@
 
 A network opened from a training graph carries both sides of `tf.cond(is_training, ...)`. Running both
 and choosing afterwards would cost twice and draw random numbers for nothing, so a graph is specialised
-before it runs: predicates that hang on switches and constants alone are computed, and only the chosen
+before it runs: predicates that depend on switches and constants alone are computed, and only the chosen
 side is followed.
 """
 

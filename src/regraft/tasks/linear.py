@@ -1,4 +1,4 @@
-"""A head that is one dense layer on frozen features: a convex problem, with an answer that does not hang on luck.
+"""A head that is one dense layer on frozen features: a convex problem, with an answer that does not depend on luck.
 
 It starts from zero and sees features of mean 0 and spread 1, so that the same learning rate and the same penalty
 suit every network; mean and spread are folded into the layer afterwards. What is saved is the trunk and a plain

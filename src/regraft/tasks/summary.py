@@ -25,7 +25,7 @@ def summary(graft: Graft) -> str:
 
 
 def switches(network: GraphNetwork, tensors: Sequence[str]) -> list[str]:
-    """A line for each of the source's own switches that some tensors hang on: what it is set to."""
+    """A line for each of the source's own switches that some tensors depend on: what it is set to."""
     below = ancestors(network.nodes, tensors)
     lines: list[str] = []
     for switch in network.graph.switches:

@@ -21,7 +21,9 @@ def test_a_forbidden_gradient_is_an_error() -> None:
 def test_a_shape_that_is_not_the_demanded_one_is_an_error() -> None:
     with pytest.raises(ShapeMismatch) as caught:
         FUNCTIONS["ensure_shape"](torch.ones(2, 3), shape=(None, 4))
-    assert str(caught.value) == ("a tensor has not the shape its graph demands\n  expected: (None, 4)\n  got: (2, 3)")
+    assert str(caught.value) == (
+        "a tensor does not have the shape its graph demands\n  expected: (None, 4)\n  got: (2, 3)"
+    )
 
 
 def test_a_type_without_torch_tensors_is_an_error() -> None:

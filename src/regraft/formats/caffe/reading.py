@@ -182,7 +182,7 @@ def _require(wiring: Wiring, made: _Made, wanted: Sequence[str]) -> None:
     raise UnsupportedOp(
         "the network has layers that regraft cannot run",
         where=wiring.where,
-        got="; ".join(lines) or "what is wanted hangs on labels",
+        got="; ".join(lines) or "what is wanted depends on labels",
         fix=f"cut before them: the first safe cut is {ends[0]!r} (--at, or open(..., to=...))"
         if ends
         else "no tensor before them can be used",

@@ -1,6 +1,6 @@
 """tf.cond on reference variables: Switch and Merge turned into conditionals.
 
-A Switch sends a tensor to one of two sides; what hangs on the other side is dead, through data or (constants)
+A Switch sends a tensor to one of two sides; what depends on the other side is dead, through data or (constants)
 through control inputs alone. A Merge takes the one input that is alive. So every operation runs under some
 conditions, predicate -> side, and the two inputs of a Merge differ in exactly one.
 """

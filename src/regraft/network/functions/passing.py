@@ -50,7 +50,7 @@ def ensure_shape(x: Tensor, *, shape: tuple[int | None, ...]) -> Tensor:
     fits = x.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, x.shape, strict=True))
     if not fits:
         raise ShapeMismatch(
-            "a tensor has not the shape its graph demands", expected=str(shape), got=str(tuple(x.shape))
+            "a tensor does not have the shape its graph demands", expected=str(shape), got=str(tuple(x.shape))
         )
     return x
 

@@ -44,7 +44,7 @@ def reshape(call: Call) -> None:
 
 
 def _sizes(call: Call, dims: list[int], inside: Shape) -> list[int | None]:
-    """The new sizes, of which those that hang on the batch are None."""
+    """The new sizes, of which those that depend on the batch are None."""
     new: list[int | None] = [inside[place] if size == 0 else size for place, size in enumerate(dims)]
     # What is kept in its place takes no part in the account.
     kept = [place for place, size in enumerate(dims) if size == 0]
