@@ -157,7 +157,7 @@ def test_a_damaged_chunk_is_seen_and_computed_anew(
 
 
 def _key_of(store: FeatureStore) -> tuple[object, int, object]:
-    from regraft.features import FeatureKey
+    from regraft.features.key import FeatureKey
 
     key = json.loads((store.folder / "index.json").read_text())["key"]
     return FeatureKey(**key), store.rows, store.tensors

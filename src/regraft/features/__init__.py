@@ -1,10 +1,6 @@
 """Features: what the frozen part of a network makes of the data, computed once and kept."""
 
-from regraft.features.cache import BUDGET as BUDGET
 from regraft.features.cache import cache_folder as cache_folder
-from regraft.features.extraction import BATCH as BATCH
 from regraft.features.extraction import Place as Place
 from regraft.features.extraction import extract as extract
 from regraft.features.features import Features as Features
-from regraft.features.key import FeatureKey as FeatureKey
-from regraft.features.key import feature_key as feature_key

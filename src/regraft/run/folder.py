@@ -36,8 +36,8 @@ class RunFolder:
         run.json         what this folder is, and its status
         settings.json    what was asked: source, plan, data, preprocessing, training
         metrics.jsonl    one line an epoch
+        results.json     the final numbers
         checkpoints/     the training's own state, last and best
-        features/        stored trunk outputs, where they are kept with the run
         model/           the finished model
         tensorboard/     the curves
 
@@ -103,11 +103,6 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Where the training's own state is."""
         return self.path / "checkpoints"
-
-    @property
-    def features(self) -> Path:
-        """Where stored trunk outputs are, if they are kept with the run."""
-        return self.path / "features"
 
     @property
     def model(self) -> Path:
@@ -215,7 +210,7 @@ class RunFolder:
 
     def _remove(self) -> None:
         """Remove what a run consists of, and the folder if nothing else lies in it."""
-        for place in (self.checkpoints, self.features, self.model, self.tensorboard):
+        for place in (self.checkpoints, self.model, self.tensorboard):
             shutil.rmtree(place, ignore_errors=True)
         with suppress(OSError):
             for path in (self.settings, self.metrics, self.results, self.path / _MARK, self.path / _LOCK):

@@ -25,7 +25,7 @@ from regraft.tasks.record import require_same
 from regraft.tasks.rows import ScaledRows, scaling_of
 from regraft.train.learner import Rows
 from regraft.train.loop import Trained, train
-from regraft.train.settings import Settings
+from regraft.train.settings import Settings, seed_of
 
 _LARGE = 2**29  # bytes of features above which no neighbours are looked for
 
@@ -98,8 +98,7 @@ def fit(
     start = time.monotonic()
     progress = progress or Progress()
     place = place_of(out, resume=resume)
-    seed = settings.seed if isinstance(settings, Settings) else (settings or {}).get("seed", 0)
-    splits = data if isinstance(data, Splits) else open_splits(data, seed=seed, progress=progress)
+    splits = data if isinstance(data, Splits) else open_splits(data, seed=seed_of(settings), progress=progress)
     job = settle_job(network, splits, plan or Plan(), settings, input, progress)
     run = RunFolder.at(place, resume=resume)
     record = require_same(run, job.as_json())

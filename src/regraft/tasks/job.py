@@ -18,7 +18,7 @@ from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.record import data_record, source_record
 from regraft.tasks.summary import summary
 from regraft.train.learner import device_of
-from regraft.train.settings import Settings
+from regraft.train.settings import Settings, seed_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,8 +61,7 @@ def settle_job(
     Raises:
         RegraftError: the plan, the input or the settings do not fit.
     """
-    seed = settings.seed if isinstance(settings, Settings) else (settings or {}).get("seed", 0)
-    grafted = graft(network, plan, classes=len(splits.classes), seed=seed)
+    grafted = graft(network, plan, classes=len(splits.classes), seed=seed_of(settings))
     progress.say(summary(grafted))
     spec = settled(network, only_input(grafted.network, [grafted.logits]), splits.train, input, progress)
     chosen = settings_for(grafted, len(splits.train), settings)

@@ -110,6 +110,11 @@ class Settings:
         return cls(**given)
 
 
+def seed_of(settings: Settings | Mapping[str, Any] | None) -> int:
+    """The seed, where not all settings are chosen yet."""
+    return settings.seed if isinstance(settings, Settings) else (settings or {}).get("seed", Settings.seed)
+
+
 def _problems(settings: Settings) -> list[str]:
     return _misfits(settings) or _out_of_bounds(settings)
 

@@ -68,20 +68,17 @@ def depthwise_conv2d_native(
     dilations: tuple[int, ...] = (1, 1, 1, 1),
 ) -> Tensor:
     """Convolve each channel of pictures with filters of its own."""
-    input, filter = together(input, filter)
-    pictures = channels_first(input, data_format)
     height, width, channels, multiplier = filter.shape
-    sliding = window(
-        pictures.shape[2:],
-        (height, width),
+    return conv2d(
+        input,
+        filter.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width),
         strides=strides,
         padding=padding,
         explicit_paddings=explicit_paddings,
         data_format=data_format,
         dilations=dilations,
+        filter_format="OIHW",
     )
-    weight = filter.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
-    return restored(_convolved(pictures, weight, sliding, channels), data_format)
 
 
 def conv2d_backprop_input(
