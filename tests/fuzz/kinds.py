@@ -166,7 +166,7 @@ def inside_gzip(data: bytes, random: random.Random) -> bytes:
 def read_arrays(path: Path) -> None:
     """Every weight, to its last number."""
     with warnings.catch_warnings(action="ignore"):  # what is said of an honest one
-        if arrays.holds_arrays(path):
+        if arrays.opens(path):
             for parameter in arrays.read(path).parameters.values():
                 parameter.value.sum()
 

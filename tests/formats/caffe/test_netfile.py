@@ -176,10 +176,10 @@ def test_caffe_is_known_by_its_content(tmp_path: Path) -> None:
     (tmp_path / "bytes.bin").write_bytes(path.with_suffix(".caffemodel").read_bytes())
     old = written(tmp_path, "old", OLD).with_suffix(".caffemodel")
     (tmp_path / "old.bin").write_bytes(old.read_bytes())
-    assert all(caffe.is_caffe(tmp_path / name) for name in ("a_text", "bytes.bin", "old.bin"))
+    assert all(caffe.opens(tmp_path / name) for name in ("a_text", "bytes.bin", "old.bin"))
     cut = path.with_suffix(".caffemodel").read_bytes()[:200]
     (tmp_path / "cut.bin").write_bytes(cut)
-    assert caffe.is_caffe(tmp_path / "cut.bin")
+    assert caffe.opens(tmp_path / "cut.bin")
 
 
 def test_other_files_are_not_caffes(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_other_files_are_not_caffes(tmp_path: Path) -> None:
     (tmp_path / "onnx").write_bytes(b"\x08\x07\x12\x07pytorch:\x02\x0a\x00")
     (tmp_path / "solver").write_text('net: "train_val.prototxt"\nbase_lr: 0.01\n')
     for path in [*others, *tmp_path.iterdir(), tmp_path, tmp_path / "missing"]:
-        assert not caffe.is_caffe(path), path
+        assert not caffe.opens(path), path
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regraft.formats.caffe.netfile import is_caffe as is_caffe
+from regraft.formats.caffe.netfile import opens as opens
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from regraft.network.network import GraphNetwork
+    from regraft.network.weights import Weights
 
 
 def read(path: Path, *, to: Sequence[str] | None = None, weights: Path | None = None) -> GraphNetwork:
@@ -30,12 +29,13 @@ def read(path: Path, *, to: Sequence[str] | None = None, weights: Path | None = 
     return read_network(path, to, weights)
 
 
-def read_weights(path: Path) -> Mapping[str, np.ndarray]:
+def read_weights(path: Path) -> Weights:
     """The weights of a Caffe network by name ("conv1/0"), whether or not its layers can be run.
 
     Raises:
         RegraftError: a file cannot be opened; the message says why and what helps.
     """
     from regraft.formats.caffe.reading import read_weights
+    from regraft.network.weights import Weights
 
-    return read_weights(path)
+    return Weights(values=read_weights(path), layout="torch")

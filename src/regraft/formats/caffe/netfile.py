@@ -97,7 +97,7 @@ class NetFile:
         return {layer.name: layer for layer in self.layers if layer.raw}
 
 
-def is_caffe(path: Path) -> bool:
+def opens(path: Path) -> bool:
     """Whether a file is a Caffe network, by its content; or, where it cannot be told, by its ending."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from regraft.network.network import GraphNetwork
+    from regraft.network.weights import Weights
 
 
 def read(path: str | Path, *, to: str | Sequence[str] | None = None) -> GraphNetwork:
@@ -29,7 +28,7 @@ def read(path: str | Path, *, to: str | Sequence[str] | None = None) -> GraphNet
     return read_network(Path(path), [to] if isinstance(to, str) else to)
 
 
-def read_weights(path: str | Path) -> Mapping[str, np.ndarray]:
+def read_weights(path: str | Path) -> Weights:
     """The numbers a TensorFlow 1 file holds, by name; of a checkpoint all of them, whatever its graph is.
 
     Args:
@@ -39,5 +38,6 @@ def read_weights(path: str | Path) -> Mapping[str, np.ndarray]:
         RegraftError: the file cannot be opened; the message says why and what helps.
     """
     from regraft.formats.tf1.reading import read_weights
+    from regraft.network.weights import Weights
 
-    return read_weights(Path(path))
+    return Weights(values=read_weights(Path(path)), layout="tensorflow")
