@@ -269,7 +269,7 @@ def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str])
         UnsupportedOp: TensorFlow 1 has no operation for some of the network.
         OutOfSpace: the disk is full; nothing half written is left.
     """
-    from regraft.formats.tf1.export import write
+    from regraft.formats.tf1.writing.export import write
 
     return write(_network(source), Path(out))
 

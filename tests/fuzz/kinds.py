@@ -28,8 +28,8 @@ from regraft.formats import arrays, caffe, saved, tf1
 from regraft.formats.caffe import protos as caffe_protos
 from regraft.formats.tf1 import protos
 from regraft.formats.tf1.checkpoint import locate, open_checkpoint
-from regraft.formats.tf1.mapped import MappedFile
-from regraft.formats.tf1.table import read_table, write_table
+from regraft.formats.tf1.checkpoint.mapped import MappedFile
+from regraft.formats.tf1.checkpoint.table import read_table, write_table
 
 GOLDEN = Path(__file__).parents[1] / "formats/tf1/golden"
 

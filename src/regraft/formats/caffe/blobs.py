@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from regraft.errors import ShapeMismatch
 from regraft.formats.caffe import protos
-from regraft.formats.caffe.wire import BYTES, VARINT, damaged, fields, signed
+from regraft.protobuf.wire import BYTES, VARINT, fields, malformed, signed
 
 Array = npt.NDArray[Any]
 _LEGACY = (1, 2, 3, 4)  # num, channels, height, width
@@ -86,14 +86,14 @@ def read_blob(data: memoryview, where: str) -> Blob:
 
 def _checked(shape: tuple[int, ...], values: Array, where: str) -> Blob:
     if len(shape) > _MOST_AXES or min(shape, default=0) < 0 or prod(shape) != values.size:
-        raise damaged(where, f"{shown(shape)} numbers", f"{values.size:,} numbers")
+        raise malformed(where, f"{shown(shape)} numbers", f"{values.size:,} numbers")
     return Blob(shape=shape, data=values, where=where)
 
 
 def _view(pieces: list[memoryview], where: str) -> Array:
     piece = pieces[0] if pieces else memoryview(b"")
     if len(piece) % 4:
-        raise damaged(where, "numbers of four bytes", f"{len(piece):,} bytes")
+        raise malformed(where, "numbers of four bytes", f"{len(piece):,} bytes")
     return np.frombuffer(piece, "<f4")
 
 
