@@ -143,8 +143,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = [row(case, case.make(Path(folder))) for case in CASES]
     head = [
-        f"{PAIRS} pairs for each file, the first of all not counted; regraft's number stands first. Seconds are medians,",
-        "ratios stand with their least and most; above 1 regraft is faster. Memory: the most that a side added, in MB.",
+        f"{PAIRS} pairs for each file, the first of all not counted; regraft's number stands first. Seconds are",
+        "medians; ratios stand with their least and most, above 1 regraft is faster. Memory: the most that a side",
+        "added, in MB.",
         "",
         "| file | read by | whole process, s | ratio | opening and first output, s | ratio | memory |",
         "|---|---|---|---|---|---|---|",
