@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from regraft.network.network import GraphNetwork
+    from regraft.network.proof import Written
     from regraft.network.weights import Weights
+
+
+Out = Literal["tf1", "onnx"]
+_ENDINGS: dict[str, Out] = {"": "tf1", ".ckpt": "tf1", ".onnx": "onnx"}
 
 
 class _Room(Protocol):
@@ -63,3 +73,64 @@ def _room(path: Path) -> _Room:
     if arrays.opens(path):
         return arrays
     return caffe if caffe.opens(path) else tf1
+
+
+def write(network: GraphNetwork, path: Path, to: str | None = None) -> Written:
+    """Write a network as a file of another tool. It is opened again and compared before it takes its place.
+
+    Args:
+        path: a file that stands there is replaced.
+        to: the format; None: the one the ending of the path means.
+
+    Raises:
+        BadArgument: the format is not known, or the ending means none.
+        UnsupportedOp: the format has no word for some of the network; or what was written is not the network.
+        MissingExtra: a package is needed.
+        OutOfSpace: the disk is full; nothing half written is left.
+    """
+    writer = {"tf1": _write_tf1, "onnx": _write_onnx}[_format(path, to)]
+    return writer(network, path)
+
+
+def _write_tf1(network: GraphNetwork, prefix: Path) -> Written:
+    """A TensorFlow 1 checkpoint, written into a folder beside its place first, to be opened there and compared."""
+    from regraft.formats.tf1 import read as reopened
+    from regraft.formats.tf1.export import write
+    from regraft.network.proof import Written, prove_values
+    from regraft.run.atomic import disk_errors
+
+    with disk_errors(prefix):
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=prefix.parent, prefix=f".{prefix.name}.") as folder:
+            trial = Path(folder) / prefix.name
+            write(network, trial)
+            again = reopened(trial)
+            names = dict(zip(network.inputs, again.inputs, strict=False))  # those TensorFlow does not allow are renamed
+
+            def run(x: dict[str, np.ndarray]) -> list[np.ndarray]:
+                return again.run({names[name]: array for name, array in x.items()}, list(again.outputs))
+
+            difference = prove_values(network, run, str(prefix))
+        return Written(format="tf1", files=tuple(write(network, prefix)), difference=difference)
+
+
+def _write_onnx(network: GraphNetwork, path: Path) -> Written:
+    from regraft.formats.onnx.export import write
+
+    return write(network, path)
+
+
+def _format(path: Path, to: str | None) -> str:
+    if to in get_args(Out):
+        return to
+    if to is not None:
+        raise BadArgument(f"there is no format {to!r} to write", expected=", ".join(get_args(Out)))
+    ending = ".ckpt" if path.suffix.startswith(".ckpt") else path.suffix  # model.ckpt-100
+    if ending not in _ENDINGS:
+        raise BadArgument(
+            f"the ending of {path.name} does not say in which format to write it",
+            expected=", ".join(f"{end or 'none'} ({format})" for end, format in _ENDINGS.items()),
+            got=ending,
+            fix=f"--to {', '.join(get_args(Out))}",
+        )
+    return _ENDINGS[ending]
