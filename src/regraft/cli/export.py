@@ -16,6 +16,7 @@ def export(
     source: Annotated[str, Argument(metavar="SOURCE", help="A run, a model folder, or any source.")],
     out: Annotated[Path, Argument(metavar="OUT", help="Where it goes: model.onnx; my_model.ckpt is TensorFlow 1's.")],
     to: Annotated[Out | None, Option(help="The format; else the ending of OUT says it.")] = None,
+    at: Annotated[str | None, Option(metavar="TENSOR", help="Write only what computes this tensor.")] = None,
     json: Json = False,
 ) -> None:
     """Write a model so that other tools read it, under the names and in the layouts of its source.
@@ -24,7 +25,7 @@ def export(
     """
     import regraft
 
-    written = regraft.export(source, out, to)
+    written = regraft.export(source if at is None else regraft.open(source, to=at), out, to)
     if json:
         output.emit({"format": written.format, "files": written.files, "difference": written.difference})
         return

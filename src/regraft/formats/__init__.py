@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     from regraft.network.weights import Weights
 
 
-Out = Literal["tf1", "onnx"]
-_ENDINGS: dict[str, Out] = {"": "tf1", ".ckpt": "tf1", ".onnx": "onnx"}
+Out = Literal["tf1", "onnx", "safetensors", "torch", "pt2", "caffemodel"]
+_ENDINGS: dict[str, Out] = {
+    "": "tf1",
+    ".ckpt": "tf1",
+    ".onnx": "onnx",
+    ".safetensors": "safetensors",
+    ".pth": "torch",
+    ".pt": "torch",
+    ".pt2": "pt2",
+    ".caffemodel": "caffemodel",
+}
 
 
 class _Room(Protocol):
@@ -88,8 +97,24 @@ def write(network: GraphNetwork, path: Path, to: str | None = None) -> Written:
         MissingExtra: a package is needed.
         OutOfSpace: the disk is full; nothing half written is left.
     """
-    writer = {"tf1": _write_tf1, "onnx": _write_onnx}[_format(path, to)]
-    return writer(network, path)
+    return _writer(_format(path, to))(network, path)
+
+
+def _writer(format: Out) -> Callable[[GraphNetwork, Path], Written]:
+    """Each room loads what it needs only when it writes."""
+    if format == "onnx":
+        from regraft.formats.onnx.export import write
+    elif format == "pt2":
+        from regraft.formats.pytorch.export import write
+    elif format == "caffemodel":
+        from regraft.formats.caffe.export import write
+    elif format == "safetensors":
+        from regraft.formats.arrays.export import write_safetensors as write
+    elif format == "torch":
+        from regraft.formats.arrays.export import write_torch as write
+    else:
+        return _write_tf1
+    return write
 
 
 def _write_tf1(network: GraphNetwork, prefix: Path) -> Written:
@@ -114,23 +139,19 @@ def _write_tf1(network: GraphNetwork, prefix: Path) -> Written:
         return Written(format="tf1", files=tuple(write(network, prefix)), difference=difference)
 
 
-def _write_onnx(network: GraphNetwork, path: Path) -> Written:
-    from regraft.formats.onnx.export import write
-
-    return write(network, path)
-
-
-def _format(path: Path, to: str | None) -> str:
-    if to in get_args(Out):
-        return to
+def _format(path: Path, to: str | None) -> Out:
+    formats = get_args(Out)
     if to is not None:
-        raise BadArgument(f"there is no format {to!r} to write", expected=", ".join(get_args(Out)))
+        found = next((format for format in formats if format == to), None)
+        if found is None:
+            raise BadArgument(f"there is no format {to!r} to write", expected=", ".join(formats))
+        return found
     ending = ".ckpt" if path.suffix.startswith(".ckpt") else path.suffix  # model.ckpt-100
     if ending not in _ENDINGS:
         raise BadArgument(
             f"the ending of {path.name} does not say in which format to write it",
             expected=", ".join(f"{end or 'none'} ({format})" for end, format in _ENDINGS.items()),
             got=ending,
-            fix=f"--to {', '.join(get_args(Out))}",
+            fix=f"--to {', '.join(formats)}",
         )
     return _ENDINGS[ending]

@@ -74,7 +74,12 @@ def rows(x: torch.Tensor, *, times: int, plus: int) -> int:
     return x.shape[0] * times + plus
 
 
-_BUILT_IN: dict[str, Callable[..., Any]] = {"item": operator.getitem, "select": select, "rows": rows}
+def copy(x: torch.Tensor) -> torch.Tensor:
+    """The same values as a tensor of its own."""
+    return x.clone()
+
+
+_BUILT_IN: dict[str, Callable[..., Any]] = {"item": operator.getitem, "select": select, "rows": rows, "copy": copy}
 
 
 def function_of(node: Node) -> Callable[..., Any]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.export import Dim, ExportedProgram
 
-from regraft.errors import BadArgument, UnsupportedOp
+from regraft.errors import UnsupportedOp
 from regraft.network.flow import ancestors
 from regraft.network.fx import build
 from regraft.network.graph import InputSpec, Node, Ref
 from regraft.network.literals import with_literals
 from regraft.network.modes import specialise
 from regraft.network.network import GraphNetwork
-from regraft.network.shapes import Tensor, sample
+from regraft.network.shapes import sample
 
 _BATCH, _SIZE = 3, 224  # of the example that is traced, where dimensions are free
 _MOST_NAMED = 5
@@ -61,6 +61,10 @@ def program(network: GraphNetwork, to: Sequence[str] | None = None) -> Program:
     with quiet():
         try:
             exported = _traced(network, nodes, specs, wanted)
+            if aliases := _aliases(exported, wanted):
+                copies = [Node(name=f"{name}@copy", function="copy", args=(Ref(name),)) for name in aliases]
+                renamed = [f"{name}@copy" if name in aliases else name for name in wanted]
+                exported = _traced(network, [*nodes, *copies], specs, renamed)
         except Exception as error:
             raise refused(network, nodes, "torch.export", lambda _: None, error) from error
     names = {id(weight): name for name, weight in network.weights.items()}
@@ -68,21 +72,25 @@ def program(network: GraphNetwork, to: Sequence[str] | None = None) -> Program:
         exported=exported,
         inputs=tuple(spec.name for spec in specs),
         outputs=wanted,
-        parameters={place: names[id(held)] for place, held in _held(exported).items() if id(held) in names},
+        parameters={place: names[id(held)] for place, held in exported.state_dict.items() if id(held) in names},
         nodes=nodes,
     )
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """What torch's tracers warn of concerns their own code, not the caller's."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         yield
 
 
-def _held(exported: ExportedProgram) -> dict[str, torch.Tensor]:
-    return {name: value for name, value in exported.state_dict.items()}
+def _aliases(exported: ExportedProgram, to: Sequence[str]) -> list[str]:
+    """The outputs that are nothing but an input, a parameter or another output: ONNX wants values of their own."""
+    signature = exported.graph_signature
+    fed = {spec.arg.name for spec in signature.input_specs}  # pyright: ignore[reportAttributeAccessIssue]
+    given = [spec.arg.name for spec in signature.output_specs]  # pyright: ignore[reportAttributeAccessIssue]
+    return [name for k, (name, value) in enumerate(zip(to, given, strict=True)) if value in fed or value in given[:k]]
 
 
 def _traced(
@@ -127,7 +135,7 @@ def refused(
         f"the network cannot be written: {by} does not take it",
         where=f"{network.format} network",
         got="; ".join(lines) or f"{type(error).__name__}: {first[0] if first else ''}",
-        fix="cut before these nodes (net.towards(NAME)), or keep the network as a regraft model",
+        fix="write what lies below them (--at TENSOR, or net.towards(TENSOR)), or keep the network as a regraft model",
     )
 
 

@@ -94,7 +94,7 @@ def _run(
 
 def sample(spec: InputSpec, batch: int, size: int) -> torch.Tensor:
     """A tensor without values for an input: `size` stands in free dimensions behind the batch."""
-    free = [batch] + [size] * (len(spec.shape) - 1)
+    free = [batch, *[size] * (len(spec.shape) - 1)][: len(spec.shape)]
     return meta(tuple(have or put for have, put in zip(spec.shape, free, strict=True)), spec.dtype)
 
 

@@ -80,3 +80,17 @@ def _varint(data: memoryview, position: int, where: str) -> tuple[int, int]:
         if byte < 0x80:
             return value & 0xFFFFFFFFFFFFFFFF, position
     raise damaged(where, "a number of at most 10 bytes", "more bytes")
+
+
+def written_field(number: int, data: bytes) -> bytes:
+    """A field of bytes as a message holds it: numbers go in whole, where protobuf would take them one by one."""
+    return _written_varint(number << 3 | BYTES) + _written_varint(len(data)) + data
+
+
+def _written_varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

@@ -28,7 +28,7 @@ def write(network: GraphNetwork, path: Path) -> Written:
 
     Raises:
         MissingExtra: onnx, onnxscript or onnxruntime is not installed.
-        UnsupportedOp: ONNX has no operation for some nodes, which are named; or what was written computes others
+        UnsupportedOp: ONNX has no operation for some nodes, which are named; or what was written computes other
             numbers than the network.
         OutOfSpace: the disk is full.
     """
@@ -96,7 +96,7 @@ def _exported(exported: ExportedProgram, inputs: list[str] | None, outputs: list
 
 
 def _rename(graph: Any, parameters: Mapping[str, str]) -> None:
-    """Give initializers the names of their parameters, and values made by the exporter other ones where they collide."""
+    """Give initializers the names of their parameters, and other names to values of the exporter that collide."""
     kept = {value.name for value in (*graph.input, *graph.output)}
     names = {place: name if name not in kept else f"{name}@parameter" for place, name in parameters.items()}
     taken = kept | set(names.values())
