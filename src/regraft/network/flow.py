@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from regraft.network.graph import Graph, Node
 
 # These read a tensor's shape, not its values: counted as data flow they would hide most cuts.
-SHAPE_READS = frozenset({"shape", "shape_n", "size", "rank", "zeros_like", "ones_like"})
+SHAPE_READS = frozenset({"shape", "shape_n", "size", "rank", "zeros_like", "ones_like", "onnx_shape", "eye_like"})
 
 # Operations that carry the weights of a layer.
 WEIGHTED = frozenset(
@@ -22,6 +22,11 @@ WEIGHTED = frozenset(
         "mat_mul",
         "batch_mat_mul",
         "inner_product",
+        "onnx_conv",
+        "onnx_conv_transpose",
+        "onnx_lstm",
+        "onnx_gru",
+        "onnx_rnn",
     }
 )
 
@@ -35,7 +40,9 @@ BLOCK_ENDS = frozenset(
     {
         "relu", "relu6", "elu", "prelu", "selu", "leaky_relu", "sigmoid", "tanh", "softplus", "softsign",
         "add", "add_v2", "add_n", "concat", "concat_v2", "max_pool", "avg_pool", "mean", "max_pool_padded",
-        "avg_pool_padded", "weighted_sum", "lrn", "maximum",
+        "avg_pool_padded", "weighted_sum", "lrn", "maximum", "onnx_add", "onnx_concat", "onnx_prelu", "onnx_selu",
+        "onnx_max_pool", "onnx_average_pool", "global_average_pool", "global_max_pool", "onnx_clip", "hard_sigmoid",
+        "hard_swish", "celu", "gelu", "swish", "mish", "thresholded_relu",
     }
 )  # fmt: skip
 
