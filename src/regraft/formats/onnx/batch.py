@@ -55,33 +55,37 @@ class _Freeing:
         if node.function == "onnx_reshape" and node.args[0].name in self._fed:
             return self._reshaped(node)
         if node.function == "onnx_expand" and node.args[0].name in self._fed:
-            shape = self._numbers(node.args[1])
-            if shape and shape[0] != 1 and self._batch in shape[:1]:
+            shape = self._parts(node.args[1])
+            if shape is None or (shape[0] == self._batch != 1):
                 self._hold(node)
         if node.function == "onnx_concat" and node.kwargs.get("axis") != 0:
-            self._check_concat(node)
+            return self._joined(node)
         return node
 
     def _reshaped(self, node: Node) -> Node:
-        shape = self._numbers(node.args[1])
-        if shape is None or not shape or shape[0] in (0, -1):
-            return node
-        if shape[0] != self._batch or node.kwargs.get("allowzero"):
+        parts = self._parts(node.args[1])
+        if parts is None or (parts and not isinstance(parts[0], Ref) and parts[0] not in (0, -1, self._batch)):
             self._hold(node)
             return node
-        rest = shape[1:]
-        if -1 not in rest and 0 not in rest:
+        if not parts or parts[0] != self._batch:
+            return node
+        rest = tuple(parts[1:])
+        if node.kwargs.get("allowzero"):
+            self._hold(node)
+            return node
+        if all(isinstance(part, int) and part > 0 for part in rest):
             return replace(node, args=(node.args[0], (-1, *rest)))
         self._needs_batch = True
         return replace(node, args=(node.args[0], (Ref(BATCH), *rest)))
 
-    def _check_concat(self, node: Node) -> None:
-        """What does not come from the input has one row for each example of the batch it was written for."""
-        refs = [arg for arg in node.args if isinstance(arg, Ref)]
-        if any(ref.name in self._fed for ref in refs) and not all(ref.name in self._fed for ref in refs):
-            shapes = [self._values[ref.name].shape for ref in refs if ref.name in self._values]
-            if any(len(shape) > 1 and shape[0] == self._batch for shape in shapes):
-                self._hold(node)
+    def _joined(self, node: Node) -> Node:
+        """What does not come from the input (a class token) has a row for each example of the batch written for."""
+        fed = {arg.name in self._fed for arg in node.args if isinstance(arg, Ref)}
+        if fed != {True, False}:
+            return node
+        if self._batch > 1:
+            self._hold(node)
+        return replace(node, function="concat_rows")
 
     def with_batch(self, nodes: Sequence[Node]) -> list[Node]:
         """The nodes, with those that tell the batch where one of them needs it."""
@@ -94,13 +98,25 @@ class _Freeing:
         start = next(place for place, node in enumerate(nodes) if node.function != "input")
         return [*nodes[:start], *told, *nodes[start:]]
 
-    def _numbers(self, arg: Any) -> list[int] | None:
-        """The numbers of a constant shape."""
-        node = self._table.get(arg.name) if isinstance(arg, Ref) else None
-        if node is None or node.function != "constant":
-            return None
-        value: Any = node.args[0]
-        return [int(number) for number in value] if isinstance(value, tuple) else [int(value)]
+    def _parts(self, arg: Any) -> list[int | Ref] | None:
+        """The numbers of a shape, a Ref where one is computed from the input; None where they cannot be told.
+
+        A shape that is computed as a whole is one Ref: what computes it knows the batch.
+        """
+        if isinstance(arg, tuple):
+            return list(arg)
+        node = self._table[arg.name]
+        if node.function == "constant":
+            value: Any = node.args[0]
+            return [int(number) for number in value] if isinstance(value, tuple) else [int(value)]
+        if node.function in ("onnx_concat", "concat_rows"):
+            found = [self._parts(part) for part in node.args]
+            if any(one is None for one in found):
+                return None
+            return [part for one in found for part in one or ()]
+        if node.function in ("onnx_unsqueeze", "onnx_squeeze", "onnx_cast", "identity") and node.name not in self._fed:
+            return self._parts(node.args[0])
+        return [arg] if node.name in self._fed else None
 
     def _hold(self, node: Node) -> None:
         if self.holder is None:

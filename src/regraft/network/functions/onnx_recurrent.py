@@ -162,7 +162,8 @@ def _recurrent(
     every: list[Tensor] = []
     last: list[_State] = []
     for k in range(directions):
-        state = tuple(x.new_zeros(x.shape[1], hidden) if one is None else one[k] for one in starts[:states])
+        rows = x.shape[1]  # a state of one row is every example's
+        state = tuple(x.new_zeros(rows, hidden) if one is None else one[k].expand(rows, -1) for one in starts[:states])
         bias = x.new_zeros(2 * gates * hidden) if b is None else b[k]
         wb, rb = bias.chunk(2)
         layer = _Layer(

@@ -93,6 +93,12 @@ def concat(*inputs: Tensor, axis: int) -> Tensor:
     return torch.cat(together(*inputs), axis)
 
 
+def concat_rows(*inputs: Tensor, axis: int) -> Tensor:
+    """The same, tensors of one row being repeated for each example."""
+    rows = max(one.shape[0] for one in inputs)
+    return concat(*(one.expand(rows, *one.shape[1:]) if one.ndim > 1 else one for one in inputs), axis=axis)
+
+
 def split(input: Tensor, lengths: Numbers | None = None, *, axis: int = 0, count: int) -> tuple[Tensor, ...]:
     """Parts along a dimension: of given lengths, or equal ones of which the last may be smaller."""
     length = input.shape[axis]
@@ -256,6 +262,7 @@ FUNCTIONS = {
     "onnx_transpose": transpose,
     "onnx_shape": shape_part,
     "onnx_concat": concat,
+    "concat_rows": concat_rows,
     "onnx_split": split,
     "onnx_slice": slice_,
     "onnx_expand": expand,
