@@ -30,6 +30,9 @@ WEIGHTED = frozenset(
     }
 )
 
+# Layers of which each output ends a block.
+RECURRENT = frozenset({"onnx_lstm", "onnx_gru", "onnx_rnn"})
+
 # Operations that give something else each time.
 RANDOM = frozenset(
     {"dropout", "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal"}
@@ -147,6 +150,7 @@ def _is_tuple(node: Node, path: Sequence[Node], index: int) -> bool:
 def block_ends(path: Sequence[Node]) -> list[Node]:
     """Of the narrow points before each weighted layer, the last one that ends a block."""
     points = {node.name for node in narrow_points(path)}
+    recurrent = {node.name for node in path if node.function in RECURRENT}
     ends: list[Node] = []
     candidate: Node | None = None
     started = False
@@ -155,7 +159,8 @@ def block_ends(path: Sequence[Node]) -> list[Node]:
             if candidate and started:
                 ends.append(candidate)
             candidate, started = None, True
-        if node.name in points and node.function in BLOCK_ENDS:
+        ends_block = node.function in BLOCK_ENDS or (node.function == "item" and not recurrent.isdisjoint(node.refs()))
+        if node.name in points and ends_block:
             candidate = node
     if candidate and started and candidate is not path[-1]:
         ends.append(candidate)

@@ -142,10 +142,11 @@ class _Flattening:
 
     def _put(self, one: Operation, scope: _Scope) -> None:
         function = self._functions.get((one.domain, one.type, one.overload))
+        defaults: dict[str, Any] = {}
         if function is None and one.domain == DEFAULT and one.type not in self._known:
-            function = _made_of(one)
+            function, defaults = _made_of(one)
         if function is not None:
-            self._inline(one, function, scope)
+            self._inline(replace(one, attributes=defaults | dict(one.attributes)), function, scope)
         elif one.title == "Constant" and self._constant(one):
             self._source.constants.add(one.outputs[0])
         elif one.title == "If" and (chosen := self._truth(one.inputs[0] if one.inputs else "")) is not None:
@@ -249,11 +250,15 @@ class _Flattening:
         return self._fresh(name if free else prefix + name)
 
 
-def _made_of(one: Operation) -> Any:
-    """The function ONNX itself says an operation is short for; None where it says none."""
+def _made_of(one: Operation) -> tuple[Any, dict[str, Any]]:
+    """The function ONNX itself says an operation is short for, and its attributes' defaults; None where it says none."""
     onnx = package()
     try:
         schema = onnx.defs.get_schema(one.type, one.opset, one.domain)
     except onnx.defs.SchemaError:
-        return None
-    return schema.function_body if schema.has_function else None
+        return None, {}
+    if not schema.has_function:
+        return None, {}
+    return schema.function_body, {
+        name: about.default_value for name, about in schema.attributes.items() if about.default_value.type
+    }

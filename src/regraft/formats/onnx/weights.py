@@ -7,10 +7,13 @@ from typing import Literal
 
 from regraft.formats.onnx.operations import Operation
 from regraft.formats.onnx.source import Source
+from regraft.formats.onnx.tensors import Array
 
 Kind = Literal["weight", "average", "fixed", "setting"]
 
 SMALL = 64  # numbers that a setting may have; more are kept as a parameter that is not trained
+
+_SHUT = -99.0
 
 # The inputs of an operation that are weights of a layer.
 _LAYERS: Mapping[str, frozenset[int]] = {
@@ -54,13 +57,19 @@ def kinds(source: Source) -> dict[str, Kind]:
         roles = set(_roles(name, readers, above, single=value.size == 1, constant=name in source.constants))
         if value.dtype.kind != "f" or not value.ndim:
             found[name] = "setting" if value.size <= SMALL else "fixed"
-        elif "weight" in roles:
+        elif "weight" in roles and not _is_mask(value):
             found[name] = "weight"
         elif "average" in roles:
             found[name] = "average"
         else:
             found[name] = "setting" if value.size <= SMALL else "fixed"
     return found
+
+
+def _is_mask(value: Array) -> bool:
+    """Whether what is added only shuts places out: all numbers are 0, or one so low that nothing is left of them."""
+    lowest = float(value.min(initial=0))
+    return lowest <= _SHUT and bool(((value == 0) | (value == lowest)).all())
 
 
 def _readers(operations: Iterable[Operation]) -> dict[str, list[tuple[Operation, int]]]:

@@ -112,8 +112,8 @@ def einsum(call: Call) -> None:
 
 def deformed(call: Call) -> None:
     """Nothing is refused."""
-    attributes = {name: call.attribute(name) for name in call.known if name != "kernel_shape"}
-    call.attribute("kernel_shape")
+    attributes = {name: call.attribute(name) for name in call.known}
+    attributes.pop("kernel_shape", None)
     call.give("deform_conv", *call.inputs(), **attributes)
 
 
@@ -124,6 +124,7 @@ OPS: dict[str, Handler] = {
     "Col2Im": plain("col2im", refused=_POOLED),
     "Conv": conv,
     "ConvTranspose": plain("onnx_conv_transpose", refused=_POOLED),
+    "DeformConv": deformed,
     "Det": plain("det"),
     "Einsum": einsum,
     "GRU": recurrent,
