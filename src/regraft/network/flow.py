@@ -43,7 +43,8 @@ BLOCK_ENDS = frozenset(
     {
         "relu", "relu6", "elu", "prelu", "selu", "leaky_relu", "sigmoid", "tanh", "softplus", "softsign",
         "add", "add_v2", "add_n", "concat", "concat_v2", "max_pool", "avg_pool", "mean", "max_pool_padded",
-        "avg_pool_padded", "weighted_sum", "lrn", "maximum", "onnx_add", "onnx_concat", "concat_rows", "onnx_prelu", "onnx_selu",
+        "avg_pool_padded", "weighted_sum", "lrn", "maximum", "onnx_add", "onnx_concat", "concat_rows",
+        "onnx_prelu", "onnx_selu",
         "onnx_max_pool", "onnx_average_pool", "global_average_pool", "global_max_pool", "onnx_clip", "hard_sigmoid",
         "hard_swish", "celu", "gelu", "swish", "mish", "thresholded_relu",
     }

@@ -121,5 +121,3 @@ class _Freeing:
     def _hold(self, node: Node) -> None:
         if self.holder is None:
             self.holder = f"{_SHAPED.get(node.function, 'Concat')} {node.name}"
-
-

@@ -79,7 +79,9 @@ def opsets(model: Any, where: str) -> Mapping[str, int]:
             )
     version = found.setdefault(DEFAULT, 1)
     if not OLDEST <= version <= newest:
-        fix = "convert it with onnx.version_converter" if version < OLDEST else "update the onnx package, or export anew"
+        fix = (
+            "convert it with onnx.version_converter" if version < OLDEST else "update the onnx package, or export anew"
+        )
         raise UnsupportedFormat(
             "the file uses a version of ONNX's operations that cannot be read",
             where=where,

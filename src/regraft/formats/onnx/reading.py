@@ -188,5 +188,3 @@ def _network(source: Source, made: _Made, wanted: Sequence[str]) -> GraphNetwork
 def _in_order(net: Net) -> list[Node]:
     """The nodes, what is fed first."""
     return sorted(net.nodes.values(), key=lambda node: node.function != "input")
-
-

@@ -208,7 +208,7 @@ class _Flattening:
     def _branch(self, one: Operation, chosen: bool, scope: _Scope) -> None:
         """The operations of the branch that is always taken."""
         attribute = one.attributes.get("then_branch" if chosen else "else_branch")
-        graph = value_of(attribute, self._source.where) if attribute is not None else None
+        graph: Any = value_of(attribute, self._source.where) if attribute is not None else None
         if not hasattr(graph, "node") or len(graph.output) != len(one.outputs) or len(graph.input):
             raise UnreadableFile("an If has no such branch", where=f"{self._source.where}, node {one.label}")
         prefix = f"{one.label}/"
@@ -216,7 +216,7 @@ class _Flattening:
         names = {**scope.names, **{name: self._free(name, prefix) for name in own if name}}
         self.take_initializers(graph, names)
         self.nodes(graph.node, replace(scope, names=names, prefix=prefix, depth=scope.depth + 1))
-        given = [names.get(info.name, info.name) for info in graph.output]
+        given: list[str] = [names.get(info.name, info.name) for info in graph.output]
         self._hand_on([(name, to) for name, to in zip(given, one.outputs, strict=True) if to], one)
 
     def _hand_on(self, pairs: Sequence[tuple[str, str]], one: Operation) -> None:
@@ -251,7 +251,7 @@ class _Flattening:
 
 
 def _made_of(one: Operation) -> tuple[Any, dict[str, Any]]:
-    """The function ONNX itself says an operation is short for, and its attributes' defaults; None where it says none."""
+    """The function that ONNX says an operation is short for, and its attributes' defaults; None where there is none."""
     onnx = package()
     try:
         schema = onnx.defs.get_schema(one.type, one.opset, one.domain)

@@ -39,7 +39,7 @@ def type_name(code: int) -> str:
 
 
 def dtype_of(code: int, where: str) -> str:
-    """numpy's name of a type.
+    """Numpy's name of a type.
 
     Raises:
         UnsupportedOp: no tensor of that type can be used here.

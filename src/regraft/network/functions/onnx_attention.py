@@ -81,7 +81,7 @@ def attention(  # noqa: PLR0913 - as many as ONNX has
         k, v = (one.repeat_interleave(q.shape[1] // k.shape[1], 1) for one in (k, v))
     bias = _bias(q, k, attn_mask, nonpad, _places(q, past_key, nonpad), bool(is_causal), left_window_size,
                  right_window_size)  # fmt: skip
-    factor = math.sqrt(1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    factor = q.new_tensor(math.sqrt(1 / math.sqrt(q.shape[-1]) if scale is None else scale))
     products = (q * factor) @ (k.mT * factor)
     shown = products
     if softcap:
@@ -107,8 +107,9 @@ def _places(q: Tensor, past_key: Tensor | None, nonpad: Tensor | None) -> Tensor
     return count + (0 if past_key is None else past_key.shape[2])
 
 
-def _bias(  # noqa: PLR0913 - what shuts keys out
-    q: Tensor, k: Tensor, mask: Tensor | None, nonpad: Tensor | None, places: Tensor, causal: bool, left: int, right: int
+def _bias(
+    q: Tensor, k: Tensor, mask: Tensor | None, nonpad: Tensor | None, places: Tensor, causal: bool, left: int,
+    right: int,
 ) -> Tensor | None:  # fmt: skip
     """What is added to the products, all reasons together."""
     keys = k.shape[2]
@@ -173,7 +174,10 @@ def linear_attention(  # noqa: PLR0913 - as many as ONNX has
     if update_rule not in _UPDATE_RULES:
         raise UnsupportedOp(f"the update rule {update_rule!r} is not known", expected=", ".join(_UPDATE_RULES))
     kind = query.dtype if past_state is None else past_state.dtype
-    q, k, v = (_by_head(one, heads).float() for one, heads in ((query, q_num_heads), (key, kv_num_heads), (value, kv_num_heads)))
+    q, k, v = (
+        _by_head(one, heads).float()
+        for one, heads in ((query, q_num_heads), (key, kv_num_heads), (value, kv_num_heads))
+    )
     size = q.shape[-1]
     state = q.new_zeros(q.shape[0], kv_num_heads, size, v.shape[-1]) if past_state is None else past_state.float()
     kept = None if decay is None else _by_head(decay, kv_num_heads).float().exp()

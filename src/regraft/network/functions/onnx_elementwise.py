@@ -61,7 +61,7 @@ def _divide(x: Tensor, y: Tensor) -> Tensor:
 
 
 def power(x: Tensor, y: Tensor) -> Tensor:
-    """x to the power y, in the type of x."""
+    """X to the power y, in the type of x."""
     x, y = together(x, y)
     base, exponent = widened(x, y)
     return torch.pow(base, exponent).to(x.dtype)
@@ -131,7 +131,7 @@ def hard_sigmoid(x: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
 
 
 def hard_swish(x: Tensor) -> Tensor:
-    """x times a line between 0 and 1."""
+    """X times a line between 0 and 1."""
     return x * torch.clamp(x / 6 + 0.5, 0, 1)
 
 
@@ -146,17 +146,17 @@ def celu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
 
 
 def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
-    """x times the normal distribution at x."""
+    """X times the normal distribution at x."""
     return functional.gelu(x, approximate=approximate)
 
 
 def swish(x: Tensor, *, alpha: float = 1.0) -> Tensor:
-    """x times the sigmoid of alpha * x."""
+    """X times the sigmoid of alpha * x."""
     return functional.silu(x) if alpha == 1 else x * torch.sigmoid(alpha * x)
 
 
 def mish(x: Tensor) -> Tensor:
-    """x times the hyperbolic tangent of its softplus."""
+    """X times the hyperbolic tangent of its softplus."""
     return functional.mish(x)
 
 

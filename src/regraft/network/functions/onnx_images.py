@@ -259,14 +259,27 @@ def deform_conv(  # noqa: PLR0913 - as many as ONNX has
         for j in range(kw):
             ys = (base_y + i * dy + moved[:, :, i, j, 0]).flatten(0, 1)
             xs = (base_x + j * dx + moved[:, :, i, j, 1]).flatten(0, 1)
-            grid = torch.stack([(xs * 2 + 1) / width - 1, (ys * 2 + 1) / height - 1], -1)
-            found = functional.grid_sample(parts, grid, "bilinear", "zeros", align_corners=False)
+            found = _read_between(parts, ys, xs)
             if weight is not None:
                 found = found * weight[:, :, i, j].flatten(0, 1).unsqueeze(1)
             taken.append(found.reshape(batch, channels, rows, columns))
     blocks = torch.stack(taken, 2).reshape(batch, group, channels // group * kh * kw, rows * columns)
     result = (w.reshape(group, w.shape[0] // group, -1) @ blocks).reshape(batch, -1, rows, columns)
     return result if b is None else result + together(result, b)[1].view(-1, 1, 1)
+
+
+def _read_between(pictures: Tensor, ys: Tensor, xs: Tensor) -> Tensor:
+    """Pictures (n c h w) read at places (n rows columns) between their pixels; 0 outside."""
+    height, width = pictures.shape[2:]
+    flat = pictures.flatten(2)
+    total = pictures.new_zeros(*pictures.shape[:2], ys[0].numel())
+    for y, down in ((ys.floor(), 1 - (ys - ys.floor())), (ys.floor() + 1, ys - ys.floor())):
+        for x, across in ((xs.floor(), 1 - (xs - xs.floor())), (xs.floor() + 1, xs - xs.floor())):
+            inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+            place = (y.clamp(0, height - 1) * width + x.clamp(0, width - 1)).long().flatten(1).unsqueeze(1)
+            share = (down * across * inside).flatten(1).unsqueeze(1)
+            total = total + flat.gather(2, place.expand(-1, flat.shape[1], -1)) * share
+    return total.unflatten(2, ys.shape[1:])
 
 
 FUNCTIONS = {

@@ -150,7 +150,7 @@ def reverse_sequence(input: Tensor, lengths: Tensor, *, time_axis: int = 0, batc
     return found.transpose(0, 1) if time_axis == 0 else found
 
 
-def non_max_suppression(  # noqa: PLR0913 - as many as ONNX has
+def non_max_suppression(
     boxes: Tensor, scores: Tensor, most: Tensor | None = None, overlap: Tensor | None = None,
     least: Tensor | None = None, *, center_point_box: int = 0,
 ) -> Tensor:  # fmt: skip

@@ -11,7 +11,7 @@ from torch.nn import functional
 from regraft.network.functions.operands import dtype_named, together
 
 
-def batch_norm_training(  # noqa: PLR0913 - as many as ONNX has
+def batch_norm_training(
     x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, *, epsilon: float, momentum: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Each channel normalised by the batch's statistics; also the next moving averages."""
@@ -43,7 +43,7 @@ def layer_norm(
 ) -> Tensor:
     """Normalise over the dimensions from `axis` on."""
     x, scale = together(x, scale)
-    shape = x.shape[axis:] if axis < 0 else x.shape[axis:]
+    shape = x.shape[axis:]
     if scale.shape == shape and (bias is None or bias.shape == shape):
         return functional.layer_norm(x, shape, scale, bias, epsilon)
     normal = functional.layer_norm(x, shape, None, None, epsilon) * scale
@@ -74,9 +74,7 @@ def lp_norm(input: Tensor, *, axis: int = -1, p: int = 2) -> Tensor:
     return torch.where(size == 0, torch.zeros_like(input), input / size)
 
 
-def neighbour_norm(
-    x: Tensor, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0
-) -> Tensor:
+def neighbour_norm(x: Tensor, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Tensor:
     """Divide each value by a power of the mean square of its neighbours in the channels."""
     squares = x.square().flatten(2).transpose(1, 2) if x.ndim > 2 else x.square().unsqueeze(1)
     before = (size - 1) // 2
@@ -86,7 +84,7 @@ def neighbour_norm(
     return x / torch.pow(bias + alpha * means, beta)
 
 
-def mel_weights(  # noqa: PLR0913 - as many as ONNX has
+def mel_weights(
     num_mel_bins: Tensor, dft_length: Tensor, sample_rate: Tensor, lower: Tensor, upper: Tensor, *,
     output_datatype: str = "float32",
 ) -> Tensor:  # fmt: skip

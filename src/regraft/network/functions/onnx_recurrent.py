@@ -149,10 +149,10 @@ def _recurrent(
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """Both directions of a layer; `weights` are w, r, b and the peepholes."""
     step, gates, states = _STEPS[kind]
-    present = [one for one in (x, *weights, lengths, *starts) if one is not None]
-    placed = iter(together(*present))
-    x, *rest = (None if one is None else next(placed) for one in (x, *weights, lengths, *starts))  # pyright: ignore[reportAssignmentType]
-    w, r, b, peepholes, lengths, *starts = rest
+    everything = (x, *weights, lengths, *starts)
+    placed = iter(together(*(one for one in everything if one is not None)))
+    moved: list[Any] = [None if one is None else next(placed) for one in everything]
+    x, w, r, b, peepholes, lengths, *starts = moved
     by_batch = options["layout"] == 1
     if by_batch:
         x = x.transpose(0, 1)

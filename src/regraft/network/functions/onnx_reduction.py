@@ -17,7 +17,9 @@ _Reduction = Callable[[Tensor, list[int], bool], Tensor]
 def _over(compute: _Reduction) -> Callable[..., Tensor]:
     """A reduction by what it does to a tensor, over dimensions, keeping them or not; its type stays."""
 
-    def function(data: Tensor, axes: Numbers | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Tensor:
+    def function(
+        data: Tensor, axes: Numbers | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+    ) -> Tensor:
         named = [] if axes is None else [axis % max(1, data.ndim) for axis in listed(axes)]
         if not named and noop_with_empty_axes:
             return compute(widened(data)[0].unsqueeze(0), [0], False).to(data.dtype)

@@ -45,8 +45,7 @@ def reshape(data: Tensor, shape: Numbers, *, allowzero: int = 0) -> Tensor:
     wanted = listed(shape)
     if not allowzero:
         if any(size == 0 and place >= data.ndim for place, size in enumerate(wanted)):
-            raise ShapeMismatch("a dimension is to be kept that is not there", expected=f"{data.ndim} dimensions at most",
-                                got=str(wanted))  # fmt: skip
+            raise ShapeMismatch("a dimension is to be kept that is not there", got=f"{wanted} of {tuple(data.shape)}")
         wanted = [data.shape[place] if size == 0 else size for place, size in enumerate(wanted)]
     return data.reshape(wanted)
 
@@ -108,7 +107,9 @@ def split(input: Tensor, lengths: Numbers | None = None, *, axis: int = 0, count
     else:
         parts = listed(lengths)
     if sum(parts) != length or len(parts) != count:
-        raise ShapeMismatch("a dimension cannot be split so", expected=f"{count} parts of {length} together", got=str(parts))
+        raise ShapeMismatch(
+            "a dimension cannot be split so", expected=f"{count} parts of {length} together", got=str(parts)
+        )
     return torch.split(input, parts, axis)
 
 

@@ -28,9 +28,10 @@ def fourier(
         length = 2 * (values.shape[along] - 1) if length is None else length
         return torch.fft.irfft(values, length, along).unsqueeze(-1).to(input.dtype)
     if inverse:
-        return torch.view_as_real(torch.fft.ifft(values, length, along))
+        return torch.view_as_real(torch.fft.ifft(values, length, along)).to(input.dtype)
     found = torch.fft.fft(values, length, along)
-    return torch.view_as_real(found.narrow(along, 0, found.shape[along] // 2 + 1) if onesided else found)
+    half = found.narrow(along, 0, found.shape[along] // 2 + 1) if onesided else found
+    return torch.view_as_real(half).to(input.dtype)
 
 
 def short_time_fourier(
@@ -38,7 +39,9 @@ def short_time_fourier(
     onesided: int = 1,
 ) -> Tensor:  # fmt: skip
     """The Fourier transform of each frame of signals (b n 1 or 2), as (b frames frequencies 2)."""
-    size = number(frame_length) if frame_length is not None else window.shape[0] if window is not None else signal.shape[1]
+    size = (
+        number(frame_length) if frame_length is not None else window.shape[0] if window is not None else signal.shape[1]
+    )
     step = number(frame_step)
     if size < 1 or step < 1:
         raise UnsupportedOp("frames need a length and a step", got=f"{size}, {step}")

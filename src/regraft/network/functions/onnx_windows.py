@@ -41,7 +41,7 @@ class Window:
         return [one for pair in zip(reversed(self.before), reversed(self.after), strict=True) for one in pair]
 
 
-def window(  # noqa: PLR0913 - as many as ONNX has
+def window(
     lengths: Sequence[int],
     size: Sequence[int],
     strides: Sizes,
@@ -154,7 +154,7 @@ def conv_transpose(  # noqa: PLR0913 - as many as ONNX has
     return result if b is None else result + together(result, b)[1].view(-1, *[1] * rank)
 
 
-def max_pool(  # noqa: PLR0913 - as many as ONNX has
+def max_pool(
     x: Tensor,
     *,
     kernel_shape: Sequence[int],
@@ -183,7 +183,7 @@ def _least_padded(x: Tensor, sliding: Window, pool: object) -> Tensor:
     return pool(wide, sliding.size, sliding.strides, 0, sliding.dilations).to(x.dtype)  # type: ignore[operator]
 
 
-def max_pool_places(  # noqa: PLR0913 - as many as ONNX has
+def max_pool_places(
     x: Tensor,
     *,
     kernel_shape: Sequence[int],
@@ -218,7 +218,7 @@ def max_pool_places(  # noqa: PLR0913 - as many as ONNX has
     return values.to(x.dtype), found + channel * count
 
 
-def average_pool(  # noqa: PLR0913 - as many as ONNX has
+def average_pool(
     x: Tensor,
     *,
     kernel_shape: Sequence[int],
@@ -250,7 +250,7 @@ def average_pool(  # noqa: PLR0913 - as many as ONNX has
     return _sums(functional.pad(x, sliding.backwards()), sliding) / _sums(counted, sliding)
 
 
-def lp_pool(  # noqa: PLR0913 - as many as ONNX has
+def lp_pool(
     x: Tensor,
     *,
     kernel_shape: Sequence[int],

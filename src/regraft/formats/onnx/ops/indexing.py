@@ -15,7 +15,10 @@ _REDUCTIONS = {
 
 def reduction(call: Call) -> None:
     """Nothing is refused."""
-    options = {"keepdims": call.attribute("keepdims"), "noop_with_empty_axes": call.attribute("noop_with_empty_axes", 0)}
+    options = {
+        "keepdims": call.attribute("keepdims"),
+        "noop_with_empty_axes": call.attribute("noop_with_empty_axes", 0),
+    }
     call.give(_REDUCTIONS[call.operation.type], call.input(), axes(call), **options)
 
 

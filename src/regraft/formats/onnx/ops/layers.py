@@ -139,4 +139,3 @@ OPS: dict[str, Handler] = {
     "MaxUnpool": plain("max_unpool", refused=_POOLED),
     "RNN": recurrent,
 }
-

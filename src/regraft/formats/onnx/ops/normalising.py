@@ -61,4 +61,3 @@ OPS: dict[str, Handler] = {
     "LpNormalization": plain("lp_norm"),
     "RMSNormalization": plain("rms_norm"),
 }
-

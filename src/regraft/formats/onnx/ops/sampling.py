@@ -23,10 +23,8 @@ def resize(call: Call) -> None:
 def upsample(call: Call) -> None:
     """Nothing is refused."""
     mode = call.attribute("mode")
-    if call.opset >= 9:
-        scales = call.input(1)
-    else:
-        scales = call.constant("scales", call.attribute("scales"), "float32")
+    old = call.opset < 9
+    scales = call.constant("scales", call.attribute("scales"), "float32") if old else call.input(1)
     call.give("onnx_upsample", call.input(), scales, mode=mode)
 
 
