@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from regraft.network.flow import WEIGHTED
+from regraft.network.flow import WEIGHTED, data_refs
 from regraft.network.graph import Node
 from regraft.network.shapes import Tensor
+
+# PyTorch's name of a tensor in ONNX: the module, then the operation ("/layer1/layer1.0/conv1/Conv_output_0").
+_OF_MODULE = re.compile(r"(/.*)?/(\w+)_output_\d+")
+# A parameter of a module ("layer1.0.conv1.weight") or of a layer of Keras ("dense/kernel:0").
+_OF_LAYER = re.compile(r"(.+)(?:\.\w+|/\w+:\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +48,10 @@ def group(
     members: dict[str, list[Node]] = {}
     fed = {node.name for node in nodes if node.function == "input"}
     for node in nodes:
-        if any(name in fed for name in node.refs()):
+        if any(name in fed for name in data_refs(node)):
             fed.add(node.name)
         if node.function not in ("input", "parameter", "constant"):
-            members.setdefault(_layer_of(node.name, scopes, several), []).append(node)
+            members.setdefault(_named_by(node, table) or _layer_of(node.name, scopes, several), []).append(node)
     return {
         name: _layer(name, inside, table, tensors, sizes)
         for name, inside in members.items()
@@ -79,6 +85,18 @@ def _reads_as_torch(node: Node) -> bool:
 
 def _scope(tensor: str) -> str:
     return tensor.rpartition("/")[0]
+
+
+def _named_by(node: Node, table: Mapping[str, Node]) -> str:
+    """The layer of an ONNX tensor: the module its name tells or, where it is a number, that of its parameters."""
+    tensor = node.name.partition("@")[0]
+    told = _OF_MODULE.fullmatch(tensor)
+    if told:
+        return told[1] or f"/{told[2]}"
+    if "/" in tensor or ":" in tensor:
+        return ""
+    scopes = {found[1] for name in parameters_of(node, table) if (found := _OF_LAYER.fullmatch(name))}
+    return scopes.pop() if len(scopes) == 1 else ""
 
 
 def _layer_of(tensor: str, scopes: Sequence[str], several: Collection[str]) -> str:
