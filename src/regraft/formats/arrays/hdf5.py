@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import MissingExtra, RegraftError, UnsafeFile, UnsupportedFormat
-from regraft.formats.arrays.mapped import GROWTH, damaged, scratch
+from regraft.files.mapped import GROWTH, damaged, scratch
 
 _OWN = "#"  # MATLAB's own groups: #refs#, #subsystem#
 _DEPTH = 20
