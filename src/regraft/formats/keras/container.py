@@ -80,7 +80,9 @@ def content(path: Path) -> Content:
         MissingExtra: h5py is not installed.
     """
     where = str(path)
-    if path.open("rb").read(4) == ZIP:
+    with path.open("rb") as start:
+        head = start.read(len(ZIP))
+    if head == ZIP:
         archive = Zip(mapped(path), where)
         config, metadata = (_json(_text(archive, name, where), f"{where}, {name}") for name in (_CONFIG, _METADATA))
         with _opened(_Window(archive.read(_WEIGHTS)), where) as file:
