@@ -126,8 +126,15 @@ def cases(keras: Any, major: int) -> dict[str, Builder]:
         "dot_axes": lambda: two(L.Dot(axes=(1, 1), normalize=True), *steps),
         "dot_flat": lambda: two(L.Dot(axes=1), 5),
         "dropouts": lambda: keras.Sequential(
-            [of(*steps), L.Dropout(0.5), L.SpatialDropout1D(0.5), L.GaussianNoise(1.0), L.GaussianDropout(0.5),
-             L.ActivityRegularization(l2=0.1), L.Activation("linear")]
+            [
+                of(*steps),
+                L.Dropout(0.5),
+                L.SpatialDropout1D(0.5),
+                L.GaussianNoise(1.0),
+                L.GaussianDropout(0.5),
+                L.ActivityRegularization(l2=0.1),
+                L.Activation("linear"),
+            ]
         ),  # fmt: skip
         "embedding": lambda: keras.Sequential([of(6, dtype="int32"), L.Embedding(7, 4)]),
         "masking": lambda: keras.Sequential([of(6, 3), L.ReLU(), L.Masking(), L.LSTM(4)]),
@@ -154,14 +161,17 @@ def cases(keras: Any, major: int) -> dict[str, Builder]:
         "bi_masked": lambda: text(L.Bidirectional(L.LSTM(4, return_sequences=True)), L.Bidirectional(L.GRU(3))),
         "text_mean": lambda: text(L.Dropout(0.3), L.GlobalAveragePooling1D(), L.Dense(3)),
         "text_net": lambda: text(
-            L.SpatialDropout1D(0.2), L.Bidirectional(L.LSTM(4, return_sequences=True, dropout=0.2)), L.GRU(4),
+            L.SpatialDropout1D(0.2),
+            L.Bidirectional(L.LSTM(4, return_sequences=True, dropout=0.2)),
+            L.GRU(4),
             L.Dense(3, activation="softmax"),
         ),  # fmt: skip
         "time_dense": lambda: one(L.TimeDistributed(L.Dense(3, activation="relu")), *steps),
         "time_conv": lambda: one(L.TimeDistributed(L.Conv2D(3, 2)), 3, *picture),
         "time_model": lambda: one(
             L.TimeDistributed(keras.Sequential([of(*picture), L.Conv2D(3, 2), L.BatchNormalization(), L.Flatten()])),
-            3, *picture,
+            3,
+            *picture,
         ),  # fmt: skip
         "attention": lambda: two(L.Attention(use_scale=True), *steps),
         "heads": lambda: _heads(keras, L),
@@ -171,8 +181,11 @@ def cases(keras: Any, major: int) -> dict[str, Builder]:
         "several": lambda: _several(keras, L),
         "operators": lambda: _operators(keras, L),
         "sequential_of_models": lambda: keras.Sequential(
-            [of(*picture), keras.Sequential([of(*picture), L.Conv2D(3, 3), L.BatchNormalization()]),
-             keras.Sequential([L.Flatten(), L.Dense(4)])]
+            [
+                of(*picture),
+                keras.Sequential([of(*picture), L.Conv2D(3, 3), L.BatchNormalization()]),
+                keras.Sequential([L.Flatten(), L.Dense(4)]),
+            ]
         ),  # fmt: skip
         "frozen": lambda: _frozen(keras, L),
     }
@@ -184,7 +197,7 @@ def cases(keras: Any, major: int) -> dict[str, Builder]:
     if major == 3:
         for name in (
             *("log_sigmoid", "hard_silu", "celu", "glu", "hard_tanh", "hard_shrink", "soft_shrink", "tanh_shrink"),
-            *("squareplus", "sparse_plus", "sparse_sigmoid", "sparsemax"),
+            *("squareplus", "sparse_plus", "sparse_sigmoid"),
         ):
             made[f"activation_{name}"] = lambda name=name: one(L.Activation(name), *steps)
         made["rms_norm"] = lambda: one(L.RMSNormalization(), *steps)
@@ -268,7 +281,14 @@ def _operators(keras: Any, L: Any) -> Any:  # noqa: N803
 
 def _frozen(keras: Any, L: Any) -> Any:  # noqa: N803
     inner = keras.Sequential(
-        [L.Input((5,)), L.Dense(5), L.BatchNormalization(), L.Dense(5, trainable=False), L.BatchNormalization(), L.Dense(5)]
+        [
+            L.Input((5,)),
+            L.Dense(5),
+            L.BatchNormalization(),
+            L.Dense(5, trainable=False),
+            L.BatchNormalization(),
+            L.Dense(5),
+        ]
     )
     return keras.Sequential([L.Input((5,)), inner, L.Dense(2)])
 

@@ -22,6 +22,8 @@ def opened(folder: Path, major: int, name: str) -> GraphNetwork:
 def test_values(major: int, name: str, tmp_path: Path) -> None:
     network = opened(tmp_path, major, name)
     given, wanted = inputs(major, name), answers(major, name)
+    if len(given) == 1:
+        given = {next(iter(network.inputs)): next(iter(given.values()))}
     assert set(given) == set(network.inputs)
     got = network.run(given, to=list(network.outputs))
     assert len(got) == len(wanted) > 0

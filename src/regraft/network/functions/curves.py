@@ -14,16 +14,6 @@ from regraft.network.functions.activations import selu, softplus
 Curve = Callable[[Tensor], Tensor]
 
 
-def sparsemax(x: Tensor) -> Tensor:
-    """The nearest vector of probabilities along the last dimension (Martins and Astudillo 2016)."""
-    ordered = torch.sort(x, dim=-1, descending=True).values
-    counts = torch.arange(1, x.shape[-1] + 1, device=x.device, dtype=x.dtype)
-    sums = ordered.cumsum(-1)
-    support = ((1 + counts * ordered) > sums).sum(-1, keepdim=True)
-    bound = (sums.gather(-1, support - 1) - 1) / support.to(x.dtype)
-    return (x - bound).clamp(min=0)
-
-
 def squareplus(x: Tensor) -> Tensor:
     """(x + sqrt(x^2 + 4)) / 2."""
     return (x + torch.sqrt(x.square() + 4)) / 2
@@ -70,7 +60,6 @@ CURVES: Mapping[str, Curve] = {
     "squareplus": squareplus,
     "sparse_plus": sparse_plus,
     "sparse_sigmoid": lambda x: ((x + 1) / 2).clamp(0, 1),
-    "sparsemax": sparsemax,
 }
 
 
