@@ -43,9 +43,9 @@ def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
 
     Args:
         path: a model folder or a run of regraft; a file of arrays, whatever its ending, which has weights and no
-            graph; a Caffe network (.prototxt, .caffemodel); an
-            ONNX file (.onnx); or a TensorFlow 1 checkpoint (its prefix, one of its
-            files, or the folder of its `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
+            graph; a Caffe network (.prototxt, .caffemodel); a Keras file (.h5, .keras); an ONNX file (.onnx); or a
+            TensorFlow 1 checkpoint (its prefix, one of its files, or the folder of its `checkpoint` file), a graph
+            (.meta, .pb, .pbtxt) or a SavedModel folder.
         to: the tensors wanted; None: the outputs. Operations that are not needed for them need not be known.
 
     Raises:
@@ -76,7 +76,7 @@ def class_names(path: Path) -> list[str] | None:
 
 def _room(path: Path) -> _Room:
     """The format of what is at the path: its content says so, not its ending."""
-    from regraft.formats import arrays, caffe, onnx, saved, tf1
+    from regraft.formats import arrays, caffe, keras, onnx, saved, tf1
 
     if saved.opens(path):
         return saved
@@ -84,6 +84,8 @@ def _room(path: Path) -> _Room:
         return arrays
     if onnx.opens(path):
         return onnx
+    if keras.opens(path):
+        return keras
     return caffe if caffe.opens(path) else tf1
 
 

@@ -27,6 +27,15 @@ WEIGHTED = frozenset(
         "onnx_lstm",
         "onnx_gru",
         "onnx_rnn",
+        "conv1d",
+        "depthwise_conv1d",
+        "conv_transpose",
+        "embedding",
+        "lstm",
+        "gru",
+        "simple_rnn",
+        "heads",
+        "joined_heads",
     }
 )
 
@@ -35,15 +44,17 @@ RECURRENT = frozenset({"onnx_lstm", "onnx_gru", "onnx_rnn"})
 
 # Operations that give something else each time.
 RANDOM = frozenset(
-    {"dropout", "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal"}
-)
+    {"dropout", "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal",
+     "spatial_dropout", "gaussian_noise", "gaussian_dropout", "alpha_dropout", "dropped_path"}
+)  # fmt: skip
 
 # Operations after which a block may end.
 BLOCK_ENDS = frozenset(
     {
         "relu", "relu6", "elu", "prelu", "selu", "leaky_relu", "sigmoid", "tanh", "softplus", "softsign",
         "add", "add_v2", "add_n", "concat", "concat_v2", "max_pool", "avg_pool", "mean", "max_pool_padded",
-        "avg_pool_padded", "weighted_sum", "lrn", "maximum", "onnx_add", "onnx_concat", "concat_rows",
+        "avg_pool_padded", "weighted_sum", "lrn", "maximum", "activation", "bent_relu", "sloped_relu", "max_pool1d",
+        "avg_pool1d", "masked_mean", "layer_norm", "onnx_layer_norm", "onnx_add", "onnx_concat", "concat_rows",
         "onnx_prelu", "onnx_selu",
         "onnx_max_pool", "onnx_average_pool", "global_average_pool", "global_max_pool", "onnx_clip", "hard_sigmoid",
         "hard_swish", "celu", "gelu", "swish", "mish", "thresholded_relu",

@@ -22,6 +22,10 @@ from typing import Any, Literal
 
 Layout = Literal["NHWC", "NCHW", "flat", "other"]
 
+# The collection of the names of layers, where the source says which tensors are their outputs: what is inside of one
+# is called "layer/value", a second output "layer:1", a second use "layer@2".
+NAMED = "regraft/layers"
+
 
 @dataclass(frozen=True)
 class Ref:

@@ -34,13 +34,18 @@ class Layer:
 
 
 def group(
-    nodes: Sequence[Node], tensors: Mapping[str, Tensor], sizes: Mapping[str, tuple[int, ...]]
+    nodes: Sequence[Node],
+    tensors: Mapping[str, Tensor],
+    sizes: Mapping[str, tuple[int, ...]],
+    named: Collection[str] = (),
 ) -> dict[str, Layer]:
     """The layers of the nodes on the data path, in running order.
 
     Args:
         sizes: shape of each parameter.
+        named: the names of layers where the source says them (the collection `NAMED`).
     """
+    known = frozenset(named)
     table = {node.name: node for node in nodes}
     weighted = {_scope(n.name) for n in nodes if n.function in WEIGHTED and ":" in n.name}
     scopes = sorted(weighted - {""}, key=len, reverse=True)
@@ -51,7 +56,8 @@ def group(
         if any(name in fed for name in data_refs(node)):
             fed.add(node.name)
         if node.function not in ("input", "parameter", "constant"):
-            members.setdefault(_named_by(node, table) or _layer_of(node.name, scopes, several), []).append(node)
+            layer = _named(node.name, known) or _named_by(node, table) or _layer_of(node.name, scopes, several)
+            members.setdefault(layer, []).append(node)
     return {
         name: _layer(name, inside, table, tensors, sizes)
         for name, inside in members.items()
@@ -97,6 +103,16 @@ def _named_by(node: Node, table: Mapping[str, Node]) -> str:
         return ""
     scopes = {found[1] for name in parameters_of(node, table) if (found := _OF_LAYER.fullmatch(name))}
     return scopes.pop() if len(scopes) == 1 else ""
+
+
+def _named(tensor: str, known: Collection[str]) -> str | None:
+    """The longest name of a known layer that a tensor's begins with; a second use of a layer is one of its own."""
+    place = len(tensor)
+    while place > 0:
+        if tensor[:place] in known:
+            return tensor[:place]
+        place = max(tensor.rfind(mark, 0, place) for mark in "/:@")
+    return None
 
 
 def _layer_of(tensor: str, scopes: Sequence[str], several: Collection[str]) -> str:

@@ -106,8 +106,8 @@ def mel_weights(
 FUNCTIONS = {
     "batch_norm_training": batch_norm_training,
     "instance_norm": instance_norm,
-    "group_norm": group_norm,
-    "layer_norm": layer_norm,
+    "onnx_group_norm": group_norm,
+    "onnx_layer_norm": layer_norm,
     "layer_norm_statistics": layer_norm_statistics,
     "rms_norm": rms_norm,
     "lp_norm": lp_norm,

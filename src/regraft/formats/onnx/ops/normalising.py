@@ -49,12 +49,12 @@ def layer_norm(call: Call) -> None:
     if any(call.operation.outputs[1:]):
         call.give_all("layer_norm_statistics", *call.inputs(), **attributes)
     else:
-        call.give("layer_norm", *call.inputs(), **attributes)
+        call.give("onnx_layer_norm", *call.inputs(), **attributes)
 
 
 OPS: dict[str, Handler] = {
     "BatchNormalization": batch_norm,
-    "GroupNormalization": plain("group_norm"),
+    "GroupNormalization": plain("onnx_group_norm"),
     "InstanceNormalization": plain("instance_norm"),
     "LRN": plain("neighbour_norm"),
     "LayerNormalization": layer_norm,
