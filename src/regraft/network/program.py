@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import torch
 from torch.export import Dim, ExportedProgram
+from torch.utils._pytree import tree_structure
 
 from regraft.errors import UnsupportedOp
 from regraft.network.flow import ancestors
@@ -29,7 +32,8 @@ class Program:
     """What was traced, and what its parts are called in the source.
 
     Attributes:
-        exported: its inputs and outputs stand in the order of `inputs` and `outputs`; the batch is free.
+        exported: its inputs and outputs stand in the order of `inputs` and `outputs`; what is free in the source is.
+        outputs: those of the network, and behind them what else was asked for.
         parameters: attribute of the program -> name of the parameter.
         nodes: what was traced, in running order.
     """
@@ -41,48 +45,79 @@ class Program:
     nodes: Sequence[Node]
 
 
-def program(network: GraphNetwork, to: Sequence[str] | None = None) -> Program:
+def program(network: GraphNetwork, *, every: bool = False) -> Program:
     """Trace a network in evaluation mode.
 
     Args:
-        to: the tensors wanted; None: the outputs.
+        every: whether all tensors that are computed on the way are given too, behind the outputs.
 
     Raises:
-        BadArgument: there is no graph, or an input of which nothing is known.
+        BadArgument: there is no graph.
         UnsupportedOp: something in it cannot be traced; all nodes in the way are named.
     """
     network.require_graph()
-    wanted = tuple(network.outputs if to is None else to)
+    wanted = network.outputs
     below = ancestors(network.nodes, wanted)
     specs = [spec for spec in network.graph.inputs if spec.name in below]
     parameters = {p.name: (p.shape, p.dtype) for p in network.parameters.values()}
     nodes = specialise(network.graph, wanted, [spec.name for spec in specs], training=False)
     nodes = with_literals(nodes, specs, parameters, wanted)
+    given = [*wanted, *(name for name in _computed(nodes) if name not in wanted)] if every else list(wanted)
     with quiet():
         try:
-            exported = _traced(network, nodes, specs, wanted)
-            if aliases := _aliases(exported, wanted):
-                copies = [Node(name=f"{name}@copy", function="copy", args=(Ref(name),)) for name in aliases]
-                renamed = [f"{name}@copy" if name in aliases else name for name in wanted]
+            exported = _traced(network, nodes, specs, given)
+            twice = _aliases(exported, given)
+            if copied := [name for name in wanted if name in twice]:
+                copies = [Node(name=f"{name}@copy", function="copy", args=(Ref(name),)) for name in copied]
+                renamed = [f"{name}@copy" if name in copied else name for name in given]
                 exported = _traced(network, [*nodes, *copies], specs, renamed)
         except Exception as error:
             raise refused(network, nodes, "torch.export", lambda _: None, error) from error
+    kept = [name for name in given if name in wanted or name not in twice]
+    _keep(exported, [given.index(name) for name in kept])
     names = {id(weight): name for name, weight in network.weights.items()}
     return Program(
         exported=exported,
         inputs=tuple(spec.name for spec in specs),
-        outputs=wanted,
+        outputs=tuple(kept),
         parameters={place: names[id(held)] for place, held in exported.state_dict.items() if id(held) in names},
         nodes=nodes,
     )
 
 
+def _computed(nodes: Sequence[Node]) -> list[str]:
+    """The tensors that are computed: no inputs, no weights, no operations of several outputs."""
+    several = {name for node in nodes if node.function == "item" for name in node.refs()}
+    return [
+        node.name
+        for node in nodes
+        if node.function not in ("input", "parameter", "constant", "rows") and node.name not in several
+    ]
+
+
+def _keep(exported: ExportedProgram, places: Sequence[int]) -> None:
+    """Leave out the other outputs of a program."""
+    specs, output = exported.graph_signature.output_specs, exported.graph.output_node()
+    if len(places) < len(specs):
+        values: Any = output.args[0]
+        output.args = (tuple(values[place] for place in places),)
+        specs[:] = [specs[place] for place in places]
+        exported.module_call_graph[0].signature.out_spec = tree_structure(tuple(places))  # pyright: ignore[reportOptionalMemberAccess]
+        exported.graph_module.recompile()
+
+
 @contextmanager
 def quiet() -> Generator[None]:
-    """What torch's tracers warn of concerns their own code, not the caller's."""
-    with warnings.catch_warnings(), torch.no_grad():
+    """What torch's tracers print, log and warn of concerns their own code; what is wrong is in their errors too."""
+    disabled = logging.root.manager.disable
+    nowhere = StringIO()
+    with warnings.catch_warnings(), torch.no_grad(), redirect_stdout(nowhere), redirect_stderr(nowhere):
         warnings.simplefilter("ignore")
-        yield
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(disabled)
 
 
 def _aliases(exported: ExportedProgram, to: Sequence[str]) -> list[str]:
@@ -130,11 +165,14 @@ def refused(
         f"{function} ({len(names)}): {', '.join(names[:_MOST_NAMED])}{', ...' if len(names) > _MOST_NAMED else ''}"
         for function, names in sorted(in_the_way.items())
     ]
-    first = str(error).strip().splitlines()
+    cause = error
+    while cause.__cause__ is not None and isinstance(cause.__cause__, Exception):
+        cause = cause.__cause__
+    first = str(cause).strip().splitlines()
     return UnsupportedOp(
         f"the network cannot be written: {by} does not take it",
         where=f"{network.format} network",
-        got="; ".join(lines) or f"{type(error).__name__}: {first[0] if first else ''}",
+        got="; ".join(lines) or f"{type(cause).__name__}: {first[0] if first else ''}",
         fix="write what lies below them (--at TENSOR, or net.towards(TENSOR)), or keep the network as a regraft model",
     )
 
