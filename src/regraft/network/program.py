@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -16,7 +17,7 @@ from torch.utils._pytree import tree_structure
 
 from regraft.errors import UnsupportedOp
 from regraft.network.flow import ancestors
-from regraft.network.fx import build
+from regraft.network.fx import build, identifier
 from regraft.network.graph import InputSpec, Node, Ref
 from regraft.network.literals import with_literals
 from regraft.network.modes import specialise
@@ -34,6 +35,7 @@ class Program:
     Attributes:
         exported: its inputs and outputs stand in the order of `inputs` and `outputs`; what is free in the source is.
         outputs: those of the network, and behind them what else was asked for.
+        same: other tensors that were asked for -> the output that is the same value.
         parameters: attribute of the program -> name of the parameter.
         nodes: what was traced, in running order.
     """
@@ -41,6 +43,7 @@ class Program:
     exported: ExportedProgram
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    same: Mapping[str, str]
     parameters: Mapping[str, str]
     nodes: Sequence[Node]
 
@@ -73,13 +76,16 @@ def program(network: GraphNetwork, *, every: bool = False) -> Program:
                 exported = _traced(network, [*nodes, *copies], specs, renamed)
         except Exception as error:
             raise refused(network, nodes, "torch.export", lambda _: None, error) from error
-    kept = [name for name in given if name in wanted or name not in twice]
+    values = dict(zip(given, _given(exported), strict=True))
+    kept = {name: value for name, value in values.items() if name in wanted or name not in twice}
     _keep(exported, [given.index(name) for name in kept])
+    named = {value: name for name, value in kept.items()}
     names = {id(weight): name for name, weight in network.weights.items()}
     return Program(
         exported=exported,
         inputs=tuple(spec.name for spec in specs),
         outputs=tuple(kept),
+        same={name: named[value] for name, value in values.items() if name not in kept and value in named},
         parameters={place: names[id(held)] for place, held in exported.state_dict.items() if id(held) in names},
         nodes=nodes,
     )
@@ -122,10 +128,14 @@ def quiet() -> Generator[None]:
 
 def _aliases(exported: ExportedProgram, to: Sequence[str]) -> list[str]:
     """The outputs that are nothing but an input, a parameter or another output: ONNX wants values of their own."""
-    signature = exported.graph_signature
-    fed = {spec.arg.name for spec in signature.input_specs}  # pyright: ignore[reportAttributeAccessIssue]
-    given = [spec.arg.name for spec in signature.output_specs]  # pyright: ignore[reportAttributeAccessIssue]
+    fed = {spec.arg.name for spec in exported.graph_signature.input_specs}  # pyright: ignore[reportAttributeAccessIssue]
+    given = _given(exported)
     return [name for k, (name, value) in enumerate(zip(to, given, strict=True)) if value in fed or value in given[:k]]
+
+
+def _given(exported: ExportedProgram) -> list[str]:
+    """What the outputs are called inside the program."""
+    return [spec.arg.name for spec in exported.graph_signature.output_specs]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _traced(
@@ -156,28 +166,34 @@ def refused(
     for node in nodes:
         if node.function in ("input", "parameter", "constant", "item", "rows"):
             continue
-        key = (node.function, repr(node.args and [type(arg) for arg in node.args]), repr(sorted(node.kwargs.items())))
+        key = (node.function, repr(sorted(node.kwargs.items())))
         if key not in tried:
-            tried[key] = _is_alone_in_the_way(network, nodes, node, attempt)
+            tried[key] = _is_in_the_way(network, nodes, node, attempt)
         if tried[key]:
             in_the_way.setdefault(node.function, []).append(node.name)
     lines = [
         f"{function} ({len(names)}): {', '.join(names[:_MOST_NAMED])}{', ...' if len(names) > _MOST_NAMED else ''}"
         for function, names in sorted(in_the_way.items())
     ]
-    cause = error
-    while cause.__cause__ is not None and isinstance(cause.__cause__, Exception):
-        cause = cause.__cause__
-    first = str(cause).strip().splitlines()
     return UnsupportedOp(
         f"the network cannot be written: {by} does not take it",
         where=f"{network.format} network",
-        got="; ".join(lines) or f"{type(cause).__name__}: {first[0] if first else ''}",
-        fix="write what lies below them (--at TENSOR, or net.towards(TENSOR)), or keep the network as a regraft model",
+        got="; ".join(lines) or _said(nodes, error),
+        fix="write what lies below (--at TENSOR, or net.towards(TENSOR)), or keep the network as a regraft model",
     )
 
 
-def _is_alone_in_the_way(
+def _said(nodes: Sequence[Node], error: BaseException) -> str:
+    """What was wrong at first, and at which node, where no node is in the way by itself."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error)
+    place = re.search(r"While executing %(\w+) :", text)
+    at = next((f"{node.name}: " for node in nodes if place and identifier(node.name) == place[1]), "")
+    return f"{at}{type(error).__name__}: {(text.strip().splitlines() or [''])[0]}"
+
+
+def _is_in_the_way(
     network: GraphNetwork, nodes: Sequence[Node], node: Node, attempt: Callable[[ExportedProgram], Any]
 ) -> bool:
     """Whether a node cannot be written by itself, what it reads being fed."""

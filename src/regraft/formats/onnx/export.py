@@ -68,12 +68,14 @@ def _model(network: GraphNetwork) -> bytes:
     traced = program(network, every=True)
     with quiet():
         try:
-            model = _exported(traced.exported, list(traced.inputs), list(traced.outputs))
+            model = _exported(traced.exported, len(traced.inputs), len(traced.outputs))
         except Exception as error:
-            raise refused(network, traced.nodes, "ONNX", lambda one: _exported(one, None, None), error) from error
+            raise refused(network, traced.nodes, "ONNX", _exported, error) from error
     model.graph.value_info.extend(model.graph.output[len(network.outputs) :])
     del model.graph.output[len(network.outputs) :]
     _rename(model.graph, traced)
+    nodes = model.graph.node
+    nodes.extend(onnx.helper.make_node("Identity", [value], [name]) for name, value in traced.same.items())
     _tidy(model.graph)
     if model.ByteSize() > _LARGEST:
         raise UnsupportedOp(
@@ -86,14 +88,15 @@ def _model(network: GraphNetwork) -> bytes:
     return model.SerializeToString()
 
 
-def _exported(exported: ExportedProgram, inputs: list[str] | None, outputs: list[str] | None) -> Any:
+def _exported(exported: ExportedProgram, inputs: int = 0, outputs: int = 0) -> Any:
+    """The model of a program; its inputs are called @in0, ..., its outputs @out0, ..., as nothing else can be."""
     import torch
 
     made = torch.onnx.export(
         exported,
         dynamo=True,
-        input_names=inputs,
-        output_names=outputs,
+        input_names=[f"@in{k}" for k in range(inputs)],
+        output_names=[f"@out{k}" for k in range(outputs)],
         opset_version=OPSET,
         optimize=False,  # nothing is fused or folded: weights stay what they are
         verbose=False,
@@ -102,18 +105,19 @@ def _exported(exported: ExportedProgram, inputs: list[str] | None, outputs: list
 
 
 def _rename(graph: Any, traced: Program) -> None:
-    """Give initializers the names of their parameters, and other names to values of the exporter that collide."""
-    tensors = {*traced.inputs, *traced.outputs}
-    names = {place: name if name not in tensors else f"{name}@parameter" for place, name in traced.parameters.items()}
+    """Put the names of the source in place of the exporter's."""
+    names = {f"@in{k}": name for k, name in enumerate(traced.inputs)}
+    names |= {f"@out{k}": name for k, name in enumerate(traced.outputs)}
+    tensors = {*names.values(), *traced.same}
+    names |= {place: name if name not in tensors else f"{name}@parameter" for place, name in traced.parameters.items()}
     taken = {*tensors, *names.values()}
     made = {name for node in graph.node for name in node.output} | {one.name for one in graph.initializer}
-    others = {name: f"{name}@onnx" for name in made - tensors - names.keys() if name in taken}
-    renamed = {**names, **others}
-    for value in (*graph.initializer, *graph.value_info):
-        value.name = renamed.get(value.name, value.name)
+    names |= {name: f"{name}@onnx" for name in made - names.keys() if name in taken}
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        value.name = names.get(value.name, value.name)
     for node in graph.node:
-        node.input[:] = [renamed.get(name, name) for name in node.input]
-        node.output[:] = [renamed.get(name, name) for name in node.output]
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
 
 
 def _tidy(graph: Any) -> None:
@@ -133,5 +137,5 @@ def _require() -> None:
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise MissingExtra(
-            f"{', '.join(missing)} is not installed, which writing ONNX needs", fix='pip install "regraft[onnx]"'
+            f"{', '.join(missing)} is not installed, which writing ONNX needs", fix="pip install 'regraft[onnx]'"
         )
