@@ -77,19 +77,24 @@ def load_weights(
         address: any file with weights: what `open` takes, with a graph or without.
         rename: old name (a full-match regular expression) -> the module's name, or {"to": name, "turn": how the axes
             go}, or None: not used; or a YAML file of that, as `regraft match` writes it. Without it "hidden1/kernel"
-            finds "hidden1.weight". Layouts are turned to torch's.
+            finds "hidden1.weight", and names of TF-slim's nets find theirs in the models of timm and torchvision by
+            the shipped maps. Layouts are turned to torch's.
 
     Returns:
         What was matched and what was left alone on both sides; print it.
 
     Raises:
-        RegraftError: nothing matches, a shape does not fit, or two layouts do; the module is then unchanged.
+        RegraftError: nothing matches, a shape does not fit, two layouts do, or the module would give other results
+            than TF-slim's net; the module is then unchanged.
     """
     from regraft.formats import read_weights
     from regraft.network.loading import load_into
     from regraft.network.renames import read_renames
+    from regraft.network.slim.modules import load_slim, slim_map_of
 
     weights = read_weights(Path(address))
+    if rename is None and (found := slim_map_of(weights.values, module)):
+        return load_slim(module, found)
     renames = read_renames(Path(rename)) if isinstance(rename, str | PathLike) else rename
     return load_into(module, weights.values, renames, layout=weights.layout, as_torch=weights.as_torch)
 
