@@ -120,18 +120,22 @@ def match(
         network, `load_weights(module, address, rename=match.rename())` in a torch module.
 
     Raises:
-        RegraftError: nothing fits, or no way gives the output that the sample expects.
+        RegraftError: nothing fits, no way gives the output that the sample expects, or without one the module would
+            give other results than the TF-slim net in the file.
     """
     from regraft.formats import read_weights
     from regraft.network.matching import match_module, match_network
     from regraft.network.network import GraphNetwork
     from regraft.network.renames import renames_as_text
+    from regraft.network.slim.modules import match_slim, slim_map_of
     from regraft.run.atomic import write_bytes
 
     values = read_weights(Path(address)).values
     given = None if sample is None else Path(sample)
     if isinstance(model, str | PathLike | GraphNetwork):
         found = match_network(values, _network(model), given)
+    elif given is None and (known := slim_map_of(values, model)):
+        found = match_slim(model, known)
     else:
         found = match_module(values, model, given)
     if out is not None:

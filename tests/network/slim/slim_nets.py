@@ -312,7 +312,7 @@ def mobilenet_v2(width: float) -> Callable[[tf.Tensor, int], tuple[tf.Tensor, La
 
 # File -> scope, net, side of the pictures, classes. At an even side SAME pads strided layers at the end only.
 NETS = {
-    "vgg_16": ("vgg_16", vgg((2, 2, 3, 3, 3)), 224, 1000),
+    "vgg_16": ("vgg_16", vgg((2, 2, 3, 3, 3), width=64), 224, 1000),
     "vgg_19": ("vgg_19", vgg((2, 2, 4, 4, 4), width=64), 224, 1000),
     "inception_v1": ("InceptionV1", inception_v1, 96, 1001),
     "inception_v3": ("InceptionV3", inception_v3, 139, 1001),

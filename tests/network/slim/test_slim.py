@@ -15,9 +15,10 @@ from torch import nn
 import regraft
 from regraft.errors import BadArgument, ShapeMismatch, UnsupportedFormat
 from regraft.formats import read_weights
+from regraft.network.renames import Place
 from regraft.network.slim import slim_map
 from regraft.network.slim.maps import nets, refusals
-from regraft.network.slim.modules import slim_map_of
+from regraft.network.slim.modules import load_slim, slim_map_of
 
 pytest.importorskip("timm")
 pytest.importorskip("torchvision")
@@ -122,6 +123,19 @@ def test_a_module_that_is_no_known_model_is_matched_by_name(small: Path) -> None
         regraft.load_weights(nn.Sequential(nn.Linear(3, 2)), small)
 
 
+def test_a_match_is_made_by_the_map(small: Path, tmp_path: Path) -> None:
+    module = create("timm:mobilenetv2_035", num_classes=5, **SAME)
+    found = regraft.match(small, module, out=tmp_path / "names.yaml")
+    assert {(pair.confidence, pair.why) for pair in found.pairs} == {("certain", "shipped map")}
+    assert found.notes == (USED.format("MobilenetV2"), AVERAGES)
+    assert (found.untouched, found.undecided) == (("classifier.weight", "classifier.bias"), {})
+    loaded = regraft.load_weights(module, small, rename=tmp_path / "names.yaml")
+    assert loaded.untouched == found.untouched
+    assert len(loaded.matched) == len(found.pairs)
+    with pytest.raises(BadArgument, match="would change in this module"):
+        regraft.match(small, create("timm:mobilenetv2_035"))
+
+
 def test_a_real_mobilenet_v1(shared: Path) -> None:
     file = shared / "models/mobilenet_v1_imagenet_tf1/retrained_graph.pb"
     module = create("timm:mobilenetv1_100", num_classes=1001, **SAME)
@@ -137,7 +151,7 @@ def test_a_real_mobilenet_v1(shared: Path) -> None:
 def test_a_map_fills_every_place_of_its_model(net) -> None:
     module = without_numbers(net.model, num_classes=9)
     places = {name for name in module.state_dict() if not name.endswith("num_batches_tracked")}
-    assert {to for to, _ in net.places.values()} == places
+    assert {place.to for place in net.places.values()} == places
     assert len(net.places) == len(places)
 
 
@@ -148,9 +162,10 @@ def test_scales_that_the_file_has_are_used() -> None:
     given = slim_map({**values, gamma: np.full(3, 5, np.float32)}, "timm:inception_v4")
     assert plain is not None
     assert given is not None
-    assert (plain.values[gamma].tolist(), given.values[gamma].tolist()) == ([1, 1, 1], [5, 5, 5])
+    assert plain.ones[gamma].tolist() == [1, 1, 1]
+    assert gamma not in given.ones
     assert plain.notes == (USED.format("InceptionV4"), ONES)
-    assert plain.rename[gamma] == "features.0.bn.weight"
+    assert plain.places[gamma] == given.places[gamma] == Place("features.0.bn.weight")
 
 
 def test_a_model_the_net_does_not_go_into() -> None:
@@ -163,7 +178,9 @@ def test_a_model_the_net_does_not_go_into() -> None:
     )
 
 
-@pytest.mark.parametrize("names", [["hidden1/kernel"], ["vgg_16/conv1/conv1_1/weights"], ["conv_stem.weight"]])
+@pytest.mark.parametrize(
+    "names", [["hidden1/kernel"], ["vgg_16/conv1/conv1_1/weights"], ["conv_stem.weight"], ["MobilenetV2/a/b"]]
+)
 def test_other_names_are_left_to_others(names: list[str]) -> None:
     values = {name: np.zeros((1, 1)) for name in names}
     assert slim_map(values, "torchvision:vgg16") is None
@@ -182,17 +199,51 @@ def test_refused(scope: str, model: str, reason: str) -> None:
         f"results of TF-slim's {scope} would change in {model}\n"
         "  expected: a model that computes what slim's net does\n"
         f"  got: {reason}\n"
-        "  to do: open the graph slim's training wrote (.meta), or a frozen one (.pb), which need no such model"
+        "  to do: open slim's own graph (.meta, or frozen: .pb); a module of yours that computes the same takes `rename`"
     )
+
+
+@pytest.mark.parametrize(
+    ("scope", "model"),
+    [
+        ("InceptionV1", "torchvision:googlenet"),
+        ("InceptionV3", "torchvision:inception_v3"),
+        ("InceptionV3", "timm:inception_v3"),
+        ("resnet_v1_50", "torchvision:resnet50"),
+        ("resnet_v1_101", "timm:resnet101"),
+        ("resnet_v2_50", "timm:resnetv2_50"),
+        ("MobilenetV2", "torchvision:mobilenet_v2"),
+    ],
+)
+def test_refused_in_a_module(scope: str, model: str) -> None:
     with pytest.raises(UnsupportedFormat, match=f"TF-slim's {scope} would change in this module, which looks like"):
-        slim_map_of(values, without_numbers(model))
+        slim_map_of({f"{scope}/x": np.ones(1)}, without_numbers(model))
+
+
+def test_every_mark_is_in_its_models() -> None:
+    for refusal in refusals():
+        for model in {model.partition(":")[0]: model for model in refusal.models}.values():
+            assert set(refusal.marks) <= set(without_numbers(model).state_dict())
 
 
 def test_refused_whatever_the_model() -> None:
-    with pytest.raises(UnsupportedFormat, match="neither timm nor torchvision has this architecture"):
+    with pytest.raises(
+        UnsupportedFormat, match="TF-slim's InceptionV2 goes into no model of timm or torchvision"
+    ) as error:
         slim_map({"InceptionV2/Conv2d_1a_7x7/depthwise_weights": np.ones(1)}, "torchvision:googlenet")
-    with pytest.raises(UnsupportedFormat, match="would change in torchvision:vgg16"):
+    assert error.value.got == "neither timm nor torchvision has this architecture"
+    with pytest.raises(UnsupportedFormat, match="TF-slim's resnet_v1_50 goes into no model"):
         slim_map({"resnet_v1_50/conv1/weights": np.ones(1)}, "torchvision:vgg16")
+
+
+@pytest.mark.parametrize("bad", [np.zeros(()), np.zeros((0,)), np.zeros((3, 3)), np.array(b"x", object)])
+def test_weights_of_other_shapes_are_no_weights(bad: np.ndarray) -> None:
+    module = create("timm:mobilenetv2_035", num_classes=1001, **SAME)
+    with pytest.raises(ShapeMismatch):
+        load_slim(
+            module,
+            slim_map(dict.fromkeys(names_of("MobilenetV2", "timm:mobilenetv2_035"), bad), "timm:mobilenetv2_035"),
+        )
 
 
 def test_looking_needs_no_torch() -> None:

@@ -32,6 +32,7 @@ import numpy as np
 import yaml
 
 from regraft.errors import BadArgument, UnsupportedFormat
+from regraft.network.renames import Place
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _KERNEL = "h w i o -> o i h w"
@@ -47,18 +48,22 @@ class SlimMap:
     Attributes:
         net: the scope of slim's net ("vgg_16").
         model: the address of the model ("torchvision:vgg16").
-        rename: for `load_into`: every weight of the model that the file has, with its turn. No other name is moved.
-        values: the file's, and ones for the scales of batch norms that slim left out.
+        places: where each weight of the net goes, by its name in the file.
+        given: all the file has.
+        ones: the scales of batch norms, where the file has none.
+        head: the biases of slim's classes.
         classes: how many the file tells apart, the background (number 0) among them; None: it has no head.
         create: what the model must be created with (`num_classes`, ...) to compute the same.
-        input: how slim fed pictures, as `--input` says it; None of it is in the file.
+        input: how slim fed pictures, as `--input` says it; the file does not.
         notes: what the user has to know.
     """
 
     net: str
     model: str
-    rename: Mapping[str, Any]
-    values: Mapping[str, np.ndarray] = field(repr=False)
+    places: Mapping[str, Place]
+    given: Mapping[str, np.ndarray] = field(repr=False)
+    ones: Mapping[str, np.ndarray] = field(repr=False)
+    head: str
     classes: int | None
     create: Mapping[str, Any]
     input: str
@@ -70,14 +75,13 @@ class Net:
     """A net of slim and one model it goes into, as their file says.
 
     Attributes:
-        places: by name in the checkpoint, the name in the model, and the turn ("" where nothing is turned).
-        scales: the batch norms' scales, which slim's nets often do without.
-        head: those of `places` that belong to the head.
+        places: where each weight goes, by its name in the checkpoint.
+        head: the layer that makes classes, within the scope.
     """
 
     scope: str
     model: str
-    places: Mapping[str, tuple[str, str]]
+    places: Mapping[str, Place]
     head: str
     input: str
     epsilon: float | None
@@ -86,7 +90,7 @@ class Net:
 
     @cached_property
     def scales(self) -> frozenset[str]:
-        """The scales of its batch norms."""
+        """The scales of its batch norms, which slim's nets often do without."""
         return frozenset(name for name in self.places if name.endswith("/BatchNorm/gamma"))
 
     def of_head(self, name: str) -> bool:
@@ -100,21 +104,17 @@ class Net:
 
     def of(self, values: Mapping[str, np.ndarray]) -> SlimMap:
         """Its map for a file that holds it."""
-        places = {
-            name: {"to": to, "turn": turn} if turn else to
-            for name, (to, turn) in self.places.items()
-            if name in values or name in self.scales
-        }
-        ones = {
-            name: np.ones_like(values[name.replace("/gamma", "/beta")]) for name in self.scales if name not in values
-        }
-        classes = values[weights].shape[-1] if (weights := f"{self.scope}/{self.head}/weights") in values else None
+        missing = [name for name in self.scales if name not in values]
+        ones = {name: np.ones(values[name.replace("/gamma", "/beta")].shape, np.float32) for name in missing}
+        head = f"{self.scope}/{self.head}/biases"
+        classes = values[head].size if head in values else None
         return SlimMap(
             net=self.scope,
             model=self.model,
-            # Nothing but what the map says may find a place by its name.
-            rename={**places, **{name: None for name in values if name not in places}},
-            values={**values, **ones},
+            places={name: place for name, place in self.places.items() if name in values or name in ones},
+            given=values,
+            ones=ones,
+            head=head,
             classes=classes,
             create={**({} if classes is None else {"num_classes": classes}), **self.create},
             input=self.input,
@@ -143,12 +143,19 @@ class Refusal:
     marks: Sequence[str]
 
     def error(self, scope: str, model: str) -> UnsupportedFormat:
-        """What is raised."""
+        """What is raised where the net shall go into one of the models."""
+        return self._error(f"results of TF-slim's {scope} would change in {model}")
+
+    def error_for_any(self, scope: str) -> UnsupportedFormat:
+        """What is raised where it shall go into any other."""
+        return self._error(f"TF-slim's {scope} goes into no model of timm or torchvision")
+
+    def _error(self, what: str) -> UnsupportedFormat:
         return UnsupportedFormat(
-            f"results of TF-slim's {scope} would change in {model}",
+            what,
             expected="a model that computes what slim's net does",
             got=self.reason,
-            fix="open the graph slim's training wrote (.meta), or a frozen one (.pb), which need no such model",
+            fix="open slim's own graph (.meta, or frozen: .pb); a module of yours that computes the same takes `rename`",
         )
 
 
@@ -171,10 +178,11 @@ def slim_map(values: Mapping[str, np.ndarray], target: str) -> SlimMap | None:
     found = next((net for net in known if net.model == model), None)
     if found is not None:
         return found.of(values)
-    refused = [(scope, one) for one in refusals() for scope in one.scopes if _has_scope(values, scope)]
-    for scope, refusal in refused:
-        if model in refusal.models or not known:
+    for scope, refusal in refusals_of(values):
+        if model in refusal.models:
             raise refusal.error(scope, target)
+        if all(net.scope != scope for net in nets()):
+            raise refusal.error_for_any(scope)
     if not known:
         return None
     raise BadArgument(
@@ -184,8 +192,10 @@ def slim_map(values: Mapping[str, np.ndarray], target: str) -> SlimMap | None:
     )
 
 
-def _has_scope(values: Mapping[str, np.ndarray], scope: str) -> bool:
-    return any(name.startswith(f"{scope}/") for name in values)
+def refusals_of(values: Mapping[str, np.ndarray]) -> list[tuple[str, Refusal]]:
+    """The refused nets whose scopes are in a file."""
+    scopes = {name.partition("/")[0] for name in values if "/" in name}
+    return [(scope, one) for one in refusals() for scope in one.scopes if scope in scopes]
 
 
 @cache
@@ -218,18 +228,18 @@ def _nets(said: Mapping[str, Any]) -> Iterator[Net]:
         )
 
 
-def _places(layer: str, place: Any) -> Iterator[tuple[str, tuple[str, str]]]:
-    """The weights of a layer, or of several with one entry: their names, and where each goes."""
+def _places(layer: str, place: Any) -> Iterator[tuple[str, Place]]:
+    """The weights of a layer, or of several with one entry, and where each goes."""
     kernel, turn = ("depthwise_weights", _DEPTHWISE) if layer.endswith("depthwise") else ("weights", _KERNEL)
     if isinstance(place, list):
         for scope, conv, norm in zip(*map(_expanded, (layer, *place)), strict=True):
-            yield f"{scope}/{kernel}", (f"{conv}.weight", turn)
-            yield from ((f"{scope}/BatchNorm/{old}", (f"{norm}.{new}", "")) for old, new in _NORM.items())
+            yield f"{scope}/{kernel}", Place(f"{conv}.weight", turn)
+            yield from ((f"{scope}/BatchNorm/{old}", Place(f"{norm}.{new}")) for old, new in _NORM.items())
         return
     to, turn = (place["to"], place["turn"]) if isinstance(place, dict) else (place, turn)
     for scope, new in zip(_expanded(layer), _expanded(to), strict=True):
-        yield f"{scope}/weights", (f"{new}.weight", turn)
-        yield f"{scope}/biases", (f"{new}.bias", "")
+        yield f"{scope}/weights", Place(f"{new}.weight", turn)
+        yield f"{scope}/biases", Place(f"{new}.bias")
 
 
 def _expanded(text: str) -> list[str]:
