@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from regraft.network.graph import Graph, Node
+from regraft.network.graph import Graph, Node, refs
 
 # These read a tensor's shape, not its values: counted as data flow they would hide most cuts.
 SHAPE_READS = frozenset({"shape", "shape_n", "size", "rank", "zeros_like", "ones_like", "onnx_shape", "eye_like"})
+
+# These read the values of their first argument, and only the type of the others.
+TYPE_READS = frozenset({"cast_like"})
 
 # Operations that carry the weights of a layer.
 WEIGHTED = frozenset(
@@ -96,8 +99,10 @@ def ancestors(nodes: Mapping[str, Node], wanted: Iterable[str], stop: Collection
 
 
 def data_refs(node: Node) -> Iterator[str]:
-    """The tensors whose values (not only shapes) a node reads."""
-    if node.function not in SHAPE_READS:
+    """The tensors whose values (not only shapes or types) a node reads."""
+    if node.function in TYPE_READS:
+        yield from refs(node.args[:1])
+    elif node.function not in SHAPE_READS:
         yield from node.refs()
 
 

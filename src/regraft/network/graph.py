@@ -49,15 +49,16 @@ class Node:
 
     def refs(self) -> Iterator[str]:
         """Names of the tensors this node reads."""
-        yield from _refs(self.args)
+        yield from refs(self.args)
 
 
-def _refs(value: Any) -> Iterator[str]:
+def refs(value: Any) -> Iterator[str]:
+    """Names of the tensors an argument, or a tuple of them, reads."""
     if isinstance(value, Ref):
         yield value.name
     elif isinstance(value, tuple):
         for item in value:
-            yield from _refs(item)
+            yield from refs(item)
 
 
 @dataclass(frozen=True, kw_only=True)
