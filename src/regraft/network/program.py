@@ -187,7 +187,7 @@ def _said(nodes: Sequence[Node], error: BaseException) -> str:
     """What was wrong at first, and at which node, where no node is in the way by itself."""
     while error.__cause__ is not None:
         error = error.__cause__
-    text = str(error)
+    text = re.sub(r"\x1b\[\d*m", "", str(error))  # without colours
     place = re.search(r"While executing %(\w+) :", text)
     at = next((f"{node.name}: " for node in nodes if place and identifier(node.name) == place[1]), "")
     return f"{at}{type(error).__name__}: {(text.strip().splitlines() or [''])[0]}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regraft.errors import MissingExtra, UnsupportedOp
+from regraft.formats.onnx.translations import translations
 from regraft.network import GraphNetwork
 from regraft.network.proof import Written, prove_values
 from regraft.run.atomic import writing
@@ -98,6 +99,7 @@ def _exported(exported: ExportedProgram, inputs: int = 0, outputs: int = 0) -> A
         input_names=[f"@in{k}" for k in range(inputs)],
         output_names=[f"@out{k}" for k in range(outputs)],
         opset_version=OPSET,
+        custom_translation_table=translations(),
         optimize=False,  # nothing is fused or folded: weights stay what they are
         verbose=False,
     )
