@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from regraft import open as open_source
+from regraft.cli.app import run as carry_out
 
 
 @pytest.mark.parametrize(
@@ -22,19 +26,17 @@ import pytest
         ("/proc/x.safetensors", "/proc/x.safetensors", "No such file or directory"),
     ],
 )
-def test_a_place_that_cannot_be_written(regraft, model: Path, out: str, where: str, why: str) -> None:
-    done = regraft("export", model, out)
-    assert done.code == 2
-    assert done.err == (
+def test_a_place_that_cannot_be_written(out: str, where: str, why: str, model: Path, capsys) -> None:
+    assert carry_out(["export", str(model), out]) == 2
+    assert capsys.readouterr().err == (
         f"{Path(where).name} cannot be written\n  where: {where}\n  got: {why}\n  to do: name another folder\n"
     )
 
 
-def test_a_folder_in_place_of_a_file(regraft, model: Path, tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file(model: Path, tmp_path: Path, capsys) -> None:
     (tmp_path / "model.ckpt.index").mkdir()
-    done = regraft("export", model, tmp_path / "model.ckpt")
-    assert done.code == 2
-    assert done.err == (
+    assert carry_out(["export", str(model), str(tmp_path / "model.ckpt")]) == 2
+    assert capsys.readouterr().err == (
         "model.ckpt.index cannot be written\n"
         f"  where: {tmp_path / 'model.ckpt.index'}\n"
         "  got: Is a directory\n"
@@ -42,25 +44,27 @@ def test_a_folder_in_place_of_a_file(regraft, model: Path, tmp_path: Path) -> No
     )
 
 
-def test_an_ending_that_says_nothing(regraft, model: Path, tmp_path: Path) -> None:
-    done = regraft("export", model, tmp_path / "model.h5", "--json")
-    assert done.code == 2
-    assert done.record["error"]["what"] == "the ending of model.h5 does not say in which format to write it"
-    assert done.record["error"]["fix"] == "--to tf1, onnx, safetensors, torch, pt2, caffemodel"
+def test_an_ending_that_says_nothing(model: Path, tmp_path: Path, capsys) -> None:
+    assert carry_out(["export", str(model), str(tmp_path / "model.h5"), "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["what"] == "the ending of model.h5 does not say in which format to write it"
+    assert error["fix"] == "--to tf1, onnx, safetensors, torch, pt2, caffemodel"
 
 
-def test_what_was_written_is_said(regraft, model: Path, tmp_path: Path) -> None:
-    done = regraft("export", model, tmp_path / "model.bin", "--to", "safetensors", "--json")
-    assert done.record == {"format": "safetensors", "files": [str(tmp_path / "model.bin")], "difference": 0.0}
-    done = regraft("export", model, tmp_path / "model.pth")
-    assert "Written as torch" in done.out
-    assert "Opened again and compared: the same to the last bit." in done.out
+def test_what_was_written_is_said(model: Path, tmp_path: Path, capsys) -> None:
+    assert carry_out(["export", str(model), str(tmp_path / "model.bin"), "--to", "safetensors", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record == {"format": "safetensors", "files": [str(tmp_path / "model.bin")], "difference": 0.0}
+    assert carry_out(["export", str(model), str(tmp_path / "model.pth")]) == 0
+    shown = capsys.readouterr().out
+    assert "Written as torch" in shown
+    assert "Opened again and compared: the same to the last bit." in shown
 
 
-def test_only_what_computes_a_tensor(regraft, model: Path, tmp_path: Path) -> None:
-    regraft("export", model, tmp_path / "trunk.npz", "--to", "safetensors", "--at", "hidden[1]/Relu")
-    record = regraft("show", tmp_path / "trunk.npz", "--json").record
-    assert [one["name"] for one in record["parameters"]] == ["hidden[1]/kernel", "hidden[1]/bias"]
+def test_only_what_computes_a_tensor(model: Path, tmp_path: Path) -> None:
+    path = str(tmp_path / "trunk.npz")
+    assert carry_out(["export", str(model), path, "--to", "safetensors", "--at", "hidden[1]/Relu"]) == 0
+    assert set(open_source(path).parameters) == {"hidden[1]/kernel", "hidden[1]/bias"}
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ class Program:
 
     Attributes:
         exported: its inputs and outputs stand in the order of `inputs` and `outputs`; what is free in the source is.
-        outputs: those of the network, and behind them what else was asked for.
+        outputs: those of the network, each once, and behind them what else was asked for.
         same: other tensors that were asked for -> the output that is the same value.
         parameters: attribute of the program -> name of the parameter.
         nodes: what was traced, in running order.
@@ -59,7 +59,7 @@ def program(network: GraphNetwork, *, every: bool = False) -> Program:
         UnsupportedOp: something in it cannot be traced; all nodes in the way are named.
     """
     network.require_graph()
-    wanted = network.outputs
+    wanted = tuple(dict.fromkeys(network.outputs))
     below = ancestors(network.nodes, wanted)
     specs = [spec for spec in network.graph.inputs if spec.name in below]
     parameters = {p.name: (p.shape, p.dtype) for p in network.parameters.values()}

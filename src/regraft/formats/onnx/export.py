@@ -72,8 +72,9 @@ def _model(network: GraphNetwork) -> bytes:
             model = _exported(traced.exported, len(traced.inputs), len(traced.outputs))
         except Exception as error:
             raise refused(network, traced.nodes, "ONNX", _exported, error) from error
-    model.graph.value_info.extend(model.graph.output[len(network.outputs) :])
-    del model.graph.output[len(network.outputs) :]
+    wanted = len(set(network.outputs))
+    model.graph.value_info.extend(model.graph.output[wanted:])
+    del model.graph.output[wanted:]
     _rename(model.graph, traced)
     nodes = model.graph.node
     nodes.extend(onnx.helper.make_node("Identity", [value], [name]) for name, value in traced.same.items())

@@ -46,7 +46,9 @@ def write(network: GraphNetwork, path: Path) -> Written:
 
         def run(x: dict[str, np.ndarray]) -> Sequence[Any]:
             with quiet():
-                return [value.numpy() for value in again(*(torch.from_numpy(x[name]) for name in traced.inputs))]
+                values = again(*(torch.from_numpy(x[name]) for name in traced.inputs))
+            given = dict(zip(traced.outputs, values, strict=True))
+            return [given[name].numpy() for name in network.outputs]
 
         found = prove_values(network, run, str(path))
     return Written(format="pt2", files=(path,), difference=found)
