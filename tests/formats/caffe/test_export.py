@@ -135,5 +135,5 @@ def test_squeezenet_goes_back_to_opencv(shared: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", x)
     prototxt = folder / "SqueezeNet_deploy.prototxt"
     oracle.run(SQUEEZENET, prototxt, tmp_path / "new.caffemodel", tmp_path / "x.npy", tmp_path / "out.npy")
-    np.testing.assert_allclose(new.run(x), np.load(tmp_path / "out.npy"), atol=1e-5)
+    np.testing.assert_allclose(new.run(x), np.load(tmp_path / "out.npy"), rtol=1e-5, atol=1e-5)
     assert np.abs(new.run(x) - source.run(x)).max() > 1e-3

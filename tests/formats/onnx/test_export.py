@@ -274,7 +274,7 @@ def test_a_trained_network_predicts_the_same(freeze: str | None, shared: Path, t
     few = tmp_path / "flowers"
     for folder in sorted(path for path in (shared / "data/flowers5").iterdir() if path.is_dir()):
         (few / folder.name).mkdir(parents=True)
-        for photo in sorted(folder.iterdir())[:8]:
+        for photo in sorted(folder.iterdir())[:5]:
             (few / folder.name / photo.name).symlink_to(photo)
     with warnings.catch_warnings(action="ignore"):
         source = regraft.open(shared / "models/squeezenet_v1_imagenet_caffe/SqueezeNet_v1.0.caffemodel")
@@ -288,4 +288,4 @@ def test_a_trained_network_predicts_the_same(freeze: str | None, shared: Path, t
     (logits,) = session(tmp_path / "flowers.onnx").run(None, {spec.name: x})
     powers = np.exp(logits - logits.max(1, keepdims=True))
     np.testing.assert_allclose(powers / powers.sum(1, keepdims=True), expected, atol=1e-5)
-    assert len(expected) == 40
+    assert len(expected) == 25
