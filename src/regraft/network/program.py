@@ -34,7 +34,7 @@ class Program:
 
     Attributes:
         exported: its inputs and outputs stand in the order of `inputs` and `outputs`; what is free in the source is.
-        outputs: those of the network, and behind them what else was asked for.
+        outputs: those of the network, each once, and behind them what else was asked for.
         same: other tensors that were asked for -> the output that is the same value.
         parameters: attribute of the program -> name of the parameter.
         nodes: what was traced, in running order.
@@ -59,7 +59,7 @@ def program(network: GraphNetwork, *, every: bool = False) -> Program:
         UnsupportedOp: something in it cannot be traced; all nodes in the way are named.
     """
     network.require_graph()
-    wanted = network.outputs
+    wanted = tuple(dict.fromkeys(network.outputs))
     below = ancestors(network.nodes, wanted)
     specs = [spec for spec in network.graph.inputs if spec.name in below]
     parameters = {p.name: (p.shape, p.dtype) for p in network.parameters.values()}
@@ -187,7 +187,7 @@ def _said(nodes: Sequence[Node], error: BaseException) -> str:
     """What was wrong at first, and at which node, where no node is in the way by itself."""
     while error.__cause__ is not None:
         error = error.__cause__
-    text = str(error)
+    text = re.sub(r"\x1b\[\d*m", "", str(error))  # without colours
     place = re.search(r"While executing %(\w+) :", text)
     at = next((f"{node.name}: " for node in nodes if place and identifier(node.name) == place[1]), "")
     return f"{at}{type(error).__name__}: {(text.strip().splitlines() or [''])[0]}"

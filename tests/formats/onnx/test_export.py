@@ -17,6 +17,7 @@ from formats.caffe.making import layer, net
 from formats.caffe.making import written as caffe_files
 
 import regraft
+from regraft.data import open_unlabelled, prepare
 from regraft.errors import OutOfSpace, UnsupportedOp
 from regraft.formats.onnx.export import write
 from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref, Switch
@@ -262,3 +263,29 @@ def test_real_networks(path: str, shared: Path, tmp_path: Path) -> None:
     needed = {name for name in source.parameters if name in {one.name for one in graph.initializer}}
     assert len(needed) > 10
     assert graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+INPUT = "range=0..255,channels=bgr,mean=104,117,123"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("freeze", [None, r"conv1/|fire[2-8]/"])
+def test_a_trained_network_predicts_the_same(freeze: str | None, shared: Path, tmp_path: Path) -> None:
+    few = tmp_path / "flowers"
+    for folder in sorted(path for path in (shared / "data/flowers5").iterdir() if path.is_dir()):
+        (few / folder.name).mkdir(parents=True)
+        for photo in sorted(folder.iterdir())[:5]:
+            (few / folder.name / photo.name).symlink_to(photo)
+    with warnings.catch_warnings(action="ignore"):
+        source = regraft.open(shared / "models/squeezenet_v1_imagenet_caffe/SqueezeNet_v1.0.caffemodel")
+    plan = regraft.Plan() if freeze is None else regraft.Plan(freeze=freeze)
+    regraft.fit(source, few, plan=plan, settings={"epochs": 2, "device": "cpu"}, out=tmp_path / "run", input=INPUT)
+    assert regraft.export(tmp_path / "run", tmp_path / "flowers.onnx").difference < 1e-5
+    expected = regraft.predict(tmp_path / "run", few, device="cpu").probability
+    (spec,) = regraft.open(tmp_path / "run").inputs.values()
+    examples = open_unlabelled([few])
+    x = prepare(examples, range(len(examples)), spec)
+    (logits,) = session(tmp_path / "flowers.onnx").run(None, {spec.name: x})
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    np.testing.assert_allclose(powers / powers.sum(1, keepdims=True), expected, atol=1e-5)
+    assert len(expected) == 25

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regraft.errors import MissingExtra, UnsupportedOp
+from regraft.formats.onnx.translations import translations
 from regraft.network import GraphNetwork
 from regraft.network.proof import Written, prove_values
 from regraft.run.atomic import writing
@@ -71,8 +72,9 @@ def _model(network: GraphNetwork) -> bytes:
             model = _exported(traced.exported, len(traced.inputs), len(traced.outputs))
         except Exception as error:
             raise refused(network, traced.nodes, "ONNX", _exported, error) from error
-    model.graph.value_info.extend(model.graph.output[len(network.outputs) :])
-    del model.graph.output[len(network.outputs) :]
+    wanted = len(set(network.outputs))
+    model.graph.value_info.extend(model.graph.output[wanted:])
+    del model.graph.output[wanted:]
     _rename(model.graph, traced)
     nodes = model.graph.node
     nodes.extend(onnx.helper.make_node("Identity", [value], [name]) for name, value in traced.same.items())
@@ -98,6 +100,7 @@ def _exported(exported: ExportedProgram, inputs: int = 0, outputs: int = 0) -> A
         input_names=[f"@in{k}" for k in range(inputs)],
         output_names=[f"@out{k}" for k in range(outputs)],
         opset_version=OPSET,
+        custom_translation_table=translations(),
         optimize=False,  # nothing is fused or folded: weights stay what they are
         verbose=False,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -73,7 +75,7 @@ def mirror_pad(input: Tensor, paddings: Tensor, *, mode: str) -> Tensor:
     return input
 
 
-def space_to_batch_nd(input: Tensor, block_shape: Tensor, paddings: Tensor) -> Tensor:
+def space_to_batch_nd(input: Tensor, block_shape: Tensor | Sequence[int], paddings: Tensor) -> Tensor:
     """Pad, and make each place within a block of (b h w ...) a picture of its own: dilated convolutions do."""
     blocks = numbers(block_shape)
     grown = functional.pad(input, _backwards([[0, 0], *pairs(paddings)], input.ndim))
@@ -87,7 +89,7 @@ def space_to_batch_nd(input: Tensor, block_shape: Tensor, paddings: Tensor) -> T
     return moved.reshape(-1, *parted[::2], *rest)
 
 
-def batch_to_space_nd(input: Tensor, block_shape: Tensor, crops: Tensor) -> Tensor:
+def batch_to_space_nd(input: Tensor, block_shape: Tensor | Sequence[int], crops: Tensor) -> Tensor:
     """Undo `space_to_batch_nd`, and crop."""
     blocks = numbers(block_shape)
     count = len(blocks)
@@ -104,12 +106,12 @@ def batch_to_space_nd(input: Tensor, block_shape: Tensor, crops: Tensor) -> Tens
 
 def space_to_batch(input: Tensor, paddings: Tensor, *, block_size: int) -> Tensor:
     """`space_to_batch_nd` of pictures with square blocks; the old operation."""
-    return space_to_batch_nd(input, torch.tensor([block_size] * 2), paddings)
+    return space_to_batch_nd(input, [block_size] * 2, paddings)
 
 
 def batch_to_space(input: Tensor, crops: Tensor, *, block_size: int) -> Tensor:
     """`batch_to_space_nd` of pictures with square blocks; the old operation."""
-    return batch_to_space_nd(input, torch.tensor([block_size] * 2), crops)
+    return batch_to_space_nd(input, [block_size] * 2, crops)
 
 
 def space_to_depth(input: Tensor, *, block_size: int, data_format: str = "NHWC") -> Tensor:
