@@ -13,6 +13,7 @@ from network.slim.making import assert_same, create, outputs, results, without_n
 from torch import nn
 
 import regraft
+from regraft.data.said import parse_input
 from regraft.errors import BadArgument, ShapeMismatch, UnsupportedFormat
 from regraft.formats import read_weights
 from regraft.network.renames import Place
@@ -155,6 +156,15 @@ def test_a_map_fills_every_place_of_its_model(net) -> None:
     assert len(net.places) == len(places)
 
 
+def test_what_a_map_says_of_the_input_is_understood() -> None:
+    said = {net.scope: parse_input(net.input) for net in nets()}
+    assert said["vgg_19"]["mean"] == (123.68, 116.78, 103.94)
+    assert {scope: one["size"] for scope, one in said.items() if scope.startswith("Inception")} == {
+        "InceptionV4": (299, 299),
+        "InceptionResnetV2": (299, 299),
+    }
+
+
 def test_scales_that_the_file_has_are_used() -> None:
     values = names_of("InceptionV4", "timm:inception_v4")
     gamma = "InceptionV4/Conv2d_1a_3x3/BatchNorm/gamma"
@@ -199,7 +209,7 @@ def test_refused(scope: str, model: str, reason: str) -> None:
         f"results of TF-slim's {scope} would change in {model}\n"
         "  expected: a model that computes what slim's net does\n"
         f"  got: {reason}\n"
-        "  to do: open slim's own graph (.meta, or frozen: .pb); a module of yours that computes the same takes `rename`"
+        "  to do: open slim's own graph (.meta or frozen .pb); a module of yours that computes the same takes `rename`"
     )
 
 

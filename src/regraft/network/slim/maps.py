@@ -155,7 +155,7 @@ class Refusal:
             what,
             expected="a model that computes what slim's net does",
             got=self.reason,
-            fix="open slim's own graph (.meta, or frozen: .pb); a module of yours that computes the same takes `rename`",
+            fix="open slim's own graph (.meta or frozen .pb); a module of yours that computes the same takes `rename`",
         )
 
 
