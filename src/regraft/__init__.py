@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
     from regraft.network.plan import New, Plan
+    from regraft.network.proof import Written
     from regraft.tasks.classify import Report
     from regraft.tasks.fit import FitResult
     from regraft.tasks.like_source import GoneOn
@@ -264,23 +265,25 @@ def evaluate(
     return carry_out(_network(model, to), data, classes=classes, input=input, skip_bad=skip_bad, device=device)
 
 
-def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str]) -> list[Path]:
-    """Write a network as a TensorFlow 1 checkpoint with its graph, which `tf.train.Saver` restores.
+def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str], to: str | None = None) -> Written:
+    """Write a network as a file other tools read. It is opened again and compared before it takes its place.
 
     Args:
-        source: a network, or the address of one: a run, a model folder, ...
-        out: the prefix of the checkpoint ("export/model.ckpt"); files of that name are replaced.
+        source: a network, or the address of one: a run, a model folder, any file.
+        out: where it goes; a file of that name is replaced.
+        to: "tf1" (`out` is the prefix of the checkpoint), "onnx", "safetensors", "torch", "pt2" or "caffemodel"; None:
+            what the ending of `out` means. docs/export.md says what each keeps.
 
     Returns:
-        The files written: .index, .data-00000-of-00001, .meta and the `checkpoint` file that names them.
+        The files written, the format, and the greatest difference found.
 
     Raises:
-        UnsupportedOp: TensorFlow 1 has no operation for some of the network.
+        UnsupportedOp: the format has no word for some of the network; or what was written is not the network.
         OutOfSpace: the disk is full; nothing half written is left.
     """
-    from regraft.formats.tf1.writing.export import write
+    from regraft.formats import write
 
-    return write(_network(source), Path(out))
+    return write(_network(source), Path(out), to)
 
 
 def _network(source: str | PathLike[str] | GraphNetwork, to: str | None = None) -> GraphNetwork:

@@ -197,6 +197,9 @@ ARRAYS = (
     _arrays("old torch", lambda: _torch(zipped=False)),
     _arrays("mat", lambda: written(lambda out: scipy.io.savemat(out, WEIGHTS))),
     _arrays("packed mat", lambda: written(lambda out: scipy.io.savemat(out, WEIGHTS, do_compression=True))),
+    _arrays(
+        "old mat", lambda: written(lambda out: scipy.io.savemat(out, {"a": np.eye(9), "b": np.eye(2)}, format="4"))
+    ),
     _arrays("safetensors", lambda: safetensors.numpy.save({n: v.numpy() for n, v in STATE.items()})),
     _arrays("flax", lambda: (GOLDEN.parents[1] / "arrays/golden/flax.msgpack").read_bytes()),
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch, UnknownName, nearest_names
-from regraft.network.feeding import fed
+from regraft.network.feeding import fed, switched
 from regraft.network.flow import (
     WEIGHTED,
     Cut,
@@ -23,7 +23,7 @@ from regraft.network.flow import (
     data_refs,
     narrow_points,
 )
-from regraft.network.graph import Graph, InputSpec, Node
+from regraft.network.graph import NAMED, Graph, InputSpec, Node
 from regraft.network.modes import specialise
 from regraft.network.naming import resolve
 
@@ -112,7 +112,8 @@ class GraphNetwork:
         from regraft.network.layers import group
 
         nodes = specialise(self.graph, self.outputs, list(self.inputs), training=False) if self.outputs else []
-        return group(nodes, self.tensors, {p.name: p.shape for p in self.parameters.values()})
+        sizes = {p.name: p.shape for p in self.parameters.values()}
+        return group(nodes, self.tensors, sizes, self.collections.get(NAMED, ()))
 
     @cached_property
     def nodes(self) -> dict[str, Node]:
@@ -321,6 +322,25 @@ class GraphNetwork:
 
         graph = restricted(self.graph, [self.resolve(name) for name in outputs])
         return GraphNetwork(graph, self.values, format=self.format)
+
+    def with_switches(self, training: Mapping[str, Any]) -> GraphNetwork:
+        """The same network with other values of some switches in training: {"keep_prob": 0.5}.
+
+        Raises:
+            UnknownName: there is no such switch.
+            BadArgument: a value is not of the switch's kind.
+        """
+        known = {switch.name: switch for switch in self.graph.switches}
+        for name, value in training.items():
+            full = name if name in known else f"{name}:0"
+            if full not in known:
+                raise UnknownName(
+                    f"the network has no switch {name!r}",
+                    nearest=nearest_names(name, known),
+                    fix="`regraft show` lists the switches, which are scalars that only tell training from evaluation",
+                )
+            known[full] = replace(known[full], training=switched(known[full], value))
+        return GraphNetwork(replace(self.graph, switches=tuple(known.values())), self.values, format=self.format)
 
     def with_input(self, spec: InputSpec) -> GraphNetwork:
         """The same network with another description of one input."""

@@ -80,7 +80,8 @@ def read_blob(data: memoryview, where: str) -> Blob:
             return _put_together(data, where)  # as a rule there is one packed piece
         elif field.number == _DATA:
             pieces.append(field.data)
-    shape = tuple(legacy.get(number, 0) for number in _LEGACY) if shape is None else shape
+    if shape is None:  # Caffe writes none for a single number
+        shape = tuple(legacy.get(number, 0) for number in _LEGACY) if legacy else ()
     return _checked(shape, _view(pieces, where), where)
 
 
@@ -100,6 +101,6 @@ def _view(pieces: list[memoryview], where: str) -> Array:
 def _put_together(data: memoryview, where: str) -> Blob:
     """The blob as protobuf reads it: numbers of eight bytes, in pieces, or one by one."""
     parsed = protos.parse("BlobProto", bytes(data), where)
-    old = (parsed.num, parsed.channels, parsed.height, parsed.width)
+    old = (parsed.num, parsed.channels, parsed.height, parsed.width) if parsed.HasField("num") else ()
     shape = tuple(parsed.shape.dim) if parsed.HasField("shape") else old
     return _checked(shape, np.array(parsed.double_data or parsed.data, np.float32), where)

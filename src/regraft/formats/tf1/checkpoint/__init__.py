@@ -15,6 +15,7 @@ from regraft.formats.tf1.checkpoint.bundle import Bundle
 from regraft.formats.tf1.checkpoint.bundle_writer import write_checkpoint
 from regraft.formats.tf1.checkpoint.locate import file_of, is_checkpoint, locate
 from regraft.formats.tf1.checkpoint.mapped import Array
+from regraft.formats.tf1.checkpoint.objects import GRAPH_KEY, names_of
 from regraft.formats.tf1.checkpoint.partitions import Entry
 from regraft.formats.tf1.checkpoint.v1 import SlicedTables
 
@@ -34,7 +35,7 @@ class Checkpoint(Mapping[str, Array]):
 
     The arrays are read-only: where numpy's bytes are the file's, they are views of the mapped file. Half of
     bfloat16's numbers numpy does not have: it comes as float32. Strings come as arrays of objects (bytes). Partitioned
-    variables come whole, under their own name.
+    variables come whole, under their own name; so do those of TensorFlow 2's object-based checkpoints.
 
     Attributes:
         prefix: where it lies, as `locate` gives it.
@@ -47,7 +48,20 @@ class Checkpoint(Mapping[str, Array]):
         self.prefix = prefix
         self._reader = Bundle(prefix) if index.is_file() else SlicedTables(prefix)
         self.version = self._reader.version
-        self.entries: Mapping[str, Entry] = MappingProxyType(self._reader.entries)
+        own = self._own_names()
+        self._keys = {own.get(key, key): key for key in self._reader.entries}
+        self.entries: Mapping[str, Entry] = MappingProxyType(
+            {name: self._reader.entries[key] for name, key in self._keys.items()}
+        )
+
+    def _own_names(self) -> Mapping[str, str]:
+        """The names of the variables that stand under keys of another form."""
+        if GRAPH_KEY not in self._reader.entries:
+            return {}
+        graph = self._reader.read(GRAPH_KEY)
+        if graph.dtype != object or graph.shape:
+            return {}  # a variable of that name
+        return names_of(graph.item(), self._reader.entries, f"{self.prefix}, {GRAPH_KEY}")
 
     def verify(self) -> None:
         """Check the checksum of every tensor, those that nobody wants too.
@@ -64,7 +78,7 @@ class Checkpoint(Mapping[str, Array]):
                 where=str(self.prefix),
                 nearest=nearest_names(name, self.entries),
             )
-        values = self._reader.read(name)
+        values = self._reader.read(self._keys[name])
         values.flags.writeable = False
         return values
 

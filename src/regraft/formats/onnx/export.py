@@ -1,0 +1,141 @@
+"""Writing a network as an ONNX model, under the names of its source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regraft.errors import MissingExtra, UnsupportedOp
+from regraft.network import GraphNetwork
+from regraft.network.proof import Written, prove_values
+from regraft.run.atomic import writing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch.export import ExportedProgram
+
+    from regraft.network.program import Program
+
+OPSET = 20
+_LARGEST = (1 << 31) - 1  # bytes; a protocol buffer holds no more
+
+
+def write(network: GraphNetwork, path: Path) -> Written:
+    """Write a network in evaluation mode as an ONNX model.
+
+    Inputs, outputs, initializers and what is computed on the way carry the names of the source; weights lie as they do
+    there. The batch is free, and so is every size that is free in the source. onnxruntime opens the file and computes
+    with it before it takes its place.
+
+    Raises:
+        MissingExtra: onnx, onnxscript or onnxruntime is not installed.
+        UnsupportedOp: ONNX has no operation for some nodes, which are named; or what was written computes other
+            numbers than the network.
+        OutOfSpace: the disk is full.
+    """
+    _require()
+    data = _model(network)
+    with writing(path) as file:
+        file.write(data)
+        file.flush()
+        found = prove_values(network, _Runtime(file.name, network.outputs), str(path))
+    return Written(format="onnx", files=(path,), difference=found)
+
+
+class _Runtime:
+    """Computes the outputs with onnxruntime."""
+
+    def __init__(self, path: str, outputs: Sequence[str]) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors
+        self._outputs = list(outputs)
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, x: dict[str, np.ndarray]) -> Sequence[Any]:
+        return self._session.run(self._outputs, x)
+
+
+def _model(network: GraphNetwork) -> bytes:
+    """The model as bytes."""
+    import onnx
+
+    from regraft.network.program import program, quiet, refused
+
+    traced = program(network, every=True)
+    with quiet():
+        try:
+            model = _exported(traced.exported, len(traced.inputs), len(traced.outputs))
+        except Exception as error:
+            raise refused(network, traced.nodes, "ONNX", _exported, error) from error
+    model.graph.value_info.extend(model.graph.output[len(network.outputs) :])
+    del model.graph.output[len(network.outputs) :]
+    _rename(model.graph, traced)
+    nodes = model.graph.node
+    nodes.extend(onnx.helper.make_node("Identity", [value], [name]) for name, value in traced.same.items())
+    _tidy(model.graph)
+    if model.ByteSize() > _LARGEST:
+        raise UnsupportedOp(
+            "the network is too large for one ONNX file",
+            expected=f"at most {_LARGEST:,} bytes",
+            got=f"{model.ByteSize():,} bytes",
+            fix="keep it as a regraft model, or write its weights as safetensors",
+        )
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def _exported(exported: ExportedProgram, inputs: int = 0, outputs: int = 0) -> Any:
+    """The model of a program; its inputs are called @in0, ..., its outputs @out0, ..., as nothing else can be."""
+    import torch
+
+    made = torch.onnx.export(
+        exported,
+        dynamo=True,
+        input_names=[f"@in{k}" for k in range(inputs)],
+        output_names=[f"@out{k}" for k in range(outputs)],
+        opset_version=OPSET,
+        optimize=False,  # nothing is fused or folded: weights stay what they are
+        verbose=False,
+    )
+    return made.model_proto if made else None
+
+
+def _rename(graph: Any, traced: Program) -> None:
+    """Put the names of the source in place of the exporter's."""
+    names = {f"@in{k}": name for k, name in enumerate(traced.inputs)}
+    names |= {f"@out{k}": name for k, name in enumerate(traced.outputs)}
+    tensors = {*names.values(), *traced.same}
+    names |= {place: name if name not in tensors else f"{name}@parameter" for place, name in traced.parameters.items()}
+    taken = {*tensors, *names.values()}
+    made = {name for node in graph.node for name in node.output} | {one.name for one in graph.initializer}
+    names |= {name: f"{name}@onnx" for name in made - names.keys() if name in taken}
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+
+
+def _tidy(graph: Any) -> None:
+    """Call the free batch "batch", and leave out what the exporter notes of this machine's files."""
+    free = next((dim.dim_param for value in graph.input for dim in value.type.tensor_type.shape.dim[:1]), "")
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for dim in value.type.tensor_type.shape.dim if free else ():
+            if dim.dim_param:
+                dim.dim_param = re.sub(rf"\b{free}\b", "batch", dim.dim_param)
+    for one in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del one.metadata_props[:]
+
+
+def _require() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f"{', '.join(missing)} is not installed, which writing ONNX needs", fix="pip install 'regraft[onnx]'"
+        )
