@@ -13,6 +13,8 @@ from network.slim.making import assert_same, create, outputs, results, without_n
 from torch import nn
 
 import regraft
+from regraft.data import prepare
+from regraft.data.arrays import unlabelled
 from regraft.errors import BadArgument, ShapeMismatch, UnsupportedFormat
 from regraft.formats import read_weights
 from regraft.network.renames import Place
@@ -47,7 +49,6 @@ def test_a_checkpoint_gives_tensorflows_results(small: Path) -> None:
     found = slim_map(values, "timm:mobilenetv2_035")
     assert found is not None
     assert found.create == {"num_classes": 1001, **SAME}
-    assert found.input == "range=-1..1,channels=rgb,size=224,crop=0.875"
     module = create(found.model, **found.create)
 
     loaded = regraft.load_weights(module, small)
@@ -155,6 +156,24 @@ def test_a_map_fills_every_place_of_its_model(net) -> None:
     assert len(net.places) == len(places)
 
 
+def test_how_slim_fed_pictures() -> None:
+    """Black and white come out as slim's own preprocessing makes them."""
+    black, white = (unlabelled(np.full((1, 300, 400, 3), value, np.uint8), "here") for value in (0, 255))
+    fed = {net.scope: net.picture for net in nets()}
+    for scope, side, low, high in (
+        ("InceptionV4", 299, (-1, -1, -1), (1, 1, 1)),
+        ("InceptionResnetV2", 299, (-1, -1, -1), (1, 1, 1)),
+        ("MobilenetV1", 224, (-1, -1, -1), (1, 1, 1)),
+        ("MobilenetV2", 224, (-1, -1, -1), (1, 1, 1)),
+        ("vgg_16", 224, (-123.68, -116.78, -103.94), (131.32, 138.22, 151.06)),
+        ("vgg_19", 224, (-123.68, -116.78, -103.94), (131.32, 138.22, 151.06)),
+    ):
+        for picture, wanted in ((black, low), (white, high)):
+            made = prepare(picture, [0], fed[scope])
+            assert made.shape == (1, 3, side, side)
+            np.testing.assert_allclose(made[0, :, 7, 9], wanted, rtol=1e-5)
+
+
 def test_scales_that_the_file_has_are_used() -> None:
     values = names_of("InceptionV4", "timm:inception_v4")
     gamma = "InceptionV4/Conv2d_1a_3x3/BatchNorm/gamma"
@@ -199,7 +218,7 @@ def test_refused(scope: str, model: str, reason: str) -> None:
         f"results of TF-slim's {scope} would change in {model}\n"
         "  expected: a model that computes what slim's net does\n"
         f"  got: {reason}\n"
-        "  to do: open slim's own graph (.meta, or frozen: .pb); a module of yours that computes the same takes `rename`"
+        "  to do: open slim's own graph (.meta or frozen .pb); a module of yours that computes the same takes `rename`"
     )
 
 

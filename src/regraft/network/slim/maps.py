@@ -4,7 +4,7 @@ Such a file says, with names relative to the net's scope:
 
     scope: InceptionV4
     head: Logits/Logits                      the layer that makes classes
-    input: range=-1..1,channels=rgb,size=299 how pictures are fed, as `--input` says it
+    picture: {side: 299, range: [-1, 1]}     how slim fed pictures, in the words of InputSpec
     epsilon: 0.001                           of the batch norms; none: it has none
     padding: same                            strided convolutions are padded as TensorFlow does
     create: {pad_type: same}                 how the model is created, beside its number of classes
@@ -32,6 +32,7 @@ import numpy as np
 import yaml
 
 from regraft.errors import BadArgument, UnsupportedFormat
+from regraft.network.graph import InputSpec
 from regraft.network.renames import Place
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -54,7 +55,7 @@ class SlimMap:
         head: the biases of slim's classes.
         classes: how many the file tells apart, the background (number 0) among them; None: it has no head.
         create: what the model must be created with (`num_classes`, ...) to compute the same.
-        input: how slim fed pictures, as `--input` says it; the file does not.
+        picture: how slim fed pictures, for the model's input (batch, channels, height, width); the file does not say.
         notes: what the user has to know.
     """
 
@@ -66,7 +67,7 @@ class SlimMap:
     head: str
     classes: int | None
     create: Mapping[str, Any]
-    input: str
+    picture: InputSpec
     notes: tuple[str, ...]
 
 
@@ -83,7 +84,7 @@ class Net:
     model: str
     places: Mapping[str, Place]
     head: str
-    input: str
+    picture: InputSpec
     epsilon: float | None
     padding: str | None
     create: Mapping[str, Any]
@@ -117,7 +118,7 @@ class Net:
             head=head,
             classes=classes,
             create={**({} if classes is None else {"num_classes": classes}), **self.create},
-            input=self.input,
+            picture=self.picture,
             notes=tuple(self._notes(values, bool(ones))),
         )
 
@@ -155,7 +156,7 @@ class Refusal:
             what,
             expected="a model that computes what slim's net does",
             got=self.reason,
-            fix="open slim's own graph (.meta, or frozen: .pb); a module of yours that computes the same takes `rename`",
+            fix="open slim's own graph (.meta or frozen .pb); a module of yours that computes the same takes `rename`",
         )
 
 
@@ -221,11 +222,24 @@ def _nets(said: Mapping[str, Any]) -> Iterator[Net]:
             model=model,
             places={f"{said['scope']}/{name}": place for layer in layers.items() for name, place in _places(*layer)},
             head=said["head"],
-            input=said["input"],
+            picture=_picture(**said["picture"]),
             epsilon=said.get("epsilon"),
             padding=said.get("padding"),
             create=said.get("create", {}),
         )
+
+
+def _picture(*, side: int, range: Sequence[float], mean: Sequence[float] = (), **others: Any) -> InputSpec:
+    return InputSpec(
+        name="",
+        shape=(None, 3, side, side),
+        layout="NCHW",
+        channels="rgb",
+        range=(range[0], range[1]),
+        mean=tuple(mean),
+        origin="file",
+        **others,
+    )
 
 
 def _places(layer: str, place: Any) -> Iterator[tuple[str, Place]]:
