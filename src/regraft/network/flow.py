@@ -35,8 +35,11 @@ RECURRENT = frozenset({"onnx_lstm", "onnx_gru", "onnx_rnn"})
 
 # Operations that give something else each time.
 RANDOM = frozenset(
-    {"dropout", "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal"}
-)
+    {
+        "dropout", "dropout_by", "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal",
+        "truncated_normal",
+    }
+)  # fmt: skip
 
 # Operations after which a block may end.
 BLOCK_ENDS = frozenset(
