@@ -56,13 +56,10 @@ def tried(name: str, folder: Path) -> Outcome:
     case, path = all_cases()[name], folder / "model.onnx"
     path.write_bytes(case.model.SerializeToString())
     try:
-        network = read(path)
+        with warnings.catch_warnings(action="ignore"):  # that a batch stays fixed is said
+            network = read(path)
         functions = frozenset(node.function for node in network.graph.nodes)
-        worst = [
-            difference
-            for inputs, outputs in case.data_sets
-            for difference in differences(case, network, inputs, outputs)
-        ]
+        worst = [one for inputs, outputs in case.data_sets for one in differences(case, network, inputs, outputs)]
     except REFUSALS as error:
         return Outcome(name, "refused", f"{type(error).__name__}: {error}")
     if not worst:
