@@ -47,8 +47,10 @@ RECURRENT = frozenset({"onnx_lstm", "onnx_gru", "onnx_rnn"})
 
 # Operations that give something else each time.
 RANDOM = frozenset(
-    {"dropout", "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal",
-     "spatial_dropout", "gaussian_noise", "gaussian_dropout", "alpha_dropout", "dropped_path"}
+    {
+        "dropout", "dropout_by", "spatial_dropout", "alpha_dropout", "dropped_path", "gaussian_noise", "gaussian_dropout",
+        "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal",
+    }
 )  # fmt: skip
 
 # Operations after which a block may end.

@@ -135,6 +135,10 @@ class Call:
         """Whether an output of that number is wanted."""
         return place < len(self.operation.outputs) and bool(self.operation.outputs[place])
 
+    def wrong(self, what: str, expected: str, got: str) -> UnreadableFile:
+        """The error for an operation that cannot be meant."""
+        return UnreadableFile(what, where=self.where, expected=expected, got=got)
+
     # --- emitting -----------------------------------------------------------------------------------
 
     @property

@@ -216,7 +216,7 @@ class _Flattening:
         names = {**scope.names, **{name: self._free(name, prefix) for name in own if name}}
         self.take_initializers(graph, names)
         self.nodes(graph.node, replace(scope, names=names, prefix=prefix, depth=scope.depth + 1))
-        given: list[Any] = [names.get(info.name, info.name) for info in graph.output]
+        given = [str(names.get(info.name, info.name)) for info in graph.output]
         self._hand_on([(name, to) for name, to in zip(given, one.outputs, strict=True) if to], one)
 
     def _hand_on(self, pairs: Sequence[tuple[str, str]], one: Operation) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from regraft.formats.onnx.building import Call, Handler, Unsupported, plain
 from regraft.formats.onnx.tensors import DTYPES, type_name
-from regraft.network.graph import Ref
+from regraft.network.graph import Node, Ref
 
 # Operations that are functions TensorFlow has too, for numbers with fractions; ONNX's name -> ours.
 _SAME = {
@@ -108,29 +108,25 @@ def _along(call: Call, functions: dict[str, str]) -> None:
 
 
 def dropout(call: Call) -> None:
-    """Active in training, whatever `training_mode` says. Refused: a ratio that is computed, the seed."""
-    if call.opset >= 12:
-        ratio = call.setting(1)
-        rate = 0.5 if ratio is None else float(ratio.reshape(-1)[0]) if ratio.size == 1 else -1.0
-        if call.has(2):
-            call.setting(2)
-    else:
-        rate = float(call.attribute("ratio", 0.5))
+    """Active in training, whatever `training_mode` says; `seed` is not used."""
     call.attribute("seed")
-    if not 0 <= rate < 1:
-        raise Unsupported(f"its ratio is {rate}")
-    dropped = call.inner("dropped", "dropout", call.input(), rate=rate)
+    if call.opset >= 12 and call.has(1) and call.value(1) is None:
+        dropped = call.inner("dropped", "dropout_by", call.input(), call.input(1))
+    else:
+        dropped = call.inner("dropped", "dropout", call.input(), rate=_rate(call))
     call.give("select", call.net.switch(), dropped, call.input())
     if call.gives(1):
         whole = call.inner("whole", "ones_like", call.input())
-        call.net.add(_mask(call, whole))
+        to = "bool" if call.opset >= 10 else "float32"
+        call.net.add(Node(name=call.operation.outputs[1], function="onnx_cast", args=(whole,), kwargs={"to": to}))
 
 
-def _mask(call: Call, whole: Ref) -> Any:
-    from regraft.network.graph import Node
-
-    to = "bool" if call.opset >= 10 else "float32"
-    return Node(name=call.operation.outputs[1], function="onnx_cast", args=(whole,), kwargs={"to": to})
+def _rate(call: Call) -> float:
+    ratio = call.value(1) if call.opset >= 12 else call.attribute("ratio", 0.5)
+    numbers = np.reshape(0.5 if ratio is None else ratio, -1)
+    if numbers.size != 1 or not 0 <= numbers[0] < 1:
+        raise call.wrong("the ratio cannot be used", "a number from 0, below 1", str(ratio))
+    return float(numbers[0])
 
 
 OPS: dict[str, Handler] = {
