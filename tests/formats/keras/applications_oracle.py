@@ -39,7 +39,9 @@ def main() -> None:
         name, size = argument.split(":")
         keras.backend.clear_session()
         keras.utils.set_random_seed(0)
-        model = getattr(keras.applications, name)(weights=None, input_shape=(int(size), int(size), 3), classes=10)
+        model = getattr(keras.applications, name)(
+            weights=None, input_shape=(int(size), int(size), 3), classes=10, classifier_activation=None
+        )
         unsettle(model)
         x = np.random.default_rng(1).uniform(
             0, 255 if "Eff" in name or "V3Sm" in name else 1, (2, int(size), int(size), 3)

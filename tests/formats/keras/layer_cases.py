@@ -135,7 +135,7 @@ def cases(keras: Any, major: int) -> dict[str, Builder]:
                 L.ActivityRegularization(l2=0.1),
                 L.Activation("linear"),
             ]
-        ),  # fmt: skip
+        ),
         "embedding": lambda: keras.Sequential([of(6, dtype="int32"), L.Embedding(7, 4)]),
         "masking": lambda: keras.Sequential([of(6, 3), L.ReLU(), L.Masking(), L.LSTM(4)]),
         "lstm": lambda: one(L.LSTM(4), *steps),
@@ -165,14 +165,14 @@ def cases(keras: Any, major: int) -> dict[str, Builder]:
             L.Bidirectional(L.LSTM(4, return_sequences=True, dropout=0.2)),
             L.GRU(4),
             L.Dense(3, activation="softmax"),
-        ),  # fmt: skip
+        ),
         "time_dense": lambda: one(L.TimeDistributed(L.Dense(3, activation="relu")), *steps),
         "time_conv": lambda: one(L.TimeDistributed(L.Conv2D(3, 2)), 3, *picture),
         "time_model": lambda: one(
             L.TimeDistributed(keras.Sequential([of(*picture), L.Conv2D(3, 2), L.BatchNormalization(), L.Flatten()])),
             3,
             *picture,
-        ),  # fmt: skip
+        ),
         "attention": lambda: two(L.Attention(use_scale=True), *steps),
         "heads": lambda: _heads(keras, L),
         "heads_masked": lambda: _masked_heads(keras, L),
@@ -186,8 +186,9 @@ def cases(keras: Any, major: int) -> dict[str, Builder]:
                 keras.Sequential([of(*picture), L.Conv2D(3, 3), L.BatchNormalization()]),
                 keras.Sequential([L.Flatten(), L.Dense(4)]),
             ]
-        ),  # fmt: skip
+        ),
         "frozen": lambda: _frozen(keras, L),
+        "late": lambda: _late(keras, L),
     }
     for name in (
         *("relu", "relu6", "elu", "selu", "softplus", "softsign", "sigmoid", "tanh", "hard_sigmoid", "swish", "gelu"),
@@ -217,11 +218,22 @@ def channels_first(keras: Any) -> dict[str, Any]:
 
     def net(options: dict[str, str], shape: tuple[int, ...], axis: int) -> Any:
         return keras.Sequential(
-            [L.Input(shape), L.Conv2D(5, 3, padding="same", strides=2, **options), L.BatchNormalization(axis=axis),
-             L.DepthwiseConv2D(3, **options), L.MaxPooling2D(2, padding="same", **options), L.ZeroPadding2D(1, **options),
-             L.UpSampling2D(2, **options), L.Conv2DTranspose(3, 3, strides=2, **options), L.Cropping2D(1, **options),
-             L.AveragePooling2D(2, **options), L.SeparableConv2D(4, 2, **options), L.Flatten(**options), L.Dense(3)]
-        )  # fmt: skip
+            [
+                L.Input(shape),
+                L.Conv2D(5, 3, padding="same", strides=2, **options),
+                L.BatchNormalization(axis=axis),
+                L.DepthwiseConv2D(3, **options),
+                L.MaxPooling2D(2, padding="same", **options),
+                L.ZeroPadding2D(1, **options),
+                L.UpSampling2D(2, **options),
+                L.Conv2DTranspose(3, 3, strides=2, **options),
+                L.Cropping2D(1, **options),
+                L.AveragePooling2D(2, **options),
+                L.SeparableConv2D(4, 2, **options),
+                L.Flatten(**options),
+                L.Dense(3),
+            ]
+        )
 
     return {"first": net(keys, (4, 12, 10), 1), "last": net(turned, (12, 10, 4), -1)}
 
@@ -291,6 +303,12 @@ def _frozen(keras: Any, L: Any) -> Any:  # noqa: N803
         ]
     )
     return keras.Sequential([L.Input((5,)), inner, L.Dense(2)])
+
+
+def _late(keras: Any, L: Any) -> Any:  # noqa: N803
+    model = keras.Sequential([L.Dense(4), L.Dense(3)])
+    model.build((None, 5))
+    return model
 
 
 def _ops(keras: Any, L: Any) -> Any:  # noqa: N803
