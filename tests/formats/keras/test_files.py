@@ -187,7 +187,7 @@ def test_the_rooms_do_not_claim_each_others_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", a=np.zeros(3))
     assert not keras.opens(tmp_path / "a.npz")
     mat = tmp_path / "a.mat"
-    mat.write_bytes(b"MATLAB 7.3 MAT-file".ljust(512) + b"\x89HDF\r\n\x1a\n" + bytes(100))
+    mat.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM" + bytes(384) + b"\x89HDF\r\n\x1a\n" + bytes(100))
     assert not keras.opens(mat)
     assert arrays.opens(mat)
 
