@@ -129,11 +129,11 @@ class Call:
             Unsupported: none is a value.
         """
         first = self.args[0] if self.args else next(iter(self.kwargs.values()), None)
-        given = list(first) if isinstance(first, list | tuple) else [first]
-        given = [one for one in given if isinstance(one, Value)] if not isinstance(first, list) else given
-        if not given or not all(isinstance(one, Value) for one in given):
+        given: Sequence[Any] = first if isinstance(first, list | tuple) else [first]
+        found = [one for one in given if isinstance(one, Value)]
+        if not found or len(found) != len(given):
             raise Unsupported("it is called with something else than tensors")
-        return given
+        return found
 
     def value(self, rank: int | None = None) -> Value:
         """The value it is called with.

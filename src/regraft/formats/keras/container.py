@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,7 +173,7 @@ class _Window(io.RawIOBase):
 
 
 @contextmanager
-def _opened(source: Any, where: str) -> Iterator[Any]:
+def _opened(source: Any, where: str) -> Generator[Any]:
     h5py = hdf5.library("a Keras model", where)
     try:
         with h5py.File(source, "r") as file:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from regraft.errors import UnknownName, UnsupportedFormat, nearest_names
+from regraft.errors import RegraftError, UnknownName, UnreadableFile, UnsupportedFormat, nearest_names
+from regraft.files.mapped import COPY_AGAIN
 from regraft.formats.keras.building import Net, Value
 from regraft.formats.keras.container import Content, content
 from regraft.formats.keras.layers import WEIGHTS
 from regraft.formats.keras.model import Reader
 from regraft.formats.keras.weights import assigned, plain
 from regraft.formats.keras.wiring import Wiring, run_layer
+from regraft.network.flow import ancestors
 from regraft.network.graph import NAMED, Graph, InputSpec, Layout, Node
 from regraft.network.network import GraphNetwork
 from regraft.network.new_layers import TRAINING
@@ -32,12 +35,9 @@ def read_network(path: Path, to: Sequence[str] | None) -> GraphNetwork:
     if file.config is None:
         network = _weights_only(file)
         return network if to is None else network.towards(*to)
-    reader = Reader(str(path), _major(file))
-    model = reader.model(file.config)
-    net = Net(where=str(path), keras=reader.keras, stored=assigned(file, model, WEIGHTS, reader.keras), run=run_layer)
-    wiring = Wiring(net, model)
-    wiring.build()
-    names = wiring.names()
+    with _readable(path):
+        wiring = _built(file)
+    net, names = wiring.net, wiring.names()
     for name in to or ():
         if name not in names:
             raise UnknownName(
@@ -51,7 +51,7 @@ def read_network(path: Path, to: Sequence[str] | None) -> GraphNetwork:
     for what, layers in net.said.items():
         listed = ", ".join(layers[:_MOST_NAMED]) + (", ..." if len(layers) > _MOST_NAMED else "")
         warnings.warn(f"{path.name}: {listed}: {what}", stacklevel=4)
-    return _network(file, net, wiring, wanted)
+    return _network(file, wiring, wanted, whole=to is None)
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:
@@ -59,12 +59,39 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     file = content(path)
     if file.config is None:
         return plain(file)
-    reader = Reader(str(path), _major(file))
+    with _readable(path):
+        try:
+            reader = Reader(str(path), _major(file))
+            model = reader.model(file.config)
+        except UnsupportedFormat:  # of Keras 1, or a class of the author's own: its weights are there all the same
+            return plain(file)
+        return assigned(file, model, WEIGHTS, reader.keras) or plain(file)
+
+
+def _built(file: Content) -> Wiring:
+    """The model of a file as nodes."""
+    reader = Reader(str(file.path), _major(file))
+    model = reader.model(file.config)
+    stored = assigned(file, model, WEIGHTS, reader.keras)
+    wiring = Wiring(Net(where=str(file.path), keras=reader.keras, stored=stored, run=run_layer), model)
+    wiring.build()
+    return wiring
+
+
+@contextmanager
+def _readable(path: Path) -> Generator[None]:
+    """Anything may stand in the place of a setting: what Python then stumbles over is the file's fault."""
     try:
-        model = reader.model(file.config)
-    except UnsupportedFormat:  # a class of the author's own: its weights are there all the same
-        return plain(file)
-    return assigned(file, model, WEIGHTS, reader.keras) or plain(file)
+        yield
+    except RegraftError:
+        raise
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
+        raise UnreadableFile(
+            "the description of the layers is damaged: a setting is of another type than Keras writes",
+            where=str(path),
+            got=f"{type(error).__name__}: {error}"[:200],
+            fix=COPY_AGAIN,
+        ) from error
 
 
 def _major(file: Content) -> int:
@@ -91,19 +118,27 @@ def _weights_only(file: Content) -> GraphNetwork:
     return GraphNetwork(Graph(nodes=nodes, inputs=(), outputs=()), values, format="keras-weights")
 
 
-def _network(file: Content, net: Net, wiring: Wiring, wanted: Sequence[str]) -> GraphNetwork:
-    used = {name for node in net.nodes.values() for name in node.refs()} | set(wanted)
-    nodes = tuple(node for node in net.nodes.values() if node.function != "parameter" or node.name in used)
-    names = {node.name for node in nodes}
+def _network(file: Content, wiring: Wiring, wanted: Sequence[str], *, whole: bool) -> GraphNetwork:
+    """The network of all nodes, or of those alone that what is wanted comes from."""
+    net = wiring.net
+    kept = set(net.nodes) if whole else ancestors(net.nodes, wanted)
+    updates = {name: tensor for name, tensor in net.updates.items() if name in kept and tensor in net.nodes}
+    kept |= ancestors(net.nodes, updates.values())
+    read = {name for node in kept for name in net.nodes[node].refs()} | set(wanted)
+    nodes = tuple(
+        node for name, node in net.nodes.items() if name in kept and (node.function != "parameter" or name in read)
+    )
     held = {node.args[0] for node in nodes if node.function == "parameter"}
     still = tuple(name for name in net.still if name in held)
+    fed = [(value, config) for value, config in wiring.fed if value.ref.name in kept]
     graph = Graph(
         nodes=nodes,
-        inputs=tuple(_spec(net, wiring, value, config) for value, config in wiring.fed),
+        inputs=tuple(_spec(net, wiring, value, config) for value, config in fed),
         outputs=tuple(wanted),
-        switches=(TRAINING,) if TRAINING.name in used else (),
-        updates={name: tensor for name, tensor in net.updates.items() if tensor in names},
-        collections={NAMED: tuple(net.layers)} | ({NOT_TRAINED: still} if still else {}),
+        switches=(TRAINING,) if TRAINING.name in kept else (),
+        updates=updates,
+        collections={NAMED: tuple(name for name in net.layers if name in kept)}
+        | ({NOT_TRAINED: still} if still else {}),
     )
     return GraphNetwork(graph, {name: value for name, value in net.values.items() if name in held}, format=file.kind)
 

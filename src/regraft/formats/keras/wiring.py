@@ -129,7 +129,7 @@ class Wiring:
             self.made[key] = [self._input(layer, name)]
             return
         call = layer.calls[key[1]]
-        before = set(self.net.nodes)
+        before = len(self.net.nodes)
         try:
             args, kwargs = self._filled(call.args), self._filled(dict(call.kwargs))
             if layer.model is not None and layer.kind not in LAYERS:
@@ -140,7 +140,7 @@ class Wiring:
         except Lost as lost:
             self.lost[key] = set(lost.args)
         except Unsupported as reason:
-            for one in self.net.nodes.keys() - before:
+            for one in list(self.net.nodes)[before:]:
                 del self.net.nodes[one]
             reads = tuple(self.value(one).ref.name for one in call.reads())
             self._lose(key, name, f"{_title(layer)}{f': {reason}' if str(reason) else ''}", reads)

@@ -148,7 +148,8 @@ def _merged(call: Call, mode: str, ahead: Ref, behind: Ref, rank: int) -> Ref:
 
 def _both(layer: Layer) -> tuple[Layer, Layer]:
     """The layer that runs forwards and the one that runs backwards."""
-    inner = layer.model.layers if layer.model else ()
+    assert layer.model is not None  # the reader sees to it
+    inner = layer.model.layers
     plain = inner[0].name.removeprefix("forward_")
     forward = replace(inner[0], name=f"forward_{plain}")
     if len(inner) > 1:

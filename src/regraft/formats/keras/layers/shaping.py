@@ -72,12 +72,13 @@ def repeat_vector(call: Call) -> None:
 
 def _sides(call: Call, key: str, count: int) -> list[tuple[int, int]]:
     """What lies before and after each place: one number for all, one for each, or two for each."""
-    setting = call.option(key, 1)
+    setting: Any = call.option(key, 1)
     if isinstance(setting, int):
         setting = [setting] * count if count > 1 else [[setting, setting]]
     if count == 1 and isinstance(setting, list) and len(setting) == 2 and all(isinstance(one, int) for one in setting):
         setting = [setting]
-    sides = [[one, one] if isinstance(one, int) else one for one in setting] if isinstance(setting, list) else []
+    listed: list[Any] = setting if isinstance(setting, list) else []
+    sides: list[Any] = [[one, one] if isinstance(one, int) else one for one in listed]
     fits = len(sides) == count and all(isinstance(one, list) and len(one) == 2 for one in sides)
     if not fits or not all(isinstance(number, int) and 0 <= number < 1 << 24 for one in sides for number in one):
         raise call.wrong(f"{key} cannot be used", f"{count} pairs of numbers", str(setting)[:60])
