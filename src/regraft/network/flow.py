@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from regraft.network.graph import Graph, Node
 
 # These read a tensor's shape, not its values: counted as data flow they would hide most cuts.
-SHAPE_READS = frozenset({"shape", "shape_n", "size", "rank", "zeros_like", "ones_like"})
+SHAPE_READS = frozenset(
+    {
+        "shape", "shape_n", "size", "rank", "zeros_like", "ones_like", "aten.sym_size.int", "aten.zeros_like.default",
+        "aten.ones_like.default", "aten.full_like.default", "aten.new_zeros.default", "aten.new_ones.default",
+        "aten.new_full.default",
+    }
+)  # fmt: skip
 
 # Operations that carry the weights of a layer.
 WEIGHTED = frozenset(
@@ -22,13 +28,21 @@ WEIGHTED = frozenset(
         "mat_mul",
         "batch_mat_mul",
         "inner_product",
+        *(f"aten.conv{places}d.default" for places in (1, 2, 3)),
+        *(f"aten.conv_transpose{places}.{form}" for places, form in (("1d", "default"), ("2d", "input"), ("3d", "input"))),
+        "aten.linear.default",
+        "aten.addmm.default",
+        "aten.embedding.default",
     }
 )
 
 # Operations that give something else each time.
 RANDOM = frozenset(
-    {"dropout", "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal"}
-)
+    {
+        "dropout", "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal",
+        "attention_dropout", "channel_dropout", "alpha_dropout",
+    }
+)  # fmt: skip
 
 # Operations after which a block may end.
 BLOCK_ENDS = frozenset(

@@ -39,13 +39,14 @@ def group(
     weighted = {_scope(n.name) for n in nodes if n.function in WEIGHTED and ":" in n.name}
     scopes = sorted(weighted - {""}, key=len, reverse=True)
     several = {name for node in nodes if node.function == "item" for name in node.refs()}
+    by_module = any(node.function.startswith("aten.") for node in nodes)
     members: dict[str, list[Node]] = {}
     fed = {node.name for node in nodes if node.function == "input"}
     for node in nodes:
         if any(name in fed for name in node.refs()):
             fed.add(node.name)
         if node.function not in ("input", "parameter", "constant"):
-            members.setdefault(_layer_of(node.name, scopes, several), []).append(node)
+            members.setdefault(_layer_of(node.name, scopes, several, by_module), []).append(node)
     return {
         name: _layer(name, inside, table, tensors, sizes)
         for name, inside in members.items()
@@ -74,15 +75,17 @@ def as_torch(nodes: Sequence[Node]) -> set[str]:
 def _reads_as_torch(node: Node) -> bool:
     if node.function == "inner_product":
         return not node.kwargs.get("transpose", False)
-    return node.function == "deconvolution" or node.kwargs.get("filter_format") == "OIHW"
+    return node.function == "deconvolution" or node.function.startswith("aten.") or node.kwargs.get("filter_format") == "OIHW"
 
 
 def _scope(tensor: str) -> str:
     return tensor.rpartition("/")[0]
 
 
-def _layer_of(tensor: str, scopes: Sequence[str], several: Collection[str]) -> str:
+def _layer_of(tensor: str, scopes: Sequence[str], several: Collection[str], by_module: bool) -> str:
     """The layer of a tensor, or of an operation of `several` outputs."""
+    if by_module and ":" not in tensor:
+        return tensor.partition("/")[0]  # torch's way: "layer1.0/add" is an operation of the module layer1.0
     if ":" not in tensor and ("@" in tensor or tensor not in several):
         return tensor.partition("@")[0]  # Caffe's way of naming: "conv5@relu5" is the blob conv5 after the layer relu5
     for scope in scopes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch, UnknownName, nearest_names
+from regraft.network.blocks import block_outputs, is_of_modules
 from regraft.network.feeding import fed
 from regraft.network.flow import (
     WEIGHTED,
@@ -143,7 +144,10 @@ class GraphNetwork:
         """Where the network can be cut at one tensor, from input to output: one a block, or `all`."""
         self.require_graph()
         path = self._path(self.outputs[-1])
-        ends = narrow_points(path)[:-1] if all else block_ends(path)
+        if all:
+            ends = narrow_points(path)[:-1]
+        else:
+            ends = block_outputs(path) if is_of_modules(path) else block_ends(path)
         return [self._cut(node.name) for node in ends]
 
     def bottleneck(self) -> str:
