@@ -77,6 +77,7 @@ class InputSpec:
     # side side / crop long, by antialiased interpolation, and cut out the middle, as torchvision and timm do.
     resize: Literal["antialias", "tf1", "bilinear", "bicubic"] = "antialias"
     origin: Literal["file", "user", "guessed", "unknown"] = "unknown"  # who says how pictures are prepared
+    side: bool = False  # goes to every layer beside the data, as an attention mask does: a cut leaves it to the rest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -183,7 +183,7 @@ class GraphNetwork:
 
     def _path(self, output: str) -> list[Node]:
         """The data path with both sides of its conditionals: a cut must hold in every mode."""
-        return data_path(self.graph.nodes, list(self.inputs), output)
+        return data_path(self.graph.nodes, [spec.name for spec in self.graph.inputs if not spec.side], output)
 
     def _cut(self, tensor: str) -> Cut:
         below = ancestors(self.nodes, [tensor], stop=self.inputs)

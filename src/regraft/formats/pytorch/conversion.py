@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from regraft.errors import UnsupportedOp
@@ -15,27 +15,31 @@ from regraft.network.graph import Graph, InputSpec, Node, Ref
 
 # Checks of what the trace assumed, and marks without a result.
 _CHECKS = ("_assert", "sym_constrain", "_check")
-_SPLIT = "operator.getitem"
+_SPLIT, _CAST = "operator.getitem", "aten.to.dtype"
 
 
-def to_graph(program: Program, where: str, dropped: Mapping[str, float] | None = None) -> Graph:
+def to_graph(
+    program: Program, where: str, *, dropped: Mapping[str, float] | None = None, side: Collection[str] = ()
+) -> Graph:
     """The graph of a program.
 
     Args:
         dropped: module -> the rate of dropout in its attention in training, which evaluation does not show.
+        side: inputs that go to every layer beside the data.
 
     Raises:
         UnsupportedOp: it needs operations regraft cannot run; all are named, with the first safe cut.
     """
-    return Conversion(program, where, dropped or {}).graph()
+    return Conversion(program, where, dropped or {}, side).graph()
 
 
 class Conversion:
     """A graph being made: `nodes` in running order, and what the program's values have become."""
 
-    def __init__(self, program: Program, where: str, dropped: Mapping[str, float]) -> None:
+    def __init__(self, program: Program, where: str, dropped: Mapping[str, float], side: Collection[str]) -> None:
         self.program = program
         self.dropped = dropped
+        self.side = side
         self.nodes: dict[str, Node] = {}
         self.updates: dict[str, str] = {}
         self._where = where
@@ -144,9 +148,12 @@ class Conversion:
             return
         if in_both_modes(self, step):
             return
-        overload, target, written = self._storage.overload(step)
-        values = self._sizes.arguments(step, overload)
-        self.give(step, target, *values)
+        operation, target, written = self._storage.operation(step)
+        values = self._sizes.arguments(step, operation, target)
+        if target == _CAST and len(values) < 2:  # only to another device
+            self.give(step, "identity", *values)
+        else:
+            self.give(step, target, *values)
         if written is not None:
             self._storage.write(self, step, written, position)
 
@@ -170,7 +177,8 @@ class Conversion:
 
     def _spec(self, name: str) -> InputSpec:
         shape = tuple(size if isinstance(size, int) else None for size in self.program.sizes[name])
-        return InputSpec(name=self.program.sources[name].name, shape=shape, dtype=self.program.dtypes[name])
+        known = self.program.sources[name].name
+        return InputSpec(name=known, shape=shape, dtype=self.program.dtypes[name], side=known in self.side)
 
     def _refusal(self) -> UnsupportedOp:
         listed = [f"{what} ({len(at)}: {', '.join(at[:3])})" for what, at in self._refused.items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,33 +14,64 @@ from regraft.errors import BadArgument
 from regraft.formats.pytorch.conversion import to_graph
 from regraft.formats.pytorch.exported import read_exported
 from regraft.formats.pytorch.exporting import exported
+from regraft.formats.pytorch.lost import attention_dropouts, lost_in_evaluation
 from regraft.formats.pytorch.program import Program
 from regraft.formats.pytorch.sources import Native
+from regraft.network.graph import Node, Ref
 from regraft.network.network import GraphNetwork
 
 
-def network_of(module: nn.Module, sample: Any, *, free: int = 1, format: str = "module") -> GraphNetwork:
-    """See `regraft.formats.pytorch.read_module`."""
+def network_of(
+    module: nn.Module, sample: Any, *, free: int = 1, format: str = "module", side: Collection[str] = ()
+) -> GraphNetwork:
+    """See `regraft.formats.pytorch.read_module`.
+
+    Args:
+        side: inputs that go to every layer beside the data.
+    """
     where = type(module).__name__
     inputs = _inputs(sample, where)
     program = read_exported(exported(module, inputs, where, free), where)
-    return from_program(program, where, format)
+    graph = to_graph(program, where, dropped=attention_dropouts(module), side=side)
+    for note in (*shared_weights(program), *lost_in_evaluation(module, graph)):
+        warnings.warn(f"{where}: {note}", stacklevel=2)
+    return GraphNetwork(graph, program.weights, format=format)
 
 
 def network_of_native(native: Native, format: str) -> GraphNetwork:
     """See `regraft.formats.pytorch.read_native`."""
-    network = network_of(native.module, native.sample, free=native.free, format=format)
+    network = network_of(native.module, native.sample, free=native.free, format=format, side=native.side)
     if native.picture is not None:
         spec = next(iter(network.inputs.values()))
         network = network.with_input(replace(native.picture, name=spec.name, shape=spec.shape))
-    return network
+    return network if native.pooling is None else _sentence(network, native.pooling)
 
 
-def from_program(program: Program, where: str, format: str) -> GraphNetwork:
-    """The network of a program."""
+def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
+    """A text encoder with one more output, the vector of a sentence: the mean of its words' or that of the first."""
+    words = Ref(network.outputs[0])
+    if pooling == "cls":
+        new = [("sentence", "aten.select.int", (words, 1, 0))]
+    else:
+        new = [
+            ("sentence/mask", "aten.unsqueeze.default", (Ref("attention_mask"), -1)),
+            ("sentence/weights", "aten.type_as.default", (Ref("sentence/mask"), words)),
+            ("sentence/weighted", "aten.mul.Tensor", (words, Ref("sentence/weights"))),
+            ("sentence/sum", "aten.sum.dim_IntList", (Ref("sentence/weighted"), (1,))),
+            ("sentence/count", "aten.sum.dim_IntList", (Ref("sentence/weights"), (1,))),
+            ("sentence/least", "aten.clamp.default", (Ref("sentence/count"), 1e-9)),
+            ("sentence", "aten.div.Tensor", (Ref("sentence/sum"), Ref("sentence/least"))),
+        ]
+    nodes = [Node(name=name, function=function, args=args) for name, function, args in new]
+    outputs = (*network.outputs, "sentence")
+    graph = replace(network.graph, nodes=(*network.graph.nodes, *nodes), outputs=outputs)
+    return GraphNetwork(graph, network.values, format=network.format)
+
+
+def shared_weights(program: Program) -> Iterator[str]:
+    """What is to be said of weights that have two names."""
     for second, first in program.aliases.items():
-        warnings.warn(f"{where}: {second} is the same weight as {first}; it goes by that name", stacklevel=2)
-    return GraphNetwork(to_graph(program, where), program.weights, format=format)
+        yield f"{second} is the same weight as {first} and goes by that name"
 
 
 def _inputs(sample: Any, where: str) -> Mapping[str, torch.Tensor] | tuple[torch.Tensor, ...]:

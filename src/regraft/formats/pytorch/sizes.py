@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from regraft.errors import UnsupportedOp
 from regraft.formats.pytorch.program import Size, Step, Value
+from regraft.formats.pytorch.storage import overload_of
 from regraft.network.functions import FUNCTIONS
 from regraft.network.functions.aten import said
 from regraft.network.graph import Ref
@@ -31,11 +32,11 @@ class Sizes:
         self._steps = {step.name: step for step in self._program.steps}
         self._made: dict[Any, Ref | int] = {}
 
-    def arguments(self, step: Step, overload: Any) -> tuple[Any, ...]:
-        """What a node says by position: all its schema lists but where things are stored, defaults at the end left out."""
-        schema = overload._schema.arguments
+    def arguments(self, step: Step, operation: Any, target: str) -> tuple[Any, ...]:
+        """What a node of the function `target` says by position, defaults at the end left out."""
+        overload = overload_of(target)
+        schema = operation._schema.arguments
         given = dict(zip((argument.name for argument in schema), step.args, strict=False)) | dict(step.kwargs)
-        target = f"aten.{overload._schema.name.split('::')[1]}.{overload._schema.overload_name or 'default'}"
         if target in _SHAPED:
             given |= self._shape(step, given, "shape" if "shape" in given else "size")
         elif target == _EXPANDED:
@@ -55,7 +56,7 @@ class Sizes:
         size = self._program.wholes[name]
         if isinstance(size, int):
             return size
-        for value in near:
+        for value in (*near, *(Value(side) for side in self._into.side if side in self._program.sizes)):
             found = self._from_tensor(size, value) if size else None
             if found is not None:
                 return found

@@ -35,6 +35,7 @@ class Native:
         sample: inputs of a batch of two.
         free: how many of the first dimensions of each input may change.
         picture: how pictures are fed, for networks that take them; its name and shape are not known yet.
+        side: inputs that go to every layer beside the data.
         pooling: for text, how the sentence is made of its words: "mean" or "cls".
     """
 
@@ -42,6 +43,7 @@ class Native:
     sample: Any
     free: int = 1
     picture: InputSpec | None = None
+    side: tuple[str, ...] = ()
     pooling: str | None = None
 
 
@@ -130,7 +132,8 @@ def text_model(module: nn.Module, pooling: str = "mean") -> Native:
     tokens = torch.arange(2 * 13).reshape(2, 13) % 5 + 1
     mask = torch.ones_like(tokens)
     mask[1, 9:] = 0
-    return Native(module=module, sample={"input_ids": tokens, "attention_mask": mask}, free=2, pooling=pooling)
+    sample = {"input_ids": tokens, "attention_mask": mask}
+    return Native(module=module, sample=sample, free=2, side=("attention_mask",), pooling=pooling)
 
 
 def _pooling(folder: Path) -> str:

@@ -39,8 +39,8 @@ class Storage:
         for value in program.outputs:
             self._last_read[value.name] = len(program.steps)
 
-    def overload(self, step: Step) -> tuple[Any, str, str | None]:
-        """The operation of a step, its name in a graph, and the value it writes into, if it does.
+    def operation(self, step: Step) -> tuple[Any, str, str | None]:
+        """The operation of a step, the name of its twin that writes into nothing, and the value it writes into.
 
         Raises:
             UnsupportedOp: regraft does not know it.
@@ -52,9 +52,8 @@ class Storage:
             target = f"aten.{name.removesuffix('_')}.{form}"
         if target not in FUNCTIONS or not target.startswith("aten."):
             raise UnsupportedOp(step.target)
-        _, name, form = target.split(".")
         into = step.args[0].name if written and isinstance(step.args[0], Value) else None
-        return getattr(getattr(torch.ops.aten, name), form), target, into
+        return overload_of(step.target), target, into
 
     def write(self, into: Conversion, step: Step, written: str, position: int) -> None:
         """After a step has written: what held the old numbers holds the new ones.
@@ -105,6 +104,12 @@ class Storage:
         if overload is None or not any(result.alias_info for result in overload._schema.returns):
             return None
         return values[0].name
+
+
+def overload_of(target: str) -> Any:
+    """torch's own operation of that name."""
+    _, name, form = target.split(".")
+    return getattr(getattr(torch.ops.aten, name), form)
 
 
 def _written(target: str) -> bool:
