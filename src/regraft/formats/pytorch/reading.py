@@ -13,7 +13,7 @@ from torch import nn
 from regraft.errors import BadArgument
 from regraft.formats.pytorch.conversion import to_graph
 from regraft.formats.pytorch.exported import read_exported
-from regraft.formats.pytorch.exporting import exported
+from regraft.formats.pytorch.tracing import exported
 from regraft.formats.pytorch.lost import attention_dropouts, lost_in_evaluation
 from regraft.formats.pytorch.program import Program
 from regraft.formats.pytorch.sources import Native

@@ -26,7 +26,7 @@ def exported(module: nn.Module, sample: Mapping[str, torch.Tensor] | tuple[Any, 
         UnsupportedFormat: the module cannot be traced so.
     """
     args, kwargs = ((), dict(sample)) if isinstance(sample, Mapping) else (tuple(sample), None)
-    moving = {dim: Dim.DYNAMIC for dim in range(free)}
+    moving = {0: Dim("batch"), **{dim: Dim.DYNAMIC for dim in range(1, free)}}
     shapes: Any = {name: moving for name in kwargs} if kwargs else tuple(moving for _ in args)
     was_training = {part: part.training for part in module.modules()}
     module.eval()
