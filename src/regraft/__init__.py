@@ -1,14 +1,12 @@
 """Opens a trained network, reuses the layers you name and trains the rest on your data.
 
-Everything public is named here and loaded on first use: `import regraft` costs nothing. Only here is a
-source's address turned into a network; the rooms below take networks.
+Everything public is named here and loaded on first use: `import regraft` costs nothing. An
+address is turned into a network in `regraft.opening`; the rooms below take networks.
 """
 
 from __future__ import annotations
 
-import copy
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
     from regraft.network.plan import New, Plan
+    from regraft.network.proof import Written
     from regraft.tasks.classify import Report
     from regraft.tasks.fit import FitResult
     from regraft.tasks.like_source import GoneOn
@@ -74,21 +73,9 @@ def open(
     Raises:
         RegraftError: the file is missing, damaged, or needs what regraft cannot run; see regraft.errors.
     """
-    wanted = [to] if isinstance(to, str) else to
-    if isinstance(source, str | PathLike) and _package(source) is None:
-        return _from_file(Path(source), wanted, weights)
-    from regraft.formats import pytorch
+    from regraft.opening import opened
 
-    package = _package(source) if isinstance(source, str | PathLike) else None
-    if package is not None:
-        native = pytorch.native(*package, pretrained=weights is None)
-        _put_in(native.module, weights)
-        network = pytorch.read_native(native, format=package[0])
-    else:
-        module = copy.deepcopy(source) if weights is not None else source
-        _put_in(module, weights)
-        network = pytorch.read_module(module, sample)
-    return network if wanted is None else network.towards(*wanted)
+    return opened(source, to=to, weights=weights, sample=sample)
 
 
 def load_weights(
@@ -145,14 +132,16 @@ def match(
     from regraft.network.matching import match_module, match_network
     from regraft.network.network import GraphNetwork
     from regraft.network.renames import renames_as_text
+    from regraft.opening import as_network, fresh_module
     from regraft.run.atomic import write_bytes
 
     values = read_weights(Path(address)).values
     given = None if sample is None else Path(sample)
-    if isinstance(model, str | PathLike | GraphNetwork):
-        found = match_network(values, _network(model), given)
+    fresh = fresh_module(model)
+    if fresh is None and isinstance(model, str | PathLike | GraphNetwork):
+        found = match_network(values, as_network(model), given)
     else:
-        found = match_module(values, model, given)
+        found = match_module(values, fresh or model, given)  # pyright: ignore[reportArgumentType]
     if out is not None:
         head = (f"{address}: where each weight goes", *found.notes)
         write_bytes(Path(out), renames_as_text(found.rename(), found.undecided, head).encode())
@@ -160,7 +149,7 @@ def match(
 
 
 def fit(
-    source: str | PathLike[str] | GraphNetwork | nn.Module,
+    source: str | PathLike[str] | GraphNetwork,
     data: str | PathLike[str] | Splits,
     *,
     plan: Plan | None = None,
@@ -169,7 +158,6 @@ def fit(
     input: str | None = None,
     resume: bool = False,
     weights: str | PathLike[str] | None = None,
-    sample: Any = None,
 ) -> FitResult:
     """Reuse a part of a network and train the rest on labelled data.
 
@@ -181,15 +169,16 @@ def fit(
         out: the run folder; None: a new one in `runs`.
         input: how pictures are fed ("range=-1..1,channels=rgb"); None: as the file says, or guessed.
         resume: go on with the run in `out`.
-        weights, sample: of the source, as for `open`.
+        weights: of the source, as for `open`.
 
     Raises:
         RegraftError: the plan or the data do not fit the network, or there is nothing to train.
     """
+    from regraft.opening import as_network
     from regraft.tasks.fit import fit as carry_out
 
     return carry_out(
-        _network(source, weights=weights, sample=sample),
+        as_network(source, weights=weights),
         Path(data) if isinstance(data, PathLike) else data,
         plan=plan,
         settings=settings,
@@ -223,10 +212,11 @@ def fit_like_source(
     Raises:
         RegraftError: the source does not say how it was trained, or the data do not fit its loss.
     """
+    from regraft.opening import as_network
     from regraft.tasks.like_source import fit_like_source as carry_out
 
     return carry_out(
-        _network(source, weights=weights),
+        as_network(source, weights=weights),
         Path(data) if isinstance(data, PathLike) else data,
         settings=settings,
         out=None if out is None else Path(out),
@@ -258,10 +248,13 @@ def predict(
         device: auto, cpu or cuda.
         weights: of the model, as for `open`.
     """
+    from regraft.opening import as_network, classes_of
     from regraft.tasks.predict import predict as carry_out
 
-    classes = _classes(model, labels)
-    return carry_out(_network(model, to, weights), inputs, classes=classes, input=input, skip_bad=skip_bad, device=device)
+    classes = classes_of(model, labels)
+    return carry_out(
+        as_network(model, to, weights=weights), inputs, classes=classes, input=input, skip_bad=skip_bad, device=device
+    )
 
 
 def evaluate(
@@ -281,124 +274,35 @@ def evaluate(
         data: labelled data as `fit` takes them; of data that come in parts, the test part.
         model, to, labels, input, skip_bad, device, weights: as for `predict`.
     """
+    from regraft.opening import as_network, classes_of
     from regraft.tasks.evaluate import evaluate as carry_out
 
-    classes = _classes(model, labels)
-    return carry_out(_network(model, to, weights), data, classes=classes, input=input, skip_bad=skip_bad, device=device)
+    classes = classes_of(model, labels)
+    return carry_out(
+        as_network(model, to, weights=weights), data, classes=classes, input=input, skip_bad=skip_bad, device=device
+    )
 
 
-def export(
-    source: str | PathLike[str] | GraphNetwork,
-    out: str | PathLike[str],
-    *,
-    weights: str | PathLike[str] | None = None,
-) -> list[Path]:
-    """Write a network as a TensorFlow 1 checkpoint with its graph, which `tf.train.Saver` restores.
+def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str], to: str | None = None) -> Written:
+    """Write a network as a file other tools read. It is opened again and compared before it takes its place.
 
     Args:
-        source: a network, or the address of one: a run, a model folder, ...
-        out: the prefix of the checkpoint ("export/model.ckpt"); files of that name are replaced.
-        weights: of the source, as for `open`.
+        source: a network, or the address of one: a run, a model folder, any file.
+        out: where it goes; a file of that name is replaced.
+        to: "tf1" (`out` is the prefix of the checkpoint), "onnx", "safetensors", "torch", "pt2" or "caffemodel"; None:
+            what the ending of `out` means. docs/export.md says what each keeps.
 
     Returns:
-        The files written: .index, .data-00000-of-00001, .meta and the `checkpoint` file that names them.
+        The files written, the format, and the greatest difference found.
 
     Raises:
-        UnsupportedOp: TensorFlow 1 has no operation for some of the network.
+        UnsupportedOp: the format has no word for some of the network; or what was written is not the network.
         OutOfSpace: the disk is full; nothing half written is left.
     """
-    from regraft.formats.tf1.export import write
+    from regraft.formats import write
+    from regraft.opening import as_network
 
-    return write(_network(source, weights=weights), Path(out))
-
-
-def _network(
-    source: str | PathLike[str] | GraphNetwork | nn.Module,
-    to: str | None = None,
-    weights: str | PathLike[str] | None = None,
-    sample: Any = None,
-) -> GraphNetwork:
-    from regraft.network.network import GraphNetwork
-
-    if not isinstance(source, GraphNetwork):
-        return open(source, to=to, weights=weights, sample=sample)
-    network = source if weights is None else _filled(source, weights)
-    return network if to is None else network.towards(to)
-
-
-def _package(source: str | PathLike[str]) -> tuple[str, str] | None:
-    """The package and the name in an address such as `timm:resnet18`; None for a path."""
-    package, colon, name = str(source).partition(":")
-    is_address = colon and package in ("timm", "torchvision", "hf") and not Path(source).exists()
-    return (package, name) if is_address else None
-
-
-def _from_file(path: Path, to: list[str] | None, weights: str | PathLike[str] | None) -> GraphNetwork:
-    from regraft.formats import read, takes_weights
-
-    if weights is None or takes_weights(path):
-        return read(path, to=to, weights=None if weights is None else Path(weights))
-    return _filled(read(path, to=to), weights)
-
-
-def _filled(network: GraphNetwork, weights: str | PathLike[str]) -> GraphNetwork:
-    """A network with the weights of a file, paired as `match` proposes."""
-    from regraft.formats import read_weights
-    from regraft.network.matching import match_network
-
-    found = match_network(read_weights(Path(weights)).values, network)
-    _refuse_undecided(found, weights)
-    warnings.warn(f"{weights}: {found.summary}", stacklevel=2)
-    return network.assign(found.weights)
-
-
-def _put_in(module: nn.Module, weights: str | PathLike[str] | None) -> None:
-    """Load a file's weights into a module: by name, or where no name is the same, as `match` pairs them."""
-    if weights is None or str(weights) == "random":
-        return
-    from regraft.formats import read_weights
-    from regraft.network.loading import load_into, none_matches
-    from regraft.network.matching import match_module
-
-    read = read_weights(Path(weights))
-    rename = None
-    if none_matches(module, read.values):
-        found = match_module(read.values, module)
-        _refuse_undecided(found, weights)
-        rename = found.rename()
-    loaded = load_into(module, read.values, rename, layout=read.layout, as_torch=read.as_torch)
-    paired = " (no name is the same: paired as `regraft match` proposes)" if rename else ""
-    warnings.warn(f"{weights}: {loaded}{paired}", stacklevel=2)
-
-
-def _refuse_undecided(found: Match, weights: str | PathLike[str]) -> None:
-    from regraft.errors import BadArgument
-
-    if found.undecided:
-        name, places = next(iter(found.undecided.items()))
-        raise BadArgument(
-            f"{len(found.undecided)} of the file's weights fit several places of the model",
-            where=str(weights),
-            got=f"{name} fits {', '.join(places[:3])}",
-            fix="`regraft match FILE MODEL` shows all; regraft.load_weights takes the pairs you decide on",
-        )
-
-
-def _classes(model: Any, labels: str | PathLike[str] | None) -> Sequence[str] | None:
-    """The names of a model's classes: those of the file given, or the ones saved or published with it."""
-    from regraft.formats import class_names
-    from regraft.tasks.judging import read_names
-
-    if labels is not None:
-        return read_names(Path(labels))
-    if not isinstance(model, str | PathLike):
-        return None
-    package = _package(model)
-    if package is None:
-        return class_names(Path(model))
-    from regraft.formats import pytorch
-
-    return pytorch.class_names(*package)
+    return write(as_network(source), Path(out), to)
 
 
 def __getattr__(name: str) -> Any:

@@ -88,7 +88,7 @@ def test_predict_evaluate_and_export_take_the_run(regraft, run: Path, rows: Path
     assert "row 1" in regraft("predict", run, one, "--top", "2").out
     record = regraft("evaluate", run, rows, "--json").record
     assert (record["accuracy"], record["n"]) == (1.0, 60)
-    done = regraft("export", run, "--out", tmp_path / "again.ckpt", "--json")
+    done = regraft("export", run, tmp_path / "again.ckpt", "--json")
     assert sorted(Path(path).name for path in done.record["files"]) == [
         "again.ckpt.data-00000-of-00001",
         "again.ckpt.index",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from regraft.cli.plan_flags import frozen, new_layer, renames
+from regraft.cli.plan_flags import frozen, new_layer, renames, switch_values
 from regraft.errors import BadArgument
 from regraft.network.plan import New
 
@@ -99,3 +99,11 @@ def test_two_new_names_for_one_old() -> None:
 def test_none_freezes_nothing() -> None:
     assert frozen("none") is None
     assert frozen("hidden[12]") == "hidden[12]"
+
+
+def test_switches_are_truth_values_or_numbers() -> None:
+    assert switch_values(["a=b:0=0.5", "training=True", "c=false"]) == {"a=b:0": 0.5, "training": True, "c": False}
+    for pair in ("keep_prob", "keep_prob=half", "=1", "x="):
+        with pytest.raises(BadArgument) as error:
+            switch_values([pair])
+        assert str(error.value) == f"--switch {pair!r} cannot be read\n  expected: NAME=VALUE, as in keep_prob=0.5"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regraft.formats.tf1.bundle_writer import write_checkpoint
+from regraft.formats.tf1.checkpoint.bundle_writer import write_checkpoint
 
 
 def test_the_outline(regraft, model: Path) -> None:

@@ -28,8 +28,8 @@ from regraft.formats import arrays, caffe, saved, tf1
 from regraft.formats.caffe import protos as caffe_protos
 from regraft.formats.tf1 import protos
 from regraft.formats.tf1.checkpoint import locate, open_checkpoint
-from regraft.formats.tf1.mapped import MappedFile
-from regraft.formats.tf1.table import read_table, write_table
+from regraft.formats.tf1.checkpoint.mapped import MappedFile
+from regraft.formats.tf1.checkpoint.table import read_table, write_table
 
 GOLDEN = Path(__file__).parents[1] / "formats/tf1/golden"
 
@@ -197,6 +197,9 @@ ARRAYS = (
     _arrays("old torch", lambda: _torch(zipped=False)),
     _arrays("mat", lambda: written(lambda out: scipy.io.savemat(out, WEIGHTS))),
     _arrays("packed mat", lambda: written(lambda out: scipy.io.savemat(out, WEIGHTS, do_compression=True))),
+    _arrays(
+        "old mat", lambda: written(lambda out: scipy.io.savemat(out, {"a": np.eye(9), "b": np.eye(2)}, format="4"))
+    ),
     _arrays("safetensors", lambda: safetensors.numpy.save({n: v.numpy() for n, v in STATE.items()})),
     _arrays("flax", lambda: (GOLDEN.parents[1] / "arrays/golden/flax.msgpack").read_bytes()),
 )

@@ -19,6 +19,8 @@ A = np.arange(24).reshape(2, 3, 4)
         ("1 o -> o", (1, 24), A.reshape(24)),
         ("o -> 1 1 o", (24,), A.reshape(1, 1, 24)),
         ("o (c h w) -> (h w c) o, c=2 h=3 w=2", (2, 12), A.reshape(2, 2, 3, 2).transpose(2, 3, 1, 0).reshape(12, 2)),
+        ("o h w -> -w o -h", (2, 3, 4), A[:, ::-1, ::-1].transpose(2, 0, 1)),
+        ("a b c -> a (b -c)", (2, 3, 4), A[:, :, ::-1].reshape(2, 12)),
         ("h w c m -> (c m) 1 h w", (2, 3, 2, 2), A.reshape(2, 3, 2, 2).transpose(2, 3, 0, 1).reshape(4, 1, 2, 3)),
     ],
 )
@@ -28,7 +30,18 @@ def test_turns(turn: str, shape: tuple[int, ...], expected: np.ndarray) -> None:
 
 @pytest.mark.parametrize(
     "turn",
-    ["a b", "a -> b", "a a -> a", "(a b -> a b", "a) b -> a b", "a * b -> a b", "a b -> b a, a=x", "a b -> b a -> b"],
+    [
+        "a b",
+        "a -> b",
+        "a a -> a",
+        "(a b -> a b",
+        "a) b -> a b",
+        "a * b -> a b",
+        "a b -> b a, a=x",
+        "a b -> b a -> b",
+        "-a b -> a b",
+        "a b -> -b --a",
+    ],
 )
 def test_words_without_sense(turn: str) -> None:
     with pytest.raises(BadArgument) as error:

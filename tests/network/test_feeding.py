@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regraft.errors import BadArgument, ShapeMismatch
+from regraft.errors import BadArgument, ShapeMismatch, UnknownName
 from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref, Switch
 
 
@@ -147,3 +147,18 @@ def test_an_array_of_another_shape_is_refused(dense_net: GraphNetwork) -> None:
         "  got: (2, 7)\n"
         "  to do: None stands for any size"
     )
+
+
+def test_switches_take_other_values_in_training() -> None:
+    x = np.ones((1, 2), np.float32)
+    changed = scaled().with_switches({"keep_prob": 0.25})
+    assert changed.run(x, training=True)[0, 0] == 4.0
+    assert changed.run(x)[0, 0] == 1.0
+    with pytest.raises(UnknownName) as unknown:
+        scaled().with_switches({"keep_probe": 0.5})
+    assert str(unknown.value) == (
+        "the network has no switch 'keep_probe'\n  nearest: keep_prob:0\n"
+        "  to do: `regraft show` lists the switches, which are scalars that only tell training from evaluation"
+    )
+    with pytest.raises(BadArgument, match="the value for the switch keep_prob:0 cannot be used"):
+        scaled().with_switches({"keep_prob": True})

@@ -61,5 +61,5 @@ def test_a_switch_for_which_the_file_gives_one_value_only() -> None:
     given = (Switch(name="keep_prob:0", evaluation=1.0, training=1.0), network.graph.switches[1])
     network = GraphNetwork(replace(network.graph, switches=given), network.values, format="test")
     assert switches(network, ["div:0"]) == [
-        "  switch keep_prob:0: 1.0 in evaluation, 1.0 in training as well: the file gives no other value"
+        "  switch keep_prob:0: 1.0 in evaluation, 1.0 in training as well: --switch NAME=VALUE says otherwise"
     ]

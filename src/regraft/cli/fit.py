@@ -32,6 +32,7 @@ def fit(
     stop_gradient: Annotated[list[str] | None, Option(metavar="TENSOR", help="Stop gradients here.")] = None,
     new: Annotated[list[str] | None, Option(metavar="LAYER", help="A layer on top: dense:50:relu:NAME.")] = None,
     plan: Annotated[Path | None, Option(metavar="FILE", help="A plan in YAML or JSON; flags go before it.")] = None,
+    switch: Annotated[list[str] | None, Option(metavar="NAME=VALUE", help="A switch's value in training.")] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done, and stop.")] = False,
     input: Input = None,
     validation: Annotated[Path | None, Option(metavar="PATH", help="Data to choose by.")] = None,
@@ -75,7 +76,9 @@ def _fitted(flags: Mapping[str, Any]) -> None:
     import regraft
 
     plan = plan_flags.combined(flags)
-    network, splits = _opened(flags["source"], plan, flags.get("weights")), _splits(flags)
+    switches = plan_flags.switch_values(flags.get("switch", ()))
+    network = _opened(flags["source"], plan, flags.get("weights")).with_switches(switches)
+    splits = _splits(flags)
     if flags["dry_run"]:
         _say_only(network, splits, plan, flags)
         return
@@ -96,8 +99,11 @@ def _gone_on(flags: Mapping[str, Any]) -> None:
             got=", ".join(strange),
             fix="leave out these, or --like-source",
         )
-    named = _named(flags, "out", "input", "resume", "weights")
-    result = regraft.fit_like_source(flags["source"], _splits(flags), settings=_settings(flags), **named)
+    named = _named(flags, "out", "input", "resume")
+    network = regraft.open(flags["source"], weights=flags.get("weights")).with_switches(
+        plan_flags.switch_values(flags.get("switch", ()))
+    )
+    result = regraft.fit_like_source(network, _splits(flags), settings=_settings(flags), **named)
     if flags["json"]:
         output.emit(result.as_json())
         return

@@ -63,6 +63,24 @@ def renames(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def switch_values(pairs: Sequence[str]) -> dict[str, bool | float]:
+    """Names of switches and their values in training from "NAME=VALUE": true, false or a number.
+
+    Raises:
+        BadArgument: one is not of that form.
+    """
+    found: dict[str, bool | float] = {}
+    for pair in pairs:
+        name, _, value = pair.rpartition("=")
+        try:
+            found[name] = value.lower() == "true" if value.lower() in ("true", "false") else float(value)
+        except ValueError:
+            name = ""
+        if not name:
+            raise BadArgument(f"--switch {pair!r} cannot be read", expected="NAME=VALUE, as in keep_prob=0.5")
+    return found
+
+
 def frozen(pattern: str) -> str | None:
     """The pattern of what is frozen; None for "none"."""
     return None if pattern == NOTHING else pattern

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from regraft.network.network import GraphNetwork
+    from regraft.network.proof import Written
     from regraft.network.weights import Weights
+
+
+Out = Literal["tf1", "onnx", "safetensors", "torch", "pt2", "caffemodel"]
+_ENDINGS: dict[str, Out] = {
+    "": "tf1",
+    ".ckpt": "tf1",
+    ".onnx": "onnx",
+    ".safetensors": "safetensors",
+    ".pth": "torch",
+    ".pt": "torch",
+    ".pt2": "pt2",
+    ".caffemodel": "caffemodel",
+}
 
 
 class _Room(Protocol):
@@ -75,3 +94,76 @@ def _room(path: Path) -> _Room:
     if arrays.opens(path):
         return arrays
     return caffe if caffe.opens(path) else tf1
+
+
+def write(network: GraphNetwork, path: Path, to: str | None = None) -> Written:
+    """Write a network as a file of another tool. It is opened again and compared before it takes its place.
+
+    Args:
+        path: a file that stands there is replaced.
+        to: the format; None: the one the ending of the path means.
+
+    Raises:
+        BadArgument: the format is not known, or the ending means none.
+        UnsupportedOp: the format has no word for some of the network; or what was written is not the network.
+        MissingExtra: a package is needed.
+        OutOfSpace: the disk is full; nothing half written is left.
+    """
+    return _writer(_format(path, to))(network, path)
+
+
+def _writer(format: Out) -> Callable[[GraphNetwork, Path], Written]:
+    """Each room loads what it needs only when it writes."""
+    if format == "onnx":
+        from regraft.formats.onnx.export import write
+    elif format == "pt2":
+        from regraft.formats.pytorch.export import write
+    elif format == "caffemodel":
+        from regraft.formats.caffe.export import write
+    elif format == "safetensors":
+        from regraft.formats.arrays.export import write_safetensors as write
+    elif format == "torch":
+        from regraft.formats.arrays.export import write_torch as write
+    else:
+        return _write_tf1
+    return write
+
+
+def _write_tf1(network: GraphNetwork, prefix: Path) -> Written:
+    """A TensorFlow 1 checkpoint, written into a folder beside its place first, to be opened there and compared."""
+    from regraft.formats.tf1 import read as reopened
+    from regraft.formats.tf1.writing.export import write
+    from regraft.network.proof import Written, prove_values
+    from regraft.run.atomic import disk_errors
+
+    with disk_errors(prefix):
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=prefix.parent, prefix=f".{prefix.name}.") as folder:
+            trial = Path(folder) / prefix.name
+            write(network, trial)
+            again = reopened(trial)
+            names = dict(zip(network.inputs, again.inputs, strict=False))  # those TensorFlow does not allow are renamed
+
+            def run(x: dict[str, np.ndarray]) -> list[np.ndarray]:
+                return again.run({names[name]: array for name, array in x.items()}, list(again.outputs))
+
+            difference = prove_values(network, run, str(prefix))
+        return Written(format="tf1", files=tuple(write(network, prefix)), difference=difference)
+
+
+def _format(path: Path, to: str | None) -> Out:
+    formats = get_args(Out)
+    if to is not None:
+        found = next((format for format in formats if format == to), None)
+        if found is None:
+            raise BadArgument(f"there is no format {to!r} to write", expected=", ".join(formats))
+        return found
+    ending = ".ckpt" if path.suffix.startswith(".ckpt") else path.suffix  # model.ckpt-100
+    if ending not in _ENDINGS:
+        raise BadArgument(
+            f"the ending of {path.name} does not say in which format to write it",
+            expected=", ".join(f"{end or 'none'} ({format})" for end, format in _ENDINGS.items()),
+            got=ending,
+            fix=f"--to {', '.join(formats)}",
+        )
+    return _ENDINGS[ending]

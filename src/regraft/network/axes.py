@@ -10,15 +10,16 @@ import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch
 
-_AXIS = re.compile(r"\(|\)|[a-z]\w*|1|(\S)")
+_AXIS = re.compile(r"\(|\)|-?[a-z]\w*|1|(\S)")
 _SIZE = re.compile(r"([a-z]\w*)=(\d{1,9})")
 
 
 def turned(value: np.ndarray, turn: str) -> np.ndarray:
     """The array with its axes where the words say; a view where it can be.
 
-    A letter is an axis, `1` one of a single number, `(c h w)` several in one, the last running fastest. Sizes that
-    the shape does not tell stand behind a comma: "(c h w) o -> (h w c) o, c=64 h=3 w=3".
+    A letter is an axis, `1` one of a single number, `(c h w)` several in one, the last running fastest; `-h` is the
+    axis from its end, as Theano's kernels need it. Sizes that the shape does not tell stand behind a comma:
+    "(c h w) o -> (h w c) o, c=64 h=3 w=3".
 
     Raises:
         BadArgument: the words make no sense.
@@ -29,8 +30,9 @@ def turned(value: np.ndarray, turn: str) -> np.ndarray:
     flat_before = [axis for group in before for axis in group]
     flat_after = [axis for group in after for axis in group]
     apart = value.reshape([sizes[axis] for axis in flat_before])
-    moved = apart.transpose([flat_before.index(axis) for axis in flat_after])
-    return moved.reshape([prod(sizes[axis] for axis in group) for group in after])
+    moved = apart.transpose([flat_before.index(axis.lstrip("-")) for axis in flat_after])
+    moved = np.flip(moved, tuple(place for place, axis in enumerate(flat_after) if axis.startswith("-")))
+    return moved.reshape([prod(sizes[axis.lstrip("-")] for axis in group) for group in after])
 
 
 def parsed(turn: str) -> tuple[list[list[str]], list[list[str]], dict[str, int]]:
@@ -46,7 +48,7 @@ def parsed(turn: str) -> tuple[list[list[str]], list[list[str]], dict[str, int]]
         raise _nonsense(turn)
     before, after = (_groups(side, turn) for side in sides)
     axes = sorted(axis for group in before for axis in group)
-    if axes != sorted(axis for group in after for axis in group) or len(set(axes)) != len(axes):
+    if axes != sorted(axis.lstrip("-") for group in after for axis in group) or len(set(axes)) != len(axes):
         raise _nonsense(turn)
     return before, after, {axis: int(size) for axis, size in (word.split("=") for word in words)}
 

@@ -111,7 +111,8 @@ def _only_moves(node: Node) -> bool:
 
 _MOVES = frozenset(
     {
-        "item", "identity", "aten.view.default", "aten.reshape.default", "aten.permute.default", "aten.flatten.using_ints",
-        "aten.transpose.int", "aten.contiguous.default", "aten.clone.default", "aten.unsqueeze.default",
+        "item", "identity", "aten.view.default", "aten.reshape.default", "aten.permute.default",
+        "aten.flatten.using_ints", "aten.transpose.int", "aten.contiguous.default", "aten.clone.default",
+        "aten.unsqueeze.default",
     }
 )  # fmt: skip

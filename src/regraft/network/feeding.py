@@ -40,7 +40,7 @@ def fed(network: GraphNetwork, x: Any, wanted: Sequence[str]) -> Fed:
     switches = {switch.name: switch for switch in network.graph.switches}
     return Fed(
         arrays={name: _checked(network, name, value) for name, value in named.items() if name not in switches},
-        switches={name: _switched(switches[name], value) for name, value in named.items() if name in switches},
+        switches={name: switched(switches[name], value) for name, value in named.items() if name in switches},
     )
 
 
@@ -73,8 +73,12 @@ def _checked(network: GraphNetwork, name: str, value: Any) -> np.ndarray:
     return np.asarray(array, dtype=dtype)
 
 
-def _switched(switch: Switch, value: Any) -> bool | float:
-    """The value of a switch as its own type: one truth value (0 and 1 will do), or one number."""
+def switched(switch: Switch, value: Any) -> bool | float:
+    """The value of a switch as its own type: one truth value (0 and 1 will do), or one number.
+
+    Raises:
+        BadArgument: it is neither.
+    """
     is_truth = isinstance(switch.training, bool)
     expected = "True or False" if is_truth else "a number"
     array = _numbers(switch.name, value, expected)

@@ -29,7 +29,10 @@ WEIGHTED = frozenset(
         "batch_mat_mul",
         "inner_product",
         *(f"aten.conv{places}d.default" for places in (1, 2, 3)),
-        *(f"aten.conv_transpose{places}.{form}" for places, form in (("1d", "default"), ("2d", "input"), ("3d", "input"))),
+        *(
+            f"aten.conv_transpose{places}.{form}"
+            for places, form in (("1d", "default"), ("2d", "input"), ("3d", "input"))
+        ),
         "aten.linear.default",
         "aten.addmm.default",
         "aten.embedding.default",

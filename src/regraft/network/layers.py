@@ -75,7 +75,11 @@ def as_torch(nodes: Sequence[Node]) -> set[str]:
 def _reads_as_torch(node: Node) -> bool:
     if node.function == "inner_product":
         return not node.kwargs.get("transpose", False)
-    return node.function == "deconvolution" or node.function.startswith("aten.") or node.kwargs.get("filter_format") == "OIHW"
+    return (
+        node.function == "deconvolution"
+        or node.function.startswith("aten.")
+        or node.kwargs.get("filter_format") == "OIHW"
+    )
 
 
 def _scope(tensor: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch, UnknownName, nearest_names
 from regraft.network.blocks import block_outputs, is_of_modules
-from regraft.network.feeding import fed
+from regraft.network.feeding import fed, switched
 from regraft.network.flow import (
     WEIGHTED,
     Cut,
@@ -144,10 +144,8 @@ class GraphNetwork:
         """Where the network can be cut at one tensor, from input to output: one a block, or `all`."""
         self.require_graph()
         path = self._path(self.outputs[-1])
-        if all:
-            ends = narrow_points(path)[:-1]
-        else:
-            ends = block_outputs(path) if is_of_modules(path) else block_ends(path)
+        blocks = block_outputs if is_of_modules(path) else block_ends
+        ends = narrow_points(path)[:-1] if all else blocks(path)
         return [self._cut(node.name) for node in ends]
 
     def bottleneck(self) -> str:
@@ -325,6 +323,25 @@ class GraphNetwork:
 
         graph = restricted(self.graph, [self.resolve(name) for name in outputs])
         return GraphNetwork(graph, self.values, format=self.format)
+
+    def with_switches(self, training: Mapping[str, Any]) -> GraphNetwork:
+        """The same network with other values of some switches in training: {"keep_prob": 0.5}.
+
+        Raises:
+            UnknownName: there is no such switch.
+            BadArgument: a value is not of the switch's kind.
+        """
+        known = {switch.name: switch for switch in self.graph.switches}
+        for name, value in training.items():
+            full = name if name in known else f"{name}:0"
+            if full not in known:
+                raise UnknownName(
+                    f"the network has no switch {name!r}",
+                    nearest=nearest_names(name, known),
+                    fix="`regraft show` lists the switches, which are scalars that only tell training from evaluation",
+                )
+            known[full] = replace(known[full], training=switched(known[full], value))
+        return GraphNetwork(replace(self.graph, switches=tuple(known.values())), self.values, format=self.format)
 
     def with_input(self, spec: InputSpec) -> GraphNetwork:
         """The same network with another description of one input."""

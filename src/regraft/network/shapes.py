@@ -17,6 +17,11 @@ from regraft.network.modes import specialise
 # are free; both suit nets that halve a picture five times.
 _PASSES = ((2, 224), (3, 288))
 
+# What functions raise where a shape is computed from data, of which there are no values here.
+UNKNOWN_WITHOUT_VALUES = (
+    RuntimeError, NotImplementedError, ValueError, IndexError, TypeError, ZeroDivisionError
+)  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
@@ -75,25 +80,26 @@ def _run(
     for node in specialise(graph, [n.name for n in graph.nodes], list(specs), training=False):
         if node.function == "input":
             if specs[node.name].shape:
-                seen[node.name] = _Seen(_sample(specs[node.name], batch, size), 0)
+                seen[node.name] = _Seen(sample(specs[node.name], batch, size), 0)
         elif node.function == "parameter":
             shape, dtype = values[node.args[0]]
-            seen[node.name] = _Seen(_meta(shape, dtype), 0)
+            seen[node.name] = _Seen(meta(shape, dtype), 0)
         elif all(name in seen for name in node.refs()):
             before = counter.get_total_flops() if counter else 0
-            # a shape computed from data needs values, of which there are none here
-            with suppress(RuntimeError, NotImplementedError, ValueError, IndexError, TypeError, ZeroDivisionError):
+            with suppress(*UNKNOWN_WITHOUT_VALUES):
                 value = call(node, lambda name: seen[name].value)
                 seen[node.name] = _Seen(value, counter.get_total_flops() - before if counter else 0)
     return seen
 
 
-def _sample(spec: InputSpec, batch: int, size: int) -> torch.Tensor:
-    free = [batch] + [size] * (len(spec.shape) - 1)
-    return _meta(tuple(have or put for have, put in zip(spec.shape, free, strict=True)), spec.dtype)
+def sample(spec: InputSpec, batch: int, size: int) -> torch.Tensor:
+    """A tensor without values for an input: `size` stands in free dimensions behind the batch."""
+    free = [batch, *[size] * (len(spec.shape) - 1)][: len(spec.shape)]
+    return meta(tuple(have or put for have, put in zip(spec.shape, free, strict=True)), spec.dtype)
 
 
-def _meta(shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+def meta(shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    """A tensor without values."""
     return torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
 
 

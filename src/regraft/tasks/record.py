@@ -20,7 +20,8 @@ _SAME = ("source", "plan", "classes", "data", "input")
 
 def source_record(network: GraphNetwork) -> str:
     """A hash of a network's graph and all its values."""
-    digest = hashlib.blake2b(repr(network.graph.nodes).encode(), digest_size=16)
+    graph = repr((network.graph.nodes, network.graph.switches))
+    digest = hashlib.blake2b(graph.encode(), digest_size=16)
     for name in sorted(network.values):
         value = network.values[name]
         digest.update(f"{name}\0{value.dtype}\0{value.shape}\0".encode())

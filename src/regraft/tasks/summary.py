@@ -30,7 +30,7 @@ def switches(network: GraphNetwork, tensors: Sequence[str]) -> list[str]:
     lines: list[str] = []
     for switch in network.graph.switches:
         if switch.name in below and not switch.name.startswith("regraft/"):
-            same = " as well: the file gives no other value" if switch.training == switch.evaluation else ""
+            same = " as well: --switch NAME=VALUE says otherwise" if switch.training == switch.evaluation else ""
             lines.append(
                 f"  switch {switch.name}: {switch.evaluation} in evaluation, {switch.training} in training{same}"
             )

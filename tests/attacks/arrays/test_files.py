@@ -23,7 +23,7 @@ import scipy.sparse
 import torch
 
 import regraft
-from regraft.errors import RegraftError, UnreadableFile, UnsafeFile, UnsupportedFormat
+from regraft.errors import MissingFile, RegraftError, UnreadableFile, UnsafeFile, UnsupportedFormat
 
 COPY = "\n  to do: copy the file again from where it came; no part of it has been used"
 
@@ -239,3 +239,29 @@ def test_cut_short_anywhere(tmp_path: Path, zipped: bool) -> None:
     for data in (out.getvalue(), ONES, gzip.compress(ONES)):
         for end in range(8, len(data) - 1, 7):
             message(tmp_path, RegraftError, data[:end])
+
+
+def test_an_index_that_points_elsewhere(tmp_path: Path) -> None:
+    index = tmp_path / "folder" / "x"
+    index.parent.mkdir()
+    np.save(tmp_path / "secret", np.ones(3))
+    head = "the index names a file that is not beside it\n  where: x\n  expected: the name of a file in the same folder"
+    for file in ("../secret.npy", str(tmp_path / "secret.npy"), "..", "a\\secret.npy", ""):
+        data = json.dumps({"weight_map": {"a": file}}).encode()
+        assert message(index.parent, UnsafeFile, data) == f"{head}" + (f"\n  got: {file}" if file else "")
+    data = json.dumps({"weight_map": {"a": "x"}}).encode()  # itself
+    assert message(index.parent, UnreadableFile, data) == damaged(
+        "x", "safetensors or a state dict of PyTorch", "index"
+    )
+    assert message(index.parent, MissingFile, data.replace(b'"x"', b'"y"')) == (
+        "a file with a part of the weights is missing\n  where: x\n  expected: y"
+    )
+    for broken in (b'{"weight_map": 3}', b'{"weight_map": {"a": ', b'{"weight_map": ' + b"[" * 99999):
+        assert message(index.parent, UnreadableFile, broken).startswith("the file is damaged\n  where: x\n")
+
+
+def test_old_matlab_files_that_lie(tmp_path: Path) -> None:
+    whole = struct.pack("<5i2s2d", 0, 2, 1, 0, 2, b"b\0", 1.5, -2)
+    for lie in (struct.pack("<5i2s", 0, 1 << 30, 1 << 30, 0, 2, b"c\0"), whole, whole[:-1].replace(b"b", b"c"), b"\0"):
+        text = message(tmp_path, UnreadableFile, whole + lie)
+        assert text.startswith("the file is damaged\n  where: x\n  expected: a matrix of a new name at byte 38\n")

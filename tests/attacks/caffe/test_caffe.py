@@ -56,7 +56,7 @@ def shape(*dims: int) -> bytes:
 
 
 def test_shapes_that_lie(tmp_path: Path) -> None:
-    head = "The file breaks Caffe's format.\n  where: net.caffemodel, layer ip, blob 0\n  "
+    head = "the file breaks its own format\n  where: net.caffemodel, layer ip, blob 0\n  "
     huge = shape(1 << 40, 1 << 40) + field(5, bytes(8))
     assert lie(tmp_path, huge) == head + "expected: 1099511627776 x 1099511627776 numbers\n  got: 2 numbers"
     assert lie(tmp_path, shape(5, 216)) == head + "expected: 5 x 216 numbers\n  got: 0 numbers"

@@ -9,8 +9,8 @@ import pytest
 
 from regraft.errors import MissingFile, UnreadableFile, UnsupportedFormat
 from regraft.formats.tf1.checkpoint import open_checkpoint
-from regraft.formats.tf1.table import write_table
-from regraft.formats.tf1.wire import bytes_field, number_field
+from regraft.formats.tf1.checkpoint.table import write_table
+from regraft.protobuf.wire import bytes_field, number_field
 
 GOLDEN = Path(__file__).parents[2] / "formats/tf1/golden"
 FLOATS, INTS, STRINGS = 5, 7, 8  # fields of TensorProto
@@ -42,7 +42,7 @@ def message(path: Path, kind: type = UnreadableFile) -> str:
 
 
 def lie(place: str, expected: str, got: str) -> str:
-    return f"The checkpoint breaks its own format.\n  where: {place}\n  expected: {expected}\n  got: {got}"
+    return f"the file breaks its own format\n  where: {place}\n  expected: {expected}\n  got: {got}"
 
 
 def test_an_honest_one(tmp_path: Path) -> None:

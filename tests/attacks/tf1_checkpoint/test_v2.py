@@ -11,13 +11,13 @@ import pytest
 
 from regraft.errors import MissingFile, UnreadableFile, UnsupportedFormat
 from regraft.formats.tf1.checkpoint import open_checkpoint, write_checkpoint
-from regraft.formats.tf1.table import write_table
-from regraft.formats.tf1.wire import bytes_field, fixed32_field, number_field
+from regraft.formats.tf1.checkpoint.table import write_table
+from regraft.protobuf.wire import bytes_field, fixed32_field, number_field
 
 GOLDEN = Path(__file__).parents[2] / "formats/tf1/golden"
 DATA = ".data-00000-of-00001"
 COPY_AGAIN = "\n  to do: Copy the file again from where it came from; no part of it has been used."
-WRITE_AGAIN = "\n  to do: Copy the file again from where it came from, or write it again with the program that made it."
+WRITE_AGAIN = "\n  to do: copy the file again from where it came, or write it again with the program that made it"
 
 
 def header(shards: int = 1, order: int = 0, needed: int = 0) -> bytes:
@@ -59,7 +59,7 @@ def message(path: Path, kind: type = UnreadableFile) -> str:
 
 
 def lie(place: str, expected: str, got: str) -> str:
-    return f"The checkpoint breaks its own format.\n  where: {place}\n  expected: {expected}\n  got: {got}"
+    return f"the file breaks its own format\n  where: {place}\n  expected: {expected}\n  got: {got}"
 
 
 @pytest.fixture

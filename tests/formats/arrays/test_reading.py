@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import pickle
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -238,6 +240,27 @@ def test_matlab(tmp_path: Path, pack: bool) -> None:
     scipy.io.savemat(tmp_path / "x", {**given, "cells": cells, "word": "said"}, do_compression=pack, appendmat=False)
     with pytest.warns(UserWarning, match=r"word \(str\)"):
         check(tmp_path / "x", {**given, "cells": [cells[0], cells[1]]}, "mat")
+
+
+def test_matlab_4(tmp_path: Path) -> None:
+    given = {"a": ARRAYS["turned"].astype("f8"), "z": np.array([[1 + 2j, 3]]), "i": np.array([[5, -6]], "i4")}
+    scipy.io.savemat(tmp_path / "x", {**given, "word": "said", "u": np.eye(2, dtype="u1")}, format="4", appendmat=False)
+    with pytest.warns(UserWarning, match=r"word \(str\)"):
+        check(tmp_path / "x", {**given, "u": np.eye(2, dtype="u1")}, "mat")
+    (tmp_path / "other_order").write_bytes(struct.pack(">5i2s2d", 1000, 2, 1, 0, 2, b"b\0", 1.5, -2))
+    check(tmp_path / "other_order", {"b": np.array([[1.5], [-2]])}, "mat")
+
+
+def test_weights_in_several_files(tmp_path: Path) -> None:
+    parts = {"model-1.safetensors": {"a.weight": ARRAYS["large"]}, "model-2.safetensors": {"b.weight": ARRAYS["half"]}}
+    for name, part in parts.items():
+        safetensors.numpy.save_file({**part, "left": np.zeros(1)}, tmp_path / name)
+    places = {name: file for file, part in parts.items() for name in part}
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": places}, indent=2))
+    check(index, {"a.weight": ARRAYS["large"], "b.weight": ARRAYS["half"]}, "safetensors")
+    torch.save({"b.weight": torch.ones(2)}, tmp_path / "model-2.safetensors")  # the content says what a file is
+    check(index, {"a.weight": ARRAYS["large"], "b.weight": np.ones(2, "f4")}, "torch")
 
 
 def test_matlab_7_3(tmp_path: Path) -> None:

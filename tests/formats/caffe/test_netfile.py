@@ -16,7 +16,7 @@ from regraft.formats.caffe import protos
 from regraft.formats.caffe.blobs import read_blob
 from regraft.formats.caffe.netfile import read_file
 from regraft.formats.caffe.schema import MESSAGES, type_of_today
-from regraft.formats.caffe.wire import fields
+from regraft.protobuf.wire import fields
 
 GOLDEN_TF1 = Path(__file__).parents[1] / "tf1/golden"
 

@@ -133,5 +133,5 @@ def test_a_mean_picture_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_mean_picture_that_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "imagenet_mean.binaryproto").write_bytes(b"\x2a\xff")
-    with pytest.raises(UnreadableFile, match="breaks Caffe's format"):
+    with pytest.raises(UnreadableFile, match="breaks its own format"):
         spec(tmp_path, FILE + CONV)

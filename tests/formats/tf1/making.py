@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from regraft.formats.tf1 import protos
-from regraft.formats.tf1.dtypes import NUMBERS
+from regraft.formats.tf1.checkpoint.dtypes import NUMBERS
 
 
 class Made:

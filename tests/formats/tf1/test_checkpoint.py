@@ -16,10 +16,10 @@ from formats.tf1 import checkpoint_cases as cases
 
 from regraft.errors import BadArgument, OutOfSpace, UnknownName, UnsupportedFormat
 from regraft.formats.tf1.checkpoint import Checkpoint, open_checkpoint, write_checkpoint
-from regraft.formats.tf1.mapped import extend, masked
-from regraft.formats.tf1.snappy import unpack
-from regraft.formats.tf1.table import write_table
-from regraft.formats.tf1.wire import bytes_field, fixed32_field, number_field
+from regraft.formats.tf1.checkpoint.mapped import extend, masked
+from regraft.formats.tf1.checkpoint.snappy import unpack
+from regraft.formats.tf1.checkpoint.table import write_table
+from regraft.protobuf.wire import bytes_field, fixed32_field, number_field
 
 GOLDEN = Path(__file__).parent / "golden"
 

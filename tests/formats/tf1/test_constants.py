@@ -10,8 +10,8 @@ from formats.tf1.making import set_attribute
 
 from regraft.errors import UnreadableFile, UnsafeFile, UnsupportedOp
 from regraft.formats.tf1 import protos
-from regraft.formats.tf1.constants import array_of, attribute_of, shape_of, type_name
-from regraft.formats.tf1.dtypes import NUMBERS
+from regraft.formats.tf1.checkpoint.dtypes import NUMBERS
+from regraft.formats.tf1.graph.constants import array_of, attribute_of, shape_of, type_name
 
 
 def tensor(dtype: str, shape: tuple[int, ...], **fields: Any) -> Any:

@@ -16,8 +16,8 @@ from formats.tf1 import export_cases as cases
 from regraft.errors import BadArgument, OutOfSpace, UnsupportedOp
 from regraft.formats import read
 from regraft.formats.tf1.checkpoint import open_checkpoint
-from regraft.formats.tf1.export import write
-from regraft.formats.tf1.metagraph import meta_graph
+from regraft.formats.tf1.writing.export import write
+from regraft.formats.tf1.writing.metagraph import meta_graph
 from regraft.network import Graph, GraphNetwork, InputSpec, Node, Plan, Ref
 from regraft.network.flow import ancestors
 from regraft.network.modes import specialise

@@ -53,6 +53,16 @@ def test_keep_prob_keeps_all_in_evaluation(graphs: Path) -> None:
     assert list(network.inputs) == ["input:0"]
 
 
+def test_keep_prob_is_what_the_user_says_in_training(graphs: Path) -> None:
+    network = tf1.read(graphs / "classic_layers").with_switches({"keep_prob": 0.5})
+    x = np.random.default_rng(0).normal(size=(9, *network.graph.inputs[0].shape[1:])).astype("float32")
+    before = network.run(x, "flat")
+
+    np.testing.assert_array_equal(network.run(x, "dropout/mul"), before)
+    kept = network.run(x, "dropout/mul", training=True)[before != 0] != 0
+    assert 0.3 < kept.mean() < 0.7
+
+
 def test_a_decoded_and_scaled_picture_becomes_the_input_after_it(graphs: Path) -> None:
     network = tf1.read(graphs / "inception_2015/classify_image_graph_def.pb")
 

@@ -10,7 +10,7 @@ import pytest
 
 from regraft.errors import BadArgument, MissingFile, UnreadableFile, UnsupportedFormat
 from regraft.formats.tf1.checkpoint import write_checkpoint
-from regraft.formats.tf1.locate import checkpoints_in, file_of, is_checkpoint, locate
+from regraft.formats.tf1.checkpoint.locate import checkpoints_in, file_of, is_checkpoint, locate
 
 GOLDEN = Path(__file__).parent / "golden"
 KINDS = (

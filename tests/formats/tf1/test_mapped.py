@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from regraft.errors import MissingFile, UnreadableFile
-from regraft.formats.tf1.mapped import CHUNK, MappedFile, extend, masked
+from regraft.formats.tf1.checkpoint.mapped import CHUNK, MappedFile, extend, masked
 
 
 def test_bytes_and_checksums(tmp_path: Path) -> None:

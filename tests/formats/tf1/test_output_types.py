@@ -9,7 +9,7 @@ from operation_cases.case import Case
 
 from regraft.formats.tf1.operation import attributes
 from regraft.formats.tf1.ops import OPS
-from regraft.formats.tf1.output_types import output_type, tensor_types
+from regraft.formats.tf1.writing.output_types import output_type, tensor_types
 from regraft.network.functions import FUNCTIONS
 from regraft.network.graph import Graph, InputSpec, Node, Ref, Switch
 

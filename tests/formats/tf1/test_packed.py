@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 
 from regraft.errors import UnreadableFile
-from regraft.formats.tf1.packed import read_strings, strings_checksum, variants_checksum, write_strings
-from regraft.formats.tf1.wire import varint
+from regraft.formats.tf1.checkpoint.packed import read_strings, strings_checksum, variants_checksum, write_strings
+from regraft.protobuf.wire import varint
 
 
 def raw(data: bytes) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:

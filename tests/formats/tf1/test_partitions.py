@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 from regraft.errors import UnreadableFile
-from regraft.formats.tf1.partitions import EVERYTHING, Entry, Part, assemble, check_cover, read_part, read_shape
-from regraft.formats.tf1.wire import Message, bytes_field, number_field
+from regraft.formats.tf1.checkpoint.partitions import (
+    EVERYTHING,
+    Entry,
+    Part,
+    assemble,
+    check_cover,
+    read_part,
+    read_shape,
+)
+from regraft.protobuf.wire import Message, bytes_field, number_field
 
 WHOLE = Entry(name="w", shape=(3, 2), dtype="float32")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from formats.tf1.making import Made
 
-from regraft.formats.tf1.sizes import known_size
-from regraft.formats.tf1.source import Flow, operations_of
+from regraft.formats.tf1.graph.sizes import known_size
+from regraft.formats.tf1.graph.source import Flow, operations_of
 
 
 def flatten(**masks: int) -> Made:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from regraft.formats.tf1.partitions import EVERYTHING, Part
-from regraft.formats.tf1.slice_keys import slice_key
+from regraft.formats.tf1.checkpoint.partitions import EVERYTHING, Part
+from regraft.formats.tf1.checkpoint.slice_keys import slice_key
 
 
 @pytest.mark.parametrize(

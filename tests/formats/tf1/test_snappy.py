@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from regraft.errors import UnreadableFile
-from regraft.formats.tf1.snappy import unpack
+from regraft.formats.tf1.checkpoint.snappy import unpack
 
 
 def test_literals_and_copies() -> None:
@@ -32,9 +32,9 @@ def test_errors(data: bytes, expected: str, got: str) -> None:
     with pytest.raises(UnreadableFile) as caught:
         unpack(memoryview(data), "x.index, block at byte 0")
     assert str(caught.value) == (
-        "The checkpoint breaks its own format.\n"
+        "the file breaks its own format\n"
         "  where: x.index, block at byte 0\n"
         f"  expected: {expected}\n"
         f"  got: {got}\n"
-        "  to do: Copy the file again from where it came from, or write it again with the program that made it."
+        "  to do: copy the file again from where it came, or write it again with the program that made it"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from regraft.errors import UnreadableFile
-from regraft.formats.tf1.state import read_state, state_text
+from regraft.formats.tf1.checkpoint.state import read_state, state_text
 
 
 def state(folder: Path, text: bytes) -> Path:

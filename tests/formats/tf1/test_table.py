@@ -8,8 +8,8 @@ from formats.tf1.tables import SNAPPY, block, entry, number, table
 from hypothesis import given
 
 from regraft.errors import UnreadableFile
-from regraft.formats.tf1.mapped import MappedFile
-from regraft.formats.tf1.table import BLOCK, is_table, read_table, write_table
+from regraft.formats.tf1.checkpoint.mapped import MappedFile
+from regraft.formats.tf1.checkpoint.table import BLOCK, is_table, read_table, write_table
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -24,7 +24,7 @@ def error(path: Path, data: bytes) -> list[str]:
     with pytest.raises(UnreadableFile) as caught:
         read(path, data)
     first, *rest = str(caught.value).splitlines()
-    assert first in ("x is damaged.", "The checkpoint breaks its own format.")
+    assert first in ("x is damaged.", "the file breaks its own format")
     return [line.strip().replace(f"{path}, ", "") for line in rest if "to do" not in line]
 
 

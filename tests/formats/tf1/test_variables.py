@@ -9,7 +9,7 @@ import pytest
 
 from regraft.formats import tf1
 from regraft.formats.tf1.checkpoint import open_checkpoint
-from regraft.formats.tf1.variables import looks_trained
+from regraft.formats.tf1.graph.variables import looks_trained
 from regraft.network import Slice
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 
 from regraft.errors import UnreadableFile
-from regraft.formats.tf1.varints import CHUNK, count_varints, read_varints
-from regraft.formats.tf1.wire import varint
+from regraft.formats.tf1.checkpoint.varints import CHUNK, count_varints, read_varints
+from regraft.protobuf.wire import varint
 
 
 def packed(values: list[int]) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:

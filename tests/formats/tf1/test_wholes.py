@@ -12,7 +12,7 @@ import pytest
 import regraft
 from regraft.formats import read
 from regraft.formats.tf1.checkpoint import open_checkpoint
-from regraft.formats.tf1.wholes import partitioned, stored_values
+from regraft.formats.tf1.writing.wholes import partitioned, stored_values
 from regraft.network import Graph, GraphNetwork, Node, Slice
 
 SCRIPT = Path(__file__).with_name("partitioned_oracle.py")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
 import torch
 from torch import nn
 
@@ -65,6 +66,23 @@ def test_swapped_sides_are_told_by_a_kernel_that_is_not_square() -> None:
     net = Net()
     load_into(net, given, found.rename(), layout=None)
     np.testing.assert_array_equal(net.conv.weight.detach(), given["conv/kernel"].transpose(3, 2, 1, 0))
+
+
+def test_theanos_flipped_kernels_are_told_by_a_sample(tmp_path: Path) -> None:
+    given = values(W=(2, 1, 3, 3), b=(2,), V=(2, 2, 1, 1))
+    x = RANDOM.normal(size=(1, 1, 6, 6)).astype("float32")
+    convolved = [scipy.signal.convolve2d(x[0, 0], kernel[0], "valid") for kernel in given["W"]]
+    hidden = np.stack(convolved)[None] + given["b"][:, None, None]
+    np.savez(tmp_path / "sample.npz", input=x, output=np.einsum("oi,bihw->bohw", given["V"][..., 0, 0], hidden))
+    found = match_module(
+        given, nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 1, bias=False)), tmp_path / "sample.npz"
+    )
+    assert pairs(found)["W"] == ("0.weight", "o i h w -> o i -h -w", "sample")
+    assert pairs(found)["V"] == ("1.weight", "o i h w -> o i h w", "sample")
+    assert (
+        found.notes[1]
+        == "the file's kernels are (o i h w), height before width, from their ends: FLIPPED, as Theano's are"
+    )
 
 
 def test_a_list_goes_by_its_order() -> None:

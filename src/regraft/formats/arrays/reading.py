@@ -10,20 +10,20 @@ from typing import Any, Literal
 import numpy as np
 
 from regraft.errors import UnreadableFile, UnsupportedFormat
-from regraft.formats.arrays import flax, hdf5, matlab, npy, tensors_file, torch_files, zips
+from regraft.formats.arrays import flax, hdf5, matlab, matlab4, npy, shards, tensors_file, torch_files, zips
 from regraft.formats.arrays.allowed import Tensor
 from regraft.formats.arrays.flattening import Flat
-from regraft.formats.arrays.mapped import is_packed, mapped, unpacked
+from regraft.formats.arrays.mapped import damaged, is_packed, mapped, unpacked
 from regraft.formats.arrays.pickles import Machine, steps_for
 from regraft.formats.arrays.torch_files import Storages
 from regraft.network.graph import Graph, Node
 from regraft.network.network import GraphNetwork
 
-Kind = Literal["npy", "npz", "pickle", "torch", "mat", "msgpack", "safetensors", "packed"]
+Kind = Literal["npy", "npz", "pickle", "torch", "mat", "msgpack", "safetensors", "index", "packed"]
 
 # How pickles of protocols 0 and 1 begin: an empty list or dictionary, or the name that makes an array.
 _OLD_PICKLE = re.compile(rb"\((?:lp?\d*|dp?\d*)\n?|c[a-z_.]+\n[a-zA-Z_]+\n|[\]}](?:q[\0-\xff]|r|\()", re.DOTALL)
-_HEAD = 256
+_HEAD = 4096
 # Files of a TensorFlow checkpoint: their first bytes are numbers, which may look like anything.
 _OTHERS = re.compile(r".*\.(?:index|meta|pb|pbtxt|data-\d{5,}-of-\d{5,})")
 _UNTRAINED = re.compile(
@@ -43,15 +43,7 @@ def kind_of(path: Path) -> Kind | None:
 
 def read_network(path: Path) -> GraphNetwork:
     """See `regraft.formats.arrays.read`."""
-    kind, value, storages = _read(path)
-    flat = Flat(value, str(path), alone=_stem(path), most=steps_for(path.stat().st_size))
-    values = {name: _native(array, storages) for name, array in flat.arrays.items()}
-    if not values:
-        raise UnreadableFile(
-            "the file holds no arrays of numbers", where=str(path), got=_some(flat.left_out) or "nothing at all"
-        )
-    if flat.left_out:
-        warnings.warn(f"{path}: left out, for it is no array of numbers: {_some(flat.left_out)}", stacklevel=2)
+    kind, values = _sharded(path) if kind_of(path) == "index" else _values(path)
     nodes = tuple(
         Node(
             name=name,
@@ -62,6 +54,38 @@ def read_network(path: Path) -> GraphNetwork:
         for name, value in values.items()
     )
     return GraphNetwork(Graph(nodes=nodes, inputs=(), outputs=()), values, format=kind)
+
+
+def _values(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+    """The kind of a file, and the arrays in it by name."""
+    kind, value, storages = _read(path)
+    flat = Flat(value, str(path), alone=_stem(path), most=steps_for(path.stat().st_size))
+    values = {name: _native(array, storages) for name, array in flat.arrays.items()}
+    if not values:
+        raise UnreadableFile(
+            "the file holds no arrays of numbers", where=str(path), got=_some(flat.left_out) or "nothing at all"
+        )
+    if flat.left_out:
+        warnings.warn(f"{path}: left out, for it is no array of numbers: {_some(flat.left_out)}", stacklevel=3)
+    return kind, values
+
+
+def _sharded(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+    """The kind of the files that an index names, and the arrays that it says lie in them."""
+    found: dict[str, np.ndarray] = {}
+    kinds: set[str] = set()
+    for file, names in shards.read_index(mapped(path), path).items():
+        if kind_of(file) not in ("safetensors", "torch"):
+            raise damaged(str(file), expected="safetensors or a state dict of PyTorch", got=str(kind_of(file)))
+        kind, values = _values(file)
+        absent = [name for name in names if name not in values]
+        if absent:
+            raise damaged(str(file), expected=", ".join(absent)[:300], got=", ".join(values)[:300])
+        found.update({name: values[name] for name in names})
+        kinds.add(kind)
+    if not found:
+        raise UnreadableFile("the index names no weights", where=str(path))
+    return "torch" if "torch" in kinds else "safetensors", found
 
 
 def _native(array: Any, storages: Storages | None) -> np.ndarray:
@@ -100,8 +124,7 @@ def _plain(kind: Kind | None, data: memoryview, path: Path) -> Any:
         case "pickle":
             return _pickle(data, where)
         case "mat":
-            is_new = matlab.is_hdf5(bytes(data[:_HEAD]))
-            return hdf5.read_hdf5(path) if is_new else matlab.read_matlab(data, where)
+            return _matlab(data, path)
         case "msgpack":
             return flax.read_flax(data, where)
         case "safetensors":
@@ -127,8 +150,10 @@ def _kind(head: bytes, size: int, members: Any) -> Kind | None:
         return "torch"
     if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         return "pickle"
-    if matlab.is_matlab(head):
+    if matlab.is_matlab(head) or matlab4.is_matlab4(head, size):
         return "mat"
+    if shards.is_index(head):
+        return "index"
     if tensors_file.is_tensors_file(head, size):
         return "safetensors"
     if flax.is_flax(head):
@@ -144,6 +169,13 @@ def _npz(archive: zips.Zip, size: int, where: str) -> dict[str, Any]:
     names = [name for name in archive.members if name.endswith(".npy")]
     steps = steps_for(size) // max(1, len(names)) + 1000
     return {name.removesuffix(".npy"): npy.read_npy(archive.read(name), f"{where}, {name}", steps) for name in names}
+
+
+def _matlab(data: memoryview, path: Path) -> dict[str, Any]:
+    head = bytes(data[:_HEAD])
+    if matlab.is_hdf5(head):
+        return hdf5.read_hdf5(path)
+    return matlab.read_matlab(data, str(path)) if matlab.is_matlab(head) else matlab4.read_matlab4(data, str(path))
 
 
 def _pickle(data: memoryview, where: str) -> Any:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from regraft.errors import ShapeMismatch
 from regraft.formats.caffe import protos
-from regraft.formats.caffe.wire import BYTES, VARINT, damaged, fields, signed
+from regraft.protobuf.wire import BYTES, VARINT, fields, malformed, signed
 
 Array = npt.NDArray[Any]
 _LEGACY = (1, 2, 3, 4)  # num, channels, height, width
@@ -80,26 +80,27 @@ def read_blob(data: memoryview, where: str) -> Blob:
             return _put_together(data, where)  # as a rule there is one packed piece
         elif field.number == _DATA:
             pieces.append(field.data)
-    shape = tuple(legacy.get(number, 0) for number in _LEGACY) if shape is None else shape
+    if shape is None:  # Caffe writes none for a single number
+        shape = tuple(legacy.get(number, 0) for number in _LEGACY) if legacy else ()
     return _checked(shape, _view(pieces, where), where)
 
 
 def _checked(shape: tuple[int, ...], values: Array, where: str) -> Blob:
     if len(shape) > _MOST_AXES or min(shape, default=0) < 0 or prod(shape) != values.size:
-        raise damaged(where, f"{shown(shape)} numbers", f"{values.size:,} numbers")
+        raise malformed(where, f"{shown(shape)} numbers", f"{values.size:,} numbers")
     return Blob(shape=shape, data=values, where=where)
 
 
 def _view(pieces: list[memoryview], where: str) -> Array:
     piece = pieces[0] if pieces else memoryview(b"")
     if len(piece) % 4:
-        raise damaged(where, "numbers of four bytes", f"{len(piece):,} bytes")
+        raise malformed(where, "numbers of four bytes", f"{len(piece):,} bytes")
     return np.frombuffer(piece, "<f4")
 
 
 def _put_together(data: memoryview, where: str) -> Blob:
     """The blob as protobuf reads it: numbers of eight bytes, in pieces, or one by one."""
     parsed = protos.parse("BlobProto", bytes(data), where)
-    old = (parsed.num, parsed.channels, parsed.height, parsed.width)
+    old = (parsed.num, parsed.channels, parsed.height, parsed.width) if parsed.HasField("num") else ()
     shape = tuple(parsed.shape.dim) if parsed.HasField("shape") else old
     return _checked(shape, np.array(parsed.double_data or parsed.data, np.float32), where)

@@ -15,7 +15,7 @@ from regraft.errors import MissingFile, UnreadableFile, UnsafeFile, UnsupportedF
 from regraft.formats.caffe import protos
 from regraft.formats.caffe.blobs import Blob, read_blob
 from regraft.formats.caffe.schema import type_of_today
-from regraft.formats.caffe.wire import BYTES, VARINT, fields
+from regraft.protobuf.wire import BYTES, VARINT, fields
 
 _LAYERS, _LAYER = 2, 100  # fields of NetParameter: V1 and V2
 _BLOBS = {_LAYERS: 6, _LAYER: 7}  # the field of the weights in each

@@ -1,31 +1,27 @@
-"""Caffe's protocol buffers, from the table in `schema.py`: only `protobuf` is needed, neither Caffe nor protoc.
-
-They live in a descriptor pool of their own, so that an installed Caffe never collides with them.
-"""
+"""Caffe's protocol buffers, from the table in `schema.py`: only `protobuf` is needed, neither Caffe nor protoc."""
 
 from __future__ import annotations
 
 import warnings
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
+from google.protobuf import descriptor_pb2
 
 from regraft.errors import UnreadableFile
 from regraft.formats.caffe.schema import MESSAGES
+from regraft.protobuf.messages import Messages
 
 _PACKAGE = "regraft.caffe"
 _Field = descriptor_pb2.FieldDescriptorProto
 
 
-def _described() -> descriptor_pool.DescriptorPool:
+def _described() -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto(name="regraft/caffe.proto", package=_PACKAGE, syntax="proto2")
     for name, fields in MESSAGES.items():
         owner = file.message_type.add(name=name)
         for field in fields.split(","):
             _add_field(owner, *field.split())
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return pool
+    return file
 
 
 def _add_field(owner: descriptor_pb2.DescriptorProto, name: str, number: str, type: str) -> None:
@@ -52,30 +48,9 @@ def _add_enum(owner: descriptor_pb2.DescriptorProto, name: str, words: list[str]
     return f".{_PACKAGE}.{owner.name}.{enum.name}"
 
 
-_POOL = _described()
-
-
-def new(name: str) -> Any:
-    """An empty message of the schema ("NetParameter")."""
-    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}"))()
-
-
-def parse(name: str, data: bytes, where: str) -> Any:
-    """The message `data` hold.
-
-    Args:
-        name: which message of the schema ("NetParameter").
-        where: the file, for the error.
-
-    Raises:
-        UnreadableFile: the data are cut short, damaged, nested too deeply or another message.
-    """
-    parsed = new(name)
-    try:
-        parsed.ParseFromString(data)
-    except message.DecodeError as error:
-        raise _unreadable(name, where, error) from error
-    return parsed
+_MESSAGES = Messages(_described(), of="Caffe")
+new = _MESSAGES.new
+parse = _MESSAGES.parse
 
 
 def parse_text(name: str, text: str, where: str) -> Any:
@@ -84,32 +59,10 @@ def parse_text(name: str, text: str, where: str) -> Any:
     Raises:
         UnreadableFile: the text is no such message.
     """
-    parsed = new(name)
     try:
-        text_format.Parse(text, parsed, descriptor_pool=_POOL)
-        return parsed
-    except (text_format.ParseError, RecursionError, ValueError) as error:
+        return _MESSAGES.parse_text(name, text, where)
+    except UnreadableFile as error:
         strict = error
-    parsed = new(name)
-    try:
-        text_format.Parse(text, parsed, allow_unknown_field=True, descriptor_pool=_POOL)
-    except (text_format.ParseError, RecursionError, ValueError) as error:
-        raise _unreadable(name, where, error) from error
-    warnings.warn(
-        f"{where}: fields that Caffe does not have are ignored; the first: {_first_line(strict)}", stacklevel=2
-    )
+    parsed = _MESSAGES.parse_text(name, text, where, allow_unknown=True)
+    warnings.warn(f"{where}: fields that Caffe does not have are ignored; the first: {strict.got}", stacklevel=2)
     return parsed
-
-
-def _unreadable(name: str, where: str, error: Exception) -> UnreadableFile:
-    return UnreadableFile(
-        f"this is no whole Caffe {name}",
-        where=where,
-        got=_first_line(error),
-        fix="copy the file again from where it came; a cut or damaged download looks like this",
-    )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().replace(f"{_PACKAGE}.", "")
-    return text.splitlines()[0] if text else type(error).__name__

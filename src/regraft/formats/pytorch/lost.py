@@ -30,7 +30,9 @@ def lost_in_evaluation(module: nn.Module, graph: Graph) -> Iterator[str]:
     if paths:
         yield f"training here does not drop paths as the module does ({_some(paths)})"
     random = {node.name for node in graph.nodes}
-    drops = [name for name, part in named.items() if isinstance(part, _DROPOUTS) and part.p and not _stands(name, random)]
+    drops = [
+        name for name, part in named.items() if isinstance(part, _DROPOUTS) and part.p and not _stands(name, random)
+    ]
     owners = {name.partition("/")[0] for name in random if name.endswith("/dropped")}
     drops = [name for name in drops if name.rpartition(".")[0] not in owners]
     if drops:

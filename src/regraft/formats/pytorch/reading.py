@@ -13,10 +13,10 @@ from torch import nn
 from regraft.errors import BadArgument
 from regraft.formats.pytorch.conversion import to_graph
 from regraft.formats.pytorch.exported import read_exported
-from regraft.formats.pytorch.tracing import exported
 from regraft.formats.pytorch.lost import attention_dropouts, lost_in_evaluation
 from regraft.formats.pytorch.program import Program
 from regraft.formats.pytorch.sources import Native
+from regraft.formats.pytorch.tracing import exported
 from regraft.network.graph import Node, Ref
 from regraft.network.network import GraphNetwork
 
@@ -77,7 +77,9 @@ def shared_weights(program: Program) -> Iterator[str]:
 def _inputs(sample: Any, where: str) -> Mapping[str, torch.Tensor] | tuple[torch.Tensor, ...]:
     if sample is None:
         raise BadArgument(
-            "the shape of the module's input is not known", where=where, fix="give one: sample=torch.zeros(2, 3, 224, 224)"
+            "the shape of the module's input is not known",
+            where=where,
+            fix="give one: regraft.open(module, sample=torch.zeros(2, 3, 224, 224))",
         )
     if isinstance(sample, Mapping):
         return {str(name): torch.as_tensor(value) for name, value in sample.items()}

@@ -47,7 +47,9 @@ class Sizes:
             self._into.take(given[argument.name], near) if argument.name in given else argument.default_value
             for argument in wanted
         ]
-        while values and wanted[len(values) - 1].has_default_value() and _is_default(wanted[len(values) - 1], values[-1]):
+        while (
+            values and wanted[len(values) - 1].has_default_value() and _is_default(wanted[len(values) - 1], values[-1])
+        ):
             values.pop()
         return tuple(tuple(value) if isinstance(value, list) else value for value in values)
 
@@ -126,7 +128,7 @@ _ARITHMETIC = {
 
 
 def _ratio(wanted: tuple[int, ...], have: tuple[int, ...]) -> Fraction | None:
-    """wanted / have where it is one number in all samples."""
+    """Wanted / have where it is one number in all samples."""
     ratios = {Fraction(a, b) for a, b in zip(wanted, have, strict=True) if b}
     return ratios.pop() if len(ratios) == 1 else None
 

@@ -1,4 +1,4 @@
-"""Modules by address: `timm:NAME`, `torchvision:NAME`, `hf:FOLDER` or `hf:REPOSITORY`, with what their packages say of them.
+"""Modules by address (`timm:NAME`, `torchvision:NAME`, `hf:FOLDER` or `hf:REPOSITORY`), and how they are fed.
 
 The weights are the pretrained ones of the package's hub; or none are fetched, because a file's will be put in, or
 because `random` ones are wanted.
@@ -10,7 +10,7 @@ import importlib
 import os
 import socket
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,7 +153,11 @@ def _pooling(folder: Path) -> str:
 _PACKAGES: Mapping[str, Callable[[str, bool], Native]] = {"timm": _timm, "torchvision": _torchvision, "hf": _hf}
 PACKAGES = tuple(_PACKAGES)
 _EXTRAS = {"timm": "timm", "torchvision": "timm", "transformers": "text"}
-_HUBS = {"timm": "https://huggingface.co", "hf": "https://huggingface.co", "torchvision": "https://download.pytorch.org"}
+_HUBS = {
+    "timm": "https://huggingface.co",
+    "hf": "https://huggingface.co",
+    "torchvision": "https://download.pytorch.org",
+}
 
 
 def _package(name: str) -> Any:
@@ -164,7 +168,7 @@ def _package(name: str) -> Any:
 
 
 @contextmanager
-def _fetching(package: str, name: str) -> Iterator[None]:
+def _fetching(package: str, name: str) -> Generator[None]:
     """While weights are fetched: what goes wrong is said in one way, and nobody waits for a hub that is not there."""
     address = f"{package}:{name}"
     try:
@@ -173,7 +177,9 @@ def _fetching(package: str, name: str) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError) as error:
         if "No pretrained weights" in str(error):
             raise BadArgument(
-                f"{package} has no pretrained weights for {name}", where=address, fix="--weights FILE, or --weights random"
+                f"{package} has no pretrained weights for {name}",
+                where=address,
+                fix="--weights FILE, or --weights random",
             ) from error
         raise MissingFile(
             "the pretrained weights cannot be fetched",
@@ -185,12 +191,12 @@ def _fetching(package: str, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _offline_where_unreachable(package: str) -> Iterator[None]:
+def _offline_where_unreachable(package: str) -> Generator[None]:
     """Without a connection only the cache is looked into: hubs are else asked six times, for a minute."""
     if package == "torchvision" or _reachable(os.environ.get("HF_ENDPOINT", _HUBS[package])):
         yield
         return
-    constants = importlib.import_module("huggingface_hub.constants")
+    constants: Any = importlib.import_module("huggingface_hub.constants")
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True
     try:

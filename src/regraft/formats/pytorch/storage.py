@@ -107,7 +107,7 @@ class Storage:
 
 
 def overload_of(target: str) -> Any:
-    """torch's own operation of that name."""
+    """Torch's own operation of that name."""
     _, name, form = target.split(".")
     return getattr(getattr(torch.ops.aten, name), form)
 

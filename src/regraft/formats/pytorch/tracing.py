@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,9 @@ from torch.export import Dim, ExportedProgram, export
 from regraft.errors import UnsupportedFormat
 
 
-def exported(module: nn.Module, sample: Mapping[str, torch.Tensor] | tuple[Any, ...], where: str, free: int = 1) -> ExportedProgram:
+def exported(
+    module: nn.Module, sample: Mapping[str, torch.Tensor] | tuple[Any, ...], where: str, free: int = 1
+) -> ExportedProgram:
     """The program of a module in evaluation, for any batch.
 
     Args:
@@ -26,8 +28,8 @@ def exported(module: nn.Module, sample: Mapping[str, torch.Tensor] | tuple[Any, 
         UnsupportedFormat: the module cannot be traced so.
     """
     args, kwargs = ((), dict(sample)) if isinstance(sample, Mapping) else (tuple(sample), None)
-    moving = {0: Dim("batch"), **{dim: Dim.DYNAMIC for dim in range(1, free)}}
-    shapes: Any = {name: moving for name in kwargs} if kwargs else tuple(moving for _ in args)
+    moving = {0: Dim("batch"), **dict.fromkeys(range(1, free), Dim.DYNAMIC)}
+    shapes: Any = dict.fromkeys(kwargs, moving) if kwargs else tuple(moving for _ in args)
     was_training = {part: part.training for part in module.modules()}
     module.eval()
     try:
@@ -46,7 +48,7 @@ def exported(module: nn.Module, sample: Mapping[str, torch.Tensor] | tuple[Any, 
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Without what torch says about tracing while it works."""
     levels = {name: logging.getLogger(name).level for name in ("torch.export", "torch.fx", "torch._dynamo")}
     fast = torch.backends.mha.get_fastpath_enabled()

@@ -1,9 +1,7 @@
 """TensorFlow's graph files as protocol buffers, from a schema of our own.
 
-Only `protobuf` is needed: the messages are described here field by field, in a descriptor pool of their
-own, so that an installed TensorFlow or tensorboard never collides with them. Fields that are not listed
-are kept by protobuf as unknown ones. Numbers and names are those of tensorflow/core/framework/*.proto
-and tensorflow/core/protobuf/{meta_graph,saver,saved_model}.proto.
+Only `protobuf` is needed. Numbers and names are those of tensorflow/core/framework/*.proto and
+tensorflow/core/protobuf/{meta_graph,saver,saved_model}.proto.
 """
 
 from __future__ import annotations
@@ -11,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
+from google.protobuf import descriptor_pb2
 
-from regraft.errors import UnreadableFile
+from regraft.protobuf.messages import Messages
 
 # Message -> "field number type, ...". Type: a scalar, a message of this table, `[type]` for repeated,
 # `{type}` for a map from string, `type?` for a member of the message's one oneof ("value").
@@ -78,7 +76,7 @@ DATA_TYPES = {
 _PACKAGE = "regraft.tensorflow"
 
 
-def _described() -> descriptor_pool.DescriptorPool:
+def _described() -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto(name="regraft/tensorflow.proto", package=_PACKAGE, syntax="proto3")
     data_type = file.enum_type.add(name="DataType")
     for name, number in DATA_TYPES.items():
@@ -92,9 +90,7 @@ def _described() -> descriptor_pool.DescriptorPool:
     for name, fields in _SCHEMA.items():
         for field in fields.split(","):
             _add_field(described[name], name, *field.split())
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return pool
+    return file
 
 
 def _add_field(owner: descriptor_pb2.DescriptorProto, path: str, name: str, number: str, type: str) -> None:
@@ -125,12 +121,9 @@ def _set_type(field: descriptor_pb2.FieldDescriptorProto, type: str) -> None:
     field.type_name = f".{_PACKAGE}.{type}"
 
 
-_POOL = _described()
-
-
-def new(name: str) -> Any:
-    """An empty message of the schema ("GraphDef")."""
-    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"{_PACKAGE}.{name}"))()
+_MESSAGES = Messages(_described(), of="TensorFlow")
+new = _MESSAGES.new
+parse = _MESSAGES.parse
 
 
 def attribute(kind: str, value: Any) -> Any:
@@ -138,38 +131,6 @@ def attribute(kind: str, value: Any) -> Any:
     made = new("AttrValue")
     setattr(made, kind, value)
     return made
-
-
-def parse(name: str, data: bytes, where: str) -> Any:
-    """The message `data` hold.
-
-    Args:
-        name: which message of the schema ("GraphDef").
-        where: the file, for the error.
-
-    Raises:
-        UnreadableFile: the data are cut short, damaged, nested too deeply or another message.
-    """
-    parsed = new(name)
-    try:
-        parsed.ParseFromString(data)
-    except message.DecodeError as error:
-        raise _unreadable(name, where, error) from error
-    return parsed
-
-
-def parse_text(name: str, text: str, where: str) -> Any:
-    """The message a text file (.pbtxt) holds.
-
-    Raises:
-        UnreadableFile: the text is no such message.
-    """
-    parsed = new(name)
-    try:
-        text_format.Parse(text, parsed, allow_unknown_field=True, descriptor_pool=_POOL)
-    except (text_format.ParseError, RecursionError, ValueError) as error:
-        raise _unreadable(name, where, error) from error
-    return parsed
 
 
 def read_message(name: str, path: Path) -> Any:
@@ -182,15 +143,6 @@ def read_message(name: str, path: Path) -> Any:
     if path.suffix != ".pbtxt":
         return parse(name, data, str(path))
     try:
-        return parse_text(name, data.decode(), str(path))
+        return _MESSAGES.parse_text(name, data.decode(), str(path), allow_unknown=True)
     except UnicodeDecodeError as error:
-        raise _unreadable(name, str(path), error) from error
-
-
-def _unreadable(name: str, where: str, error: Exception) -> UnreadableFile:
-    return UnreadableFile(
-        f"this is no whole TensorFlow {name}",
-        where=where,
-        got=str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
-        fix="copy the file again from where it came; a cut or damaged download looks like this",
-    )
+        raise _MESSAGES.unreadable(name, str(path), error) from error

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import BadArgument, MissingFile, UnreadableFile, UnsupportedFormat, nearest_names
-from regraft.formats.tf1 import protos, savedmodel
+from regraft.formats.tf1 import protos
 from regraft.formats.tf1.checkpoint import Checkpoint, file_of, is_checkpoint, locate, open_checkpoint
-from regraft.formats.tf1.graphdef import build
-from regraft.formats.tf1.source import VARIABLES, Source, operations_of
-from regraft.formats.tf1.variables import looks_trained, readable
+from regraft.formats.tf1.graph import savedmodel
+from regraft.formats.tf1.graph.graphdef import build
+from regraft.formats.tf1.graph.source import VARIABLES, Source, operations_of
+from regraft.formats.tf1.graph.variables import looks_trained, readable
 from regraft.network.graph import Graph, Node
 from regraft.network.network import GraphNetwork
 

@@ -20,43 +20,41 @@ from regraft.errors import UnsupportedOp
 from regraft.network.functions.operands import dtype_named, sizes, together
 
 _NAMES = """
-relu relu6 hardtanh hardswish hardsigmoid silu gelu elu celu selu leaky_relu prelu mish softplus sigmoid tanh softmax
-log_softmax log_sigmoid softshrink hardshrink glu threshold clamp clamp_min clamp_max clip
-erf exp expm1 log log2 log1p sqrt rsqrt pow abs neg sign sin cos tan atan floor ceil round trunc reciprocal square
-add sub rsub subtract mul multiply div divide true_divide floor_divide remainder fmod addcmul addcdiv lerp where
-maximum minimum eq ne lt le gt ge logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_not
-__and__ __or__ isnan isinf nan_to_num
-any all sum mean amax amin max min argmax argmin var std var_mean prod cumsum norm linalg_vector_norm logsumexp topk
-sort argsort nan_to_num cumprod
-conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear matmul mm bmm addmm baddbmm
-einsum outer mv dot scaled_dot_product_attention bilinear
-batch_norm layer_norm native_layer_norm group_norm native_group_norm instance_norm rms_norm
-max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
-adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d _adaptive_avg_pool2d
-view reshape _unsafe_view view_as reshape_as flatten unflatten permute transpose t numpy_T mT swapaxes movedim squeeze
-unsqueeze expand expand_as broadcast_to repeat repeat_interleave tile cat concat stack split split_with_sizes chunk
-unbind select slice narrow index index_select gather scatter scatter_add masked_fill index_put roll flip tril triu pad
+relu relu6 hardtanh hardswish hardsigmoid silu gelu elu celu selu leaky_relu prelu mish softplus sigmoid tanh
+softmax log_softmax log_sigmoid softshrink hardshrink glu threshold clamp clamp_min clamp_max clip erf exp expm1 log
+log2 log1p sqrt rsqrt pow abs neg sign sin cos tan atan floor ceil round trunc reciprocal square add sub rsub
+subtract mul multiply div divide true_divide floor_divide remainder fmod addcmul addcdiv lerp where maximum minimum
+eq ne lt le gt ge logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_not __and__ __or__
+isnan isinf nan_to_num any all sum mean amax amin max min argmax argmin var std var_mean prod cumsum norm
+linalg_vector_norm logsumexp topk sort argsort cumprod conv1d conv2d conv3d conv_transpose1d conv_transpose2d
+conv_transpose3d convolution linear matmul mm bmm addmm baddbmm einsum outer mv dot scaled_dot_product_attention
+bilinear batch_norm layer_norm native_layer_norm group_norm native_group_norm instance_norm rms_norm max_pool1d
+max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
+adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d _adaptive_avg_pool2d view reshape
+_unsafe_view view_as reshape_as flatten unflatten permute transpose t numpy_T mT swapaxes movedim squeeze unsqueeze
+expand expand_as broadcast_to repeat repeat_interleave tile cat concat stack split split_with_sizes chunk unbind
+select slice narrow index index_select gather scatter scatter_add masked_fill index_put roll flip tril triu pad
 constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d unfold im2col col2im
 pixel_shuffle pixel_unshuffle channel_shuffle contiguous clone detach alias lift_fresh_copy lift_fresh to _to_copy
-type_as copy fill zero select_scatter slice_scatter diagonal meshgrid bucketize
-upsample_nearest1d upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa
-_upsample_bicubic2d_aa upsample_linear1d grid_sampler grid_sampler_2d affine_grid_generator embedding one_hot
-arange zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full scalar_tensor linspace eye
-""".split()
+type_as copy fill zero select_scatter slice_scatter diagonal meshgrid bucketize upsample_nearest1d
+upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
+upsample_linear1d grid_sampler grid_sampler_2d affine_grid_generator embedding one_hot arange zeros ones full
+zeros_like ones_like full_like new_zeros new_ones new_full scalar_tensor linspace eye
+""".split()  # noqa: SIM905 - a hundred lines less
 
 # Where a result is stored is no business of a graph, and random numbers come from torch's own generator.
 UNSAID = frozenset({"device", "layout", "pin_memory", "generator", "memory_format"})
 # Their numbers say how large the result becomes.
 _SIZED = frozenset(
     """
-    arange zeros ones full new_zeros new_ones new_full linspace eye expand broadcast_to repeat repeat_interleave tile
-    pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d one_hot im2col col2im
-    upsample_nearest1d upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa
-    _upsample_bicubic2d_aa upsample_linear1d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
-    adaptive_max_pool1d adaptive_max_pool2d _adaptive_avg_pool2d affine_grid_generator conv1d conv2d conv3d
-    conv_transpose1d conv_transpose2d conv_transpose3d convolution max_pool1d max_pool2d max_pool3d
-    max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d pixel_shuffle pixel_unshuffle
-    """.split()
+arange zeros ones full new_zeros new_ones new_full linspace eye expand broadcast_to repeat repeat_interleave tile
+pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d one_hot im2col col2im
+upsample_nearest1d upsample_nearest2d upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa
+_upsample_bicubic2d_aa upsample_linear1d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
+adaptive_max_pool1d adaptive_max_pool2d _adaptive_avg_pool2d affine_grid_generator conv1d conv2d conv3d
+conv_transpose1d conv_transpose2d conv_transpose3d convolution max_pool1d max_pool2d max_pool3d
+max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d pixel_shuffle pixel_unshuffle
+""".split()  # noqa: SIM905
 )
 
 
@@ -195,7 +193,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
 }
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    **{name: _function(name, overload) for family in dict.fromkeys(_NAMES) for name, overload in _overloads(family)},
+    **{name: _function(name, overload) for family in _NAMES for name, overload in _overloads(family)},
     **{name: _number(compute, name) for name, compute in OPERATORS.items()},
     "aten.sym_size.int": sym_size,
     "batch_norm_in_training": batch_norm_in_training,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -20,11 +21,13 @@ class Layout:
         conv: the axes of convolutions.
         dense: the axes of dense layers.
         rows: the order in which the picture was flattened that a dense layer reads.
+        flipped: whether kernels lie from their end, as Theano's `conv2d` wants them.
     """
 
     conv: str
     dense: str
     rows: str
+    flipped: bool = False
 
     @property
     def swapped(self) -> bool:
@@ -39,14 +42,17 @@ class Layout:
         )
 
 
-# The likeliest first: torch and Caffe, TensorFlow, Theano (dense layers the other way round); then with the sides of
-# kernels swapped; then rows in another order than the kernels'.
+# The likeliest first: torch and Caffe, TensorFlow, Theano (dense layers the other way round); then Theano's flipped
+# kernels; then with the sides of kernels swapped; then rows in another order than the kernels'.
 LAYOUTS = sorted(
     (
-        Layout(conv, dense, rows)
-        for conv, dense, rows in product(("o i h w", "h w i o", "o i w h", "w h i o"), ("o i", "i o"), _ORDERS)
+        Layout(conv, dense, rows, flipped)
+        for conv, dense, rows, flipped in product(
+            ("o i h w", "h w i o", "o i w h", "w h i o"), ("o i", "i o"), _ORDERS, (False, True)
+        )
+        if conv == "o i h w" or not flipped
     ),
-    key=lambda layout: (layout.swapped, not layout.usual),
+    key=lambda layout: (layout.swapped, layout.flipped, not layout.usual),
 )
 
 
@@ -80,7 +86,7 @@ def _groups(form: str) -> list[list[str]]:
     """The axes of a form that is well formed: "o (c h w)" -> [[o], [c, h, w]]."""
     groups: list[list[str]] = []
     inside = False
-    for word in form.replace("(", "( ").replace(")", " )").split():
+    for word in form.replace("(", "( ").replace(")", " )").replace("-", "").split():
         if word in "()":
             inside = word == "("
             groups += [[]] if inside else []
@@ -95,19 +101,29 @@ def _forms(rank: int, slot: Slot, layout: Layout) -> Iterator[tuple[str, str, di
     """The forms (in the file, in the model, sizes) in which a file of a layout may keep what goes into a place."""
     sides = " ".join(axis for axis in layout.conv if axis in "hw")
     first = layout.conv.startswith("o")
+    own = _flipped(slot) if layout.flipped else slot.axes
     if slot.role == "conv" and rank == len(slot.shape):
-        yield _ranked(layout.conv, slot.axes), slot.axes, {}
+        yield _ranked(layout.conv, slot.axes), own, {}
         if slot.axes == "o i h w" and slot.shape[1] == 1 and not first:
             yield f"{sides} c m", "(c m) 1 h w", {}
     elif slot.role == "transposed":
-        yield (f"i o {sides}" if first else f"{sides} o i"), slot.axes, {}
+        yield (f"i o {sides}" if first else f"{sides} o i"), own, {}
     elif slot.role == "depthwise":
         sizes = dict(slot.sizes)
-        yield (f"(c m) 1 {sides}" if first else f"{sides} c m"), slot.axes, sizes
+        yield (f"(c m) 1 {sides}" if first else f"{sides} c m"), own, sizes
         if not first:
             yield f"{sides} 1 (c m)", slot.axes, sizes
     elif slot.role == "dense":
         yield from _dense(slot, layout)
+
+
+def _flipped(slot: Slot) -> str:
+    """The axes of a place that is filled from the end of its sides; a side of a single number has no other end."""
+    groups = re.findall(r"\([^)]*\)|\S+", slot.axes)
+    return " ".join(
+        f"-{axis}" if axis in ("d", "h", "w") and size > 1 else axis
+        for axis, size in zip(groups, slot.shape, strict=True)
+    )
 
 
 def _ranked(form: str, axes: str) -> str:

@@ -91,7 +91,9 @@ class Match:
     @property
     def summary(self) -> str:
         """How much of the model is filled, and what is left alone on both sides."""
-        lines = [f"{len(self.pairs)}/{len(self.pairs) + len(self.untouched)} tensors, {self.percent:.1f} % of the parameters"]
+        lines = [
+            f"{len(self.pairs)}/{len(self.pairs) + len(self.untouched)} tensors, {self.percent:.1f} % of the parameters"
+        ]
         lines += [f"  not in the file: {name}" for name in self.untouched]
         return "\n".join([*lines, *(f"  not in the model: {name}" for name in self.unused)])
 
@@ -192,7 +194,8 @@ def _that_matter(slots: Sequence[Slot]) -> list[Layout]:
     roles, rows = {slot.role for slot in slots}, any(slot.rows for slot in slots)
     seen: dict[object, Layout] = {}
     for layout in LAYOUTS:
-        key = (layout.conv if roles & _KERNELS else 0, layout.dense if "dense" in roles else 0, rows and layout.rows)
+        kernels = (layout.conv, layout.flipped) if roles & _KERNELS else ()
+        key = (kernels, layout.dense if "dense" in roles else "", rows and layout.rows)
         seen.setdefault(key, layout)
     return list(seen.values())
 
@@ -267,7 +270,7 @@ def _by_convention(
     values: Mapping[str, np.ndarray], slots: Mapping[str, Slot], tries: Sequence[_Try], sure: Mapping[str, str]
 ) -> Match:
     """The likeliest way, with what nothing decides said, and what would be guessed left out."""
-    plain = [one for one in tries if not one.layout.swapped] or list(tries)
+    plain = [one for one in tries if not one.layout.swapped and not one.layout.flipped] or list(tries)
     plain = [one for one in plain if one.layout.usual] or plain
     chosen, notes = _chosen(plain, slots)
     pairs = chosen.pairing.pairs
@@ -327,6 +330,7 @@ def _about(one: _Try, slots: Mapping[str, Slot]) -> list[str]:
     notes: list[str] = []
     if roles & _KERNELS:
         order = "width before height: SWAPPED" if one.layout.swapped else "height before width"
+        order += ", from their ends: FLIPPED, as Theano's are" * one.layout.flipped
         notes.append(f"the file's kernels are ({one.layout.conv}), {order}")
     if "dense" in roles:
         notes.append(f"the file's dense layers are ({one.layout.dense})")

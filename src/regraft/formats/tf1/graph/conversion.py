@@ -1,0 +1,128 @@
+"""From TensorFlow operations to the nodes of a graph, by the table in `ops.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from regraft.errors import UnreadableFile, UnsupportedOp
+from regraft.formats.tf1.checkpoint.dtypes import NAMES, PACKED, WITHOUT_ARRAYS
+from regraft.formats.tf1.graph.constants import attribute_of
+from regraft.formats.tf1.graph.pipelines import placeholder
+from regraft.formats.tf1.graph.source import CONDITIONAL, PASSING, PLACEHOLDERS, VARIABLES, Flow, Operation, index_of
+from regraft.formats.tf1.operation import attributes, output_names
+from regraft.formats.tf1.ops import OPS
+from regraft.network.graph import Node, Ref
+
+_PASSING = (PASSING, "IdentityN")
+_INTERNAL = (CONDITIONAL, *_PASSING, "Const", *VARIABLES)
+_READ = {CONDITIONAL: 3, **dict.fromkeys(_PASSING, 1)}  # tensors read by one output
+_NO_TENSORS = ("reserve_space_1", "reserve_space_2", "reserve_space_3")
+_MOST_NAMED = 5
+# The types of numbers that can be computed with.
+_NUMBERS = frozenset(NAMES.values()) - {*PACKED, *WITHOUT_ARRAYS, "qint8", "quint8", "qint16", "quint16", "qint32"}
+
+
+class Conversion:
+    """Turns the tensors of a flow into nodes.
+
+    Args:
+        flow: the graph.
+        parameters: names of the variables and constants that are parameters -> whether they are trained.
+    """
+
+    def __init__(self, flow: Flow, parameters: Mapping[str, bool]) -> None:
+        self._flow = flow
+        self._parameters = parameters
+
+    def unsupported(self, tensors: Iterable[str]) -> dict[str, Operation]:
+        """The tensors that cannot be turned into nodes, and the operations that stand in the way."""
+        return {tensor: self._flow.of(tensor) for tensor in tensors if not self._is_supported(tensor)}
+
+    def _is_supported(self, tensor: str) -> bool:
+        operation = self._flow.of(tensor)
+        if self._is_input(tensor):
+            given = self._flow.given.get(tensor) or placeholder(operation)
+            return given.dtype in _NUMBERS
+        if operation.type in OPS and operation.type not in _INTERNAL:
+            try:
+                kwargs = attributes(OPS[operation.type], _given(operation), operation.name)
+            except UnsupportedOp:
+                return False
+            types = [kwargs[name] for name, attr in OPS[operation.type].attrs.items() if attr.kind == "type"]
+            return set(types) <= _NUMBERS
+        if operation.type == "Const":
+            return "value" in operation.attrs and attribute_of(operation.attrs["dtype"]) != "string"
+        reads = self._flow.reads(tensor)
+        return operation.type in _INTERNAL and len(reads) == _READ.get(operation.type, 0)
+
+    def _is_input(self, tensor: str) -> bool:
+        operation = self._flow.of(tensor)
+        return tensor in self._flow.given or (operation.type in PLACEHOLDERS and not operation.inputs)
+
+    def nodes(self, tensors: Sequence[str]) -> tuple[Node, ...]:
+        """The nodes of supported tensors, which come in running order."""
+        found: dict[str, Node] = {}
+        for tensor in tensors:
+            for node in self._nodes(tensor):
+                found.setdefault(node.name, node)
+        return tuple(found.values())
+
+    def _nodes(self, tensor: str) -> list[Node]:
+        operation = self._flow.of(tensor)
+        if self._is_input(tensor):
+            return [Node(name=tensor, function="input")]
+        if operation.name in self._parameters:
+            trainable = {"trainable": self._parameters[operation.name]}
+            return [Node(name=tensor, function="parameter", args=(operation.name,), kwargs=trainable)]
+        reads = tuple(Ref(name) for name in self._flow.reads(tensor))
+        if operation.type == "Const":
+            value = self._flow.value(operation)
+            return [Node(name=tensor, function="constant", args=(value.tolist(),), kwargs={"dtype": str(value.dtype)})]
+        if operation.type in (CONDITIONAL, *_PASSING):
+            return [Node(name=tensor, function="select" if operation.type == CONDITIONAL else "identity", args=reads)]
+        return self._called(operation, tensor, reads)
+
+    def _called(self, operation: Operation, tensor: str, reads: tuple[Ref, ...]) -> list[Node]:
+        op, given = OPS[operation.type], _given(operation)
+        kwargs = attributes(op, given, operation.name)
+        names = output_names(op, given, operation.name)
+        if index_of(tensor) >= len(names):
+            raise UnreadableFile(
+                "an output is read that the operation does not have",
+                where=f"{self._flow.where}, node {operation.name} ({operation.type})",
+                expected=f"outputs 0 to {len(names) - 1}",
+                got=tensor,
+            )
+        if len(op.outputs) == 1 and "*" not in op.outputs[0]:
+            return [Node(name=tensor, function=op.function, args=reads, kwargs=kwargs)]
+        whole = Node(name=operation.name, function=op.function, args=reads, kwargs=kwargs)
+        return [
+            whole,
+            *(
+                Node(name=f"{operation.name}:{k}", function="item", args=(Ref(operation.name), k))
+                for k, name in enumerate(names)
+                if name not in _NO_TENSORS or k == index_of(tensor)
+            ),
+        ]
+
+
+def _given(operation: Operation) -> dict[str, object]:
+    return {name: attribute_of(value) for name, value in operation.attrs.items()}
+
+
+def refused(flow: Flow, unsupported: Collection[Operation], cut: str | None) -> UnsupportedOp:
+    """The error that names every operation in the way, and where to cut before them."""
+    by_type: dict[str, set[str]] = {}
+    for operation in unsupported:
+        by_type.setdefault(operation.type, set()).add(operation.name)
+    lines = [
+        f"{type} ({len(names)}): {', '.join(sorted(names)[:_MOST_NAMED])}{', ...' if len(names) > _MOST_NAMED else ''}"
+        for type, names in sorted(by_type.items())
+    ]
+    return UnsupportedOp(
+        "the graph uses operations that regraft cannot run",
+        where=flow.where,
+        got="; ".join(lines),
+        fix=f"cut before them: the first safe cut is {cut!r} (--at, or open(..., to=...))" if cut
+        else "no tensor before them can be used",
+    )  # fmt: skip

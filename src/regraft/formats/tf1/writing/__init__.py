@@ -1,0 +1,1 @@
+"""From a network to TensorFlow's graph and checkpoint."""
