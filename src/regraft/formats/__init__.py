@@ -43,8 +43,9 @@ def read(path: Path, *, to: Sequence[str] | None = None, weights: Path | None = 
 
     Args:
         path: a model folder or a run of regraft; a file of arrays, whatever its ending, which has weights and no
-            graph; a Caffe network (.prototxt, .caffemodel); or a TensorFlow 1 checkpoint (its prefix, one of its
-            files, or the folder of its `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
+            graph; a PyTorch exported program (.pt2); a Caffe network (.prototxt, .caffemodel); or a TensorFlow 1
+            checkpoint (its prefix, one of its files, or the folder of its `checkpoint` file), a graph (.meta, .pb,
+            .pbtxt) or a SavedModel folder.
         to: the tensors wanted; None: the outputs. Operations that are not needed for them need not be known.
         weights: the .caffemodel for a .prototxt, where it does not stand beside it.
 
@@ -87,10 +88,12 @@ def class_names(path: Path) -> list[str] | None:
 
 def _room(path: Path) -> _Room:
     """The format of what is at the path: its content says so, not its ending."""
-    from regraft.formats import arrays, caffe, saved, tf1
+    from regraft.formats import arrays, caffe, pytorch, saved, tf1
 
     if saved.opens(path):
         return saved
+    if pytorch.opens(path):
+        return pytorch
     if arrays.opens(path):
         return arrays
     return caffe if caffe.opens(path) else tf1

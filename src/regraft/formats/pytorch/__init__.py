@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from regraft.formats.pytorch.archive import is_archive as opens
 
 if TYPE_CHECKING:
     from torch import nn
 
     from regraft.formats.pytorch.sources import Native
     from regraft.network.network import GraphNetwork
+    from regraft.network.weights import Weights
+
+__all__ = ["class_names", "native", "opens", "read", "read_module", "read_native", "read_weights"]
+
+
+def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
+    """The network of an exported program (.pt2). Nothing in the file is run or unpickled.
+
+    Raises:
+        UnreadableFile: it is damaged.
+        UnsafeFile: weights are pickled, or claim more than the file holds.
+        UnsupportedFormat: a form of the format that regraft does not read.
+        UnsupportedOp: it needs operations regraft cannot run.
+    """
+    from regraft.formats.pytorch.reading import network_of_file
+
+    network = network_of_file(path)
+    return network if to is None else network.towards(*to)
+
+
+def read_weights(path: Path) -> Weights:
+    """The weights of an exported program by name; raises what `read` does."""
+    from regraft.formats.pytorch.reading import weights_of_file
+
+    return weights_of_file(path)
 
 
 def read_module(module: nn.Module, sample: Any, *, free: int = 1, format: str = "module") -> GraphNetwork:

@@ -11,7 +11,7 @@ from regraft.formats.pytorch.program import Program, Step, Value
 from regraft.formats.pytorch.sizes import Sizes
 from regraft.formats.pytorch.storage import Storage
 from regraft.formats.pytorch.training import TRAINING, in_both_modes
-from regraft.network.graph import Graph, InputSpec, Node, Ref
+from regraft.network.graph import Graph, InputSpec, Layout, Node, Ref
 
 # Checks of what the trace assumed, and marks without a result.
 _CHECKS = ("_assert", "sym_constrain", "_check")
@@ -48,8 +48,8 @@ class Conversion:
         self._storage = Storage(program)
         self._refused: dict[str, list[str]] = {}
         self._lost: set[str] = set()
-        named = [source.name for source in program.sources.values()]
-        self._names = names_of(program.steps, program.sizes.keys(), named)
+        taken = [*(source.name for source in program.sources.values()), *program.names.values()]
+        self._names = names_of(program.steps, program.sizes.keys(), taken) | program.names
 
     def graph(self) -> Graph:
         """The whole graph.
@@ -178,7 +178,8 @@ class Conversion:
     def _spec(self, name: str) -> InputSpec:
         shape = tuple(size if isinstance(size, int) else None for size in self.program.sizes[name])
         known = self.program.sources[name].name
-        return InputSpec(name=known, shape=shape, dtype=self.program.dtypes[name], side=known in self.side)
+        dtype = self.program.dtypes[name]
+        return InputSpec(name=known, shape=shape, dtype=dtype, layout=_layout(shape), side=known in self.side)
 
     def _refusal(self) -> UnsupportedOp:
         listed = [f"{what} ({len(at)}: {', '.join(at[:3])})" for what, at in self._refused.items()]
@@ -189,6 +190,13 @@ class Conversion:
             got="; ".join(listed),
             fix=f"cut below them: to={whole[-1]!r} can be computed" if len(whole) > 1 else None,
         )
+
+
+def _layout(shape: tuple[int | None, ...]) -> Layout:
+    """How an input of that shape may be fed: as a picture where it has one or three channels."""
+    if len(shape) == 4 and shape[1] in (1, 3):
+        return "NCHW"
+    return "flat" if len(shape) == 2 and shape[1] is not None else "other"
 
 
 def values_in(step: Step) -> Iterator[Value]:

@@ -38,7 +38,7 @@ class Step:
     name: str
     target: str
     args: tuple[Any, ...]
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     calls: tuple[Call, ...] = ()
 
 
@@ -63,6 +63,7 @@ class Program:
         dtypes: numpy names of the tensors' types.
         weights: the values of parameters, buffers and constants, by the names they have in the module.
         aliases: second name of a weight -> first.
+        names: of values that have one of their own, whatever module they come from.
     """
 
     sources: dict[str, Source]
@@ -72,4 +73,5 @@ class Program:
     wholes: dict[str, Size]
     dtypes: dict[str, str]
     weights: dict[str, np.ndarray]
-    aliases: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict[str, str])
+    names: dict[str, str] = field(default_factory=dict[str, str])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from regraft.errors import BadArgument
+from regraft.formats.pytorch.archive import Archive
 from regraft.formats.pytorch.conversion import to_graph
+from regraft.formats.pytorch.document import read_archive
 from regraft.formats.pytorch.exported import read_exported
 from regraft.formats.pytorch.lost import attention_dropouts, lost_in_evaluation
 from regraft.formats.pytorch.program import Program
@@ -19,6 +22,7 @@ from regraft.formats.pytorch.sources import Native
 from regraft.formats.pytorch.tracing import exported
 from regraft.network.graph import Node, Ref
 from regraft.network.network import GraphNetwork
+from regraft.network.weights import Weights
 
 
 def network_of(
@@ -66,6 +70,19 @@ def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
     outputs = (*network.outputs, "sentence")
     graph = replace(network.graph, nodes=(*network.graph.nodes, *nodes), outputs=outputs)
     return GraphNetwork(graph, network.values, format=network.format)
+
+
+def network_of_file(path: Path) -> GraphNetwork:
+    """See `regraft.formats.pytorch.read`."""
+    program = read_archive(Archive(path))
+    for note in shared_weights(program):
+        warnings.warn(f"{path}: {note}", stacklevel=2)
+    return GraphNetwork(to_graph(program, str(path)), program.weights, format="pt2")
+
+
+def weights_of_file(path: Path) -> Weights:
+    """See `regraft.formats.pytorch.read_weights`."""
+    return Weights(values=read_archive(Archive(path)).weights, layout="torch")
 
 
 def shared_weights(program: Program) -> Iterator[str]:

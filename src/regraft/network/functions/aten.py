@@ -69,7 +69,8 @@ def _overloads(name: str) -> Iterator[tuple[str, Any]]:
     for form in packet.overloads():
         overload = getattr(packet, form)
         written = any(a.alias_info is not None and a.alias_info.is_write for a in overload._schema.arguments)
-        if not written and "Dimname" not in str(overload._schema):
+        gives = [str(result.type) for result in overload._schema.returns]
+        if "Tensor" in "".join(gives) and not written and "Dimname" not in str(overload._schema):
             yield f"aten.{name}.{form}", overload
 
 
