@@ -23,22 +23,26 @@ def is_of_modules(nodes: Sequence[Node]) -> bool:
 
 
 def block_outputs(path: Sequence[Node]) -> list[Node]:
-    """Of the narrow points before each block of a data path, the last one; and the last below the end."""
+    """Of the narrow points before each block of a data path, the last that computes something.
+
+    What only reads out (pooling over all places, flattening, dropout) belongs to what comes above it.
+    """
     points = {node.name for node in narrow_points(path)}
     starts = _starts(path, points)
     ends: list[Node] = []
     candidate: Node | None = None
-    started = False
-    for node in path[:-1]:
+    started = goes_on = False
+    for node in path:
+        reads_out = _reads_out(node)
         if node.name in starts:
             if candidate and started:
                 ends.append(candidate)
             candidate, started = None, True
-        if node.name in points and ("/" not in node.name or not _only_moves(node)):
-            candidate = node
-    if candidate and started:
-        ends.append(candidate)
-    return ends
+        if node.name in points and not reads_out:
+            candidate, goes_on = node, False
+        else:
+            goes_on = goes_on or node.function in _POOLS
+    return [*ends, candidate] if candidate and started and goes_on else ends
 
 
 def _starts(path: Sequence[Node], points: Collection[str]) -> set[str]:
@@ -104,15 +108,19 @@ def _joins(node: Node, known: Collection[str]) -> bool:
     return node.function.startswith("aten.") and len({name for name in data_refs(node) if name in known}) > 1
 
 
-def _only_moves(node: Node) -> bool:
-    """Whether a node changes no number, only its place."""
-    return node.function in _MOVES
+def _reads_out(node: Node) -> bool:
+    """Whether a node gives numbers that are there already, or the mean over all places."""
+    drops = node.function == "select" and any(name.endswith("/dropped") for name in node.refs())
+    return drops or node.function in _POOLS or (node.function in _MOVES and "/" in node.name) or node.function in _ROWS
 
 
+_POOLS = frozenset({"aten.adaptive_avg_pool2d.default", "aten.mean.dim", "aten.select.int"})
+_ROWS = frozenset(
+    {"identity", "aten.flatten.using_ints", "aten.squeeze.dim", "aten.squeeze.dims", "aten.slice.Tensor"}
+)
 _MOVES = frozenset(
     {
-        "item", "identity", "aten.view.default", "aten.reshape.default", "aten.permute.default",
-        "aten.flatten.using_ints", "aten.transpose.int", "aten.contiguous.default", "aten.clone.default",
-        "aten.unsqueeze.default",
+        "item", "aten.view.default", "aten.reshape.default", "aten.permute.default", "aten.transpose.int",
+        "aten.contiguous.default", "aten.clone.default", "aten.unsqueeze.default",
     }
 )  # fmt: skip

@@ -15,6 +15,7 @@ from regraft.network.graph import Graph, InputSpec, Layout, Node, Ref
 
 # Checks of what the trace assumed, and marks without a result.
 _CHECKS = ("_assert", "sym_constrain", "_check")
+_GIVEN = ("parameter", "input")
 _SPLIT, _CAST = "operator.getitem", "aten.to.dtype"
 
 
@@ -48,6 +49,7 @@ class Conversion:
         self._storage = Storage(program)
         self._refused: dict[str, list[str]] = {}
         self._lost: set[str] = set()
+        self._safe: list[str] = []  # nodes before the first that is refused
         taken = [*(source.name for source in program.sources.values()), *program.names.values()]
         self._names = names_of(program.steps, program.sizes.keys(), taken) | program.names
 
@@ -135,10 +137,12 @@ class Conversion:
         if lost:
             self._lost.add(step.name)
             return
+        before = len(self.nodes)
         try:
             self._emit(step, position)
         except UnsupportedOp as error:
             self._lost.add(step.name)
+            self._safe = self._safe or [*self.nodes][:before]
             self._refused.setdefault(error.what, []).append(self.name(step))
 
     def _emit(self, step: Step, position: int) -> None:
@@ -183,12 +187,12 @@ class Conversion:
 
     def _refusal(self) -> UnsupportedOp:
         listed = [f"{what} ({len(at)}: {', '.join(at[:3])})" for what, at in self._refused.items()]
-        whole = [name for name in self.nodes if "/" not in name and self.nodes[name].function != "parameter"]
+        whole = [name for name in self._safe if "/" not in name and self.nodes[name].function not in _GIVEN]
         return UnsupportedOp(
             f"{sum(map(len, self._refused.values()))} steps of the model cannot be run",
             where=self._where,
             got="; ".join(listed),
-            fix=f"cut below them: to={whole[-1]!r} can be computed" if len(whole) > 1 else None,
+            fix=f"cut below them: to={whole[-1]!r} can be computed" if whole else None,
         )
 
 

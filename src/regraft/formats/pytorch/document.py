@@ -178,6 +178,13 @@ class _Reader:
         held = dict(zip(holes, values, strict=True))
         yield from self._steps(part, held, inside, depth + 1)
         results = [self._argument(item, held, inside) for item in part["outputs"]]
+        if "grad" in node["target"] and given[0] == {"as_bool": False}:
+            for index, result in enumerate(results):
+                name = f"{prefix}{node['name']}.detach{index}"
+                calls = _calls(str(node["metadata"].get("nn_module_stack") or ""))
+                yield Step(name=name, target="aten.detach.default", args=(result,), calls=calls)
+                self._sizes[name], self._dtypes[name] = self._sizes[result.name], self._dtypes[result.name]
+                results[index] = Value(name)
         names = [name for item in node["outputs"] for name in _given_names(item)]
         bound |= dict(zip(names, results, strict=True))
 

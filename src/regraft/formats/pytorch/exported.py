@@ -101,7 +101,7 @@ class _Reader:
 
     def _steps(self, owner: fx.GraphModule, bound: dict[fx.Node, Any], prefix: str) -> Iterator[Step]:
         for node in owner.graph.nodes:
-            if node.op != "call_function":
+            if node.op != "call_function" or node in bound:
                 continue
             if any(name in str(node.target) for name in _WRAPPERS):
                 yield from self._inner(owner, node, bound, prefix)
@@ -130,6 +130,12 @@ class _Reader:
         yield from self._steps(part, inside, f"{prefix}{node.name}.")
         (end,) = (inner for inner in part.graph.nodes if inner.op == "output")
         results = [self._read(result, inside) for result in end.args[0]]
+        if "grad" in str(node.target) and said[0] is False:
+            for index, result in enumerate(results):
+                name = f"{prefix}{node.name}.detach{index}"
+                yield Step(name=name, target="aten.detach.default", args=(result,), calls=_calls(node))
+                self._sizes[name], self._dtypes[name] = self._sizes[result.name], self._dtypes[result.name]
+                results[index] = Value(name)
         for user in node.users:
             if _target(user.target) == "operator.getitem":
                 bound[user] = results[user.args[1]]  # pyright: ignore[reportArgumentType, reportCallIssue]

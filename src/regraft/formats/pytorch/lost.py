@@ -33,7 +33,8 @@ def lost_in_evaluation(module: nn.Module, graph: Graph) -> Iterator[str]:
     drops = [
         name for name, part in named.items() if isinstance(part, _DROPOUTS) and part.p and not _stands(name, random)
     ]
-    owners = {name.partition("/")[0] for name in random if name.endswith("/dropped")}
+    mixing = [node.name.removesuffix("/dropped") for node in graph.nodes if node.function == "attention_dropout"]
+    owners = {name if name in named else name.rpartition("/")[0] for name in mixing}
     drops = [name for name in drops if name.rpartition(".")[0] not in owners]
     if drops:
         yield f"training here does not use the dropout of {_some(drops)}"

@@ -62,24 +62,30 @@ class Storage:
             UnsupportedOp: another view of the same numbers is read later, which would show the change.
         """
         changed = {step.name, written}
-        into.rebind(written, into.ref(Value(step.name)))
-        part, result = written, into.ref(Value(step.name))
-        while part in self._viewed and self._is_read_later(self._viewed[part], position):
+        result = into.ref(Value(step.name))
+        into.rebind(written, result)
+        for part, base in self._shown_above(written, position):
             origin = self._steps[part]
-            if origin.target not in _BACK:
-                break
-            base = self._viewed[part]
-            name = f"{into.name(step)}/{base}" if part == written else f"{into.name(step)}/{base}'"
             args = into.take(origin.args[1:], (Value(base),))
-            result = into.emit(name, _BACK[origin.target], into.ref(Value(base)), result, *args)
+            result = into.emit(f"{into.name(step)}/{base}", _BACK[origin.target], into.ref(Value(base)), result, *args)
             into.rebind(base, result)
-            changed.add(base)
-            part = base
+            changed |= {base}
         root = self._root(written)
         for name in (*self._steps, *self._program.sources):
             older = self._made_at.get(name, -1) < position
             if older and name not in changed and self._root(name) == root and self._is_read_later(name, position):
                 raise UnsupportedOp(f"{step.target} into a tensor that another one, {into.label(name)}, shows")
+
+    def _shown_above(self, written: str, position: int) -> list[tuple[str, str]]:
+        """The (part, whole) pairs from a slice that is written to up to the highest whole that is read later."""
+        pairs: list[tuple[str, str]] = []
+        part = written
+        while part in self._viewed and self._steps[part].target in _BACK:
+            pairs.append((part, self._viewed[part]))
+            part = self._viewed[part]
+        while pairs and not self._is_read_later(pairs[-1][1], position):
+            pairs.pop()
+        return pairs
 
     def _is_read_later(self, name: str, position: int) -> bool:
         return self._last_read.get(name, -1) > position

@@ -33,7 +33,7 @@ def exported(
     was_training = {part: part.training for part in module.modules()}
     module.eval()
     try:
-        with torch.no_grad(), _quiet():
+        with _quiet():
             return export(module, args, kwargs, dynamic_shapes=shapes, strict=False)
     except Exception as error:  # a trace runs the module's own code, which may fail in any way
         raise UnsupportedFormat(

@@ -175,6 +175,11 @@ def channel_dropout(x: Tensor, *, rate: float) -> Tensor:
     return torch.feature_dropout(x, rate, True)
 
 
+def copied(x: Tensor, source: Tensor) -> Tensor:
+    """The source in the shape and type of another tensor; torch's own `copy` has no gradient."""
+    return source.to(x.dtype).expand(x.shape)
+
+
 def alpha_dropout(x: Tensor, *, rate: float) -> Tensor:
     """Dropout that keeps mean and variance where SELU follows."""
     return functional.alpha_dropout(x, rate, training=True)
@@ -197,6 +202,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **{name: _function(name, overload) for family in _NAMES for name, overload in _overloads(family)},
     **{name: _number(compute, name) for name, compute in OPERATORS.items()},
     "aten.sym_size.int": sym_size,
+    "aten.copy.default": copied,
     "batch_norm_in_training": batch_norm_in_training,
     "attention_dropout": attention_dropout,
     "channel_dropout": channel_dropout,
