@@ -29,7 +29,7 @@ class Small(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True))
         self.blocks = nn.ModuleList([Block(8), Block(8)])
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.drop = nn.Dropout(0.5)
+        self.drop = nn.Dropout(0.5, inplace=True)
         self.fc = nn.Linear(8, 5)
 
     def forward(self, x: Tensor) -> Tensor:

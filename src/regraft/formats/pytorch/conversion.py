@@ -151,15 +151,17 @@ class Conversion:
             self.give(step, "item", self.ref(source), index)
             return
         if in_both_modes(self, step):
+            if (into := self._storage.written(step)) is not None:
+                self._storage.write(self, step, into, position)
             return
-        operation, target, written = self._storage.operation(step)
+        operation, target = self._storage.operation(step)
         values = self._sizes.arguments(step, operation, target)
         if target == _CAST and len(values) < 2:  # only to another device
             self.give(step, "identity", *values)
         else:
             self.give(step, target, *values)
-        if written is not None:
-            self._storage.write(self, step, written, position)
+        if (into := self._storage.written(step)) is not None:
+            self._storage.write(self, step, into, position)
 
     def rebind(self, name: str, result: Ref) -> None:
         """Another tensor in place of one that is written to: what reads it from here on reads the new one."""

@@ -39,21 +39,24 @@ class Storage:
         for value in program.outputs:
             self._last_read[value.name] = len(program.steps)
 
-    def operation(self, step: Step) -> tuple[Any, str, str | None]:
-        """The operation of a step, the name of its twin that writes into nothing, and the value it writes into.
+    def operation(self, step: Step) -> tuple[Any, str]:
+        """The operation of a step, and the name of its twin that writes into nothing.
 
         Raises:
             UnsupportedOp: regraft does not know it.
         """
         target = _TWINS.get(step.target, step.target)
-        written = _written(target)
-        if written:
+        if _writes(target):
             _, name, form = target.split(".")
             target = f"aten.{name.removesuffix('_')}.{form}"
         if target not in FUNCTIONS or not target.startswith("aten."):
             raise UnsupportedOp(step.target)
-        into = step.args[0].name if written and isinstance(step.args[0], Value) else None
-        return overload_of(step.target), target, into
+        return overload_of(step.target), target
+
+    def written(self, step: Step) -> str | None:
+        """The value a step writes into; None where it makes a new one."""
+        into = step.args[0] if _writes(step.target) else None
+        return into.name if isinstance(into, Value) else None
 
     def write(self, into: Conversion, step: Step, written: str, position: int) -> None:
         """After a step has written: what held the old numbers holds the new ones.
@@ -100,7 +103,7 @@ class Storage:
         values = list(_values(step.args[:1]))
         if not values:
             return None
-        if step.target == "operator.getitem" or step.target in _MAY_SHARE or _written(step.target):
+        if step.target == "operator.getitem" or step.target in _MAY_SHARE or _writes(step.target):
             return values[0].name
         if not step.target.startswith("aten."):
             return None
@@ -118,7 +121,7 @@ def overload_of(target: str) -> Any:
     return getattr(getattr(torch.ops.aten, name), form)
 
 
-def _written(target: str) -> bool:
+def _writes(target: str) -> bool:
     name = target.split(".")[1] if target.startswith("aten.") else ""
     return name.endswith("_") and not name.endswith("__")
 

@@ -16,7 +16,7 @@ TRAINING = Switch(name="regraft/training:0", evaluation=False, training=True)
 
 def in_both_modes(into: Conversion, step: Step) -> bool:
     """Emit a step that has two sides; False where it has only one."""
-    handler = _HANDLERS.get(step.target)
+    handler = _HANDLERS.get(step.target.replace("_.", "."))
     return handler is not None and handler(into, step)
 
 
