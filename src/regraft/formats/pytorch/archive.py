@@ -11,6 +11,7 @@ import json
 import mmap
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
@@ -141,16 +142,18 @@ class Archive:
         place = self._places.get(f"{self.root}/{name}")
         if place is None:
             raise self.damaged(f"no member {name}")
-        start, size = place
+        start, size, crc = place
         head = bytes(self._data[start : start + 30])
         begin = start + 30 + int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
         found = self._data[begin : begin + size]
         if head[:4] != b"PK\x03\x04" or len(found) != size:
             raise self.damaged(f"{name} is cut short")
+        if zlib.crc32(found) != crc:
+            raise self.damaged(f"{name} has another checksum than the archive says")
         return found
 
-    def _members(self, path: Path) -> dict[str, tuple[int, int]]:
-        """Where each member begins, and its size: torch stores them as they are."""
+    def _members(self, path: Path) -> dict[str, tuple[int, int, int]]:
+        """Where each member begins, its size and checksum: torch stores them as they are."""
         try:
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
@@ -166,7 +169,7 @@ class Archive:
                 got=", ".join(packed[:3]),
                 fix="save it with torch.export.save",
             )
-        return {member.filename: (member.header_offset, member.compress_size) for member in members}
+        return {member.filename: (member.header_offset, member.compress_size, member.CRC) for member in members}
 
 
 def _numbers(sizes: Any) -> list[int] | None:
