@@ -1,12 +1,12 @@
 """Opens a trained network, reuses the layers you name and trains the rest on your data.
 
-Everything public is named here and loaded on first use: `import regraft` costs nothing. Only here is a
-source's address turned into a network; the rooms below take networks.
+Everything public is named here and loaded on first use: `import regraft` costs nothing. An
+address is turned into a network in `regraft.opening`; the rooms below take networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -51,21 +51,31 @@ _HOMES = {
 }
 
 
-def open(address: str | PathLike[str], *, to: str | list[str] | None = None) -> GraphNetwork:
+def open(
+    source: str | PathLike[str] | nn.Module,
+    *,
+    to: str | list[str] | None = None,
+    weights: str | PathLike[str] | None = None,
+    sample: Any = None,
+) -> GraphNetwork:
     """Open a trained network.
 
     Args:
-        address: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel; a Caffe .prototxt or .caffemodel;
-            what regraft saved; or weights without a graph (numpy, pickled arrays, joblib, MATLAB, flax, safetensors,
-            PyTorch state dicts).
+        source: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel; a Caffe .prototxt or .caffemodel;
+            a PyTorch exported program (.pt2); what regraft saved; or weights without a graph (numpy, pickled arrays,
+            joblib, MATLAB, flax, safetensors, PyTorch state dicts). Or an address: `timm:NAME`, `torchvision:NAME`,
+            `hf:FOLDER` or `hf:REPOSITORY`. Or a torch module of your own.
         to: the tensor or tensors wanted; None: the outputs. What they do not need is not read.
+        weights: a file whose weights are put in, by name or as `match` pairs them; "random": fresh ones, always the
+            same; None: those of the source, for an address the pretrained ones of its hub.
+        sample: for a module, an input of a batch of two or more (or a tuple or dictionary of inputs).
 
     Raises:
         RegraftError: the file is missing, damaged, or needs what regraft cannot run; see regraft.errors.
     """
-    from regraft.formats import read
+    from regraft.opening import opened
 
-    return read(Path(address), to=[to] if isinstance(to, str) else to)
+    return opened(source, to=to, weights=weights, sample=sample)
 
 
 def load_weights(
@@ -129,16 +139,18 @@ def match(
     from regraft.network.network import GraphNetwork
     from regraft.network.renames import renames_as_text
     from regraft.network.slim.modules import match_slim, slim_map_of
+    from regraft.opening import as_network, fresh_module
     from regraft.run.atomic import write_bytes
 
     values = read_weights(Path(address)).values
     given = None if sample is None else Path(sample)
-    if isinstance(model, str | PathLike | GraphNetwork):
-        found = match_network(values, _network(model), given)
-    elif given is None and (known := slim_map_of(values, model)):
-        found = match_slim(model, known)
+    fresh = fresh_module(model)
+    if fresh is None and isinstance(model, str | PathLike | GraphNetwork):
+        found = match_network(values, as_network(model), given)
+    elif given is None and (known := slim_map_of(values, fresh or model)):  # pyright: ignore[reportArgumentType]
+        found = match_slim(fresh or model, known)  # pyright: ignore[reportArgumentType]
     else:
-        found = match_module(values, model, given)
+        found = match_module(values, fresh or model, given)  # pyright: ignore[reportArgumentType]
     if out is not None:
         head = (f"{address}: where each weight goes", *found.notes)
         write_bytes(Path(out), renames_as_text(found.rename(), found.undecided, head).encode())
@@ -154,6 +166,7 @@ def fit(
     out: str | PathLike[str] | None = None,
     input: str | None = None,
     resume: bool = False,
+    weights: str | PathLike[str] | None = None,
 ) -> FitResult:
     """Reuse a part of a network and train the rest on labelled data.
 
@@ -165,14 +178,16 @@ def fit(
         out: the run folder; None: a new one in `runs`.
         input: how pictures are fed ("range=-1..1,channels=rgb"); None: as the file says, or guessed.
         resume: go on with the run in `out`.
+        weights: of the source, as for `open`.
 
     Raises:
         RegraftError: the plan or the data do not fit the network, or there is nothing to train.
     """
+    from regraft.opening import as_network
     from regraft.tasks.fit import fit as carry_out
 
     return carry_out(
-        _network(source),
+        as_network(source, weights=weights),
         Path(data) if isinstance(data, PathLike) else data,
         plan=plan,
         settings=settings,
@@ -190,6 +205,7 @@ def fit_like_source(
     out: str | PathLike[str] | None = None,
     input: str | None = None,
     resume: bool = False,
+    weights: str | PathLike[str] | None = None,
 ) -> GoneOn:
     """Go on training a network as its source did: its loss, its optimizer with its slots, its measures.
 
@@ -200,14 +216,16 @@ def fit_like_source(
         out: the run folder; None: a new one in `runs`.
         input: how pictures are fed ("range=0..1").
         resume: go on with the run in `out`.
+        weights: of the source, as for `open`.
 
     Raises:
         RegraftError: the source does not say how it was trained, or the data do not fit its loss.
     """
+    from regraft.opening import as_network
     from regraft.tasks.like_source import fit_like_source as carry_out
 
     return carry_out(
-        _network(source),
+        as_network(source, weights=weights),
         Path(data) if isinstance(data, PathLike) else data,
         settings=settings,
         out=None if out is None else Path(out),
@@ -225,6 +243,7 @@ def predict(
     input: str | None = None,
     skip_bad: bool = False,
     device: str = "auto",
+    weights: str | PathLike[str] | None = None,
 ) -> Predictions:
     """The class of each picture or row, and how probable it is.
 
@@ -236,11 +255,15 @@ def predict(
         input: how pictures are fed; None: as the model says, or guessed.
         skip_bad: leave out pictures that cannot be read.
         device: auto, cpu or cuda.
+        weights: of the model, as for `open`.
     """
+    from regraft.opening import as_network, classes_of
     from regraft.tasks.predict import predict as carry_out
 
-    classes = _classes(model, labels)
-    return carry_out(_network(model, to), inputs, classes=classes, input=input, skip_bad=skip_bad, device=device)
+    classes = classes_of(model, labels)
+    return carry_out(
+        as_network(model, to, weights=weights), inputs, classes=classes, input=input, skip_bad=skip_bad, device=device
+    )
 
 
 def evaluate(
@@ -252,17 +275,21 @@ def evaluate(
     input: str | None = None,
     skip_bad: bool = False,
     device: str = "auto",
+    weights: str | PathLike[str] | None = None,
 ) -> Report:
     """How much of labelled data a model gets right, class by class.
 
     Args:
         data: labelled data as `fit` takes them; of data that come in parts, the test part.
-        model, to, labels, input, skip_bad, device: as for `predict`.
+        model, to, labels, input, skip_bad, device, weights: as for `predict`.
     """
+    from regraft.opening import as_network, classes_of
     from regraft.tasks.evaluate import evaluate as carry_out
 
-    classes = _classes(model, labels)
-    return carry_out(_network(model, to), data, classes=classes, input=input, skip_bad=skip_bad, device=device)
+    classes = classes_of(model, labels)
+    return carry_out(
+        as_network(model, to, weights=weights), data, classes=classes, input=input, skip_bad=skip_bad, device=device
+    )
 
 
 def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str], to: str | None = None) -> Written:
@@ -282,24 +309,9 @@ def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str],
         OutOfSpace: the disk is full; nothing half written is left.
     """
     from regraft.formats import write
+    from regraft.opening import as_network
 
-    return write(_network(source), Path(out), to)
-
-
-def _network(source: str | PathLike[str] | GraphNetwork, to: str | None = None) -> GraphNetwork:
-    if isinstance(source, str | PathLike):
-        return open(source, to=to)
-    return source if to is None else source.towards(to)
-
-
-def _classes(model: str | PathLike[str] | GraphNetwork, labels: str | PathLike[str] | None) -> Sequence[str] | None:
-    """The names of a model's classes: those of the file given, or the ones saved with it."""
-    from regraft.formats import class_names
-    from regraft.tasks.judging import read_names
-
-    if labels is not None:
-        return read_names(Path(labels))
-    return class_names(Path(model)) if isinstance(model, str | PathLike) else None
+    return write(as_network(source), Path(out), to)
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import pickle
 import random
 import shutil
@@ -23,8 +24,9 @@ from fuzz.fuzzing import Kind
 from fuzz.messages import damage_message
 from fuzz.mutations import mutate
 from google.protobuf import text_format
+from torch import nn
 
-from regraft.formats import arrays, caffe, saved, tf1
+from regraft.formats import arrays, caffe, pytorch, saved, tf1
 from regraft.formats.caffe import protos as caffe_protos
 from regraft.formats.tf1 import protos
 from regraft.formats.tf1.checkpoint import locate, open_checkpoint
@@ -230,8 +232,58 @@ def read_caffe(path: Path) -> None:
         parameter.value.sum()
 
 
+def exported(folder: Path) -> Path:
+    """An exported program; its tensors are few, so that damage meets its documents."""
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(8, 2))
+    with warnings.catch_warnings(action="ignore"):
+        batch = {0: torch.export.Dim("batch")}
+        program = torch.export.export(module.eval(), (torch.zeros(2, 3, 4, 4),), dynamic_shapes=(batch,))
+        torch.export.save(program, folder / "model.pt2")
+    return folder / "model.pt2"
+
+
+def inside_documents(data: bytes, random: random.Random) -> bytes:
+    """Damage to the text of an exported program's documents, inside an archive that is whole."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = random.choice([name for name in members if name.endswith(".json")])
+    members[name] = mutate(members[name], random) if random.random() < 0.3 else _other_values(members[name], random)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    return out.getvalue()
+
+
+def _other_values(data: bytes, random: random.Random) -> bytes:
+    """A JSON document with one to three of its values replaced."""
+    document = json.loads(data)
+    for _ in range(random.choice((1, 1, 2, 3))):
+        place = document
+        while isinstance(place, dict | list) and place:
+            key = random.choice(list(place)) if isinstance(place, dict) else random.randrange(len(place))
+            if not isinstance(place[key], dict | list) or not place[key] or random.random() < 0.1:
+                place[key] = random.choice(
+                    (None, -1, 0, 7, 1 << 40, 1 << 70, "x", "", [], {}, True, 1e300, [None], {"a": 1})
+                )
+                break
+            place = place[key]
+    return json.dumps(document).encode()
+
+
+def read_exported(path: Path) -> None:
+    """The network, the shape of every tensor and the value of every parameter."""
+    network = pytorch.read(path)
+    list(network.tensors.values())
+    network.cuts()
+    for parameter in network.parameters.values():
+        parameter.value.sum()
+
+
 KINDS = (
     *ARRAYS,
+    Kind(name="pt2", make=exported, read=read_exported, slow=True),
+    Kind(name="pt2, documents changed", make=exported, read=read_exported, damage=inside_documents, slow=True),
     Kind(name="v2 index", make=copied("v2_sharded", "model.ckpt-5.index"), read=read_checkpoint),
     Kind(
         name="v2 index, checksums right",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument
 
 from regraft.cli import output
-from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad
+from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad, Weights
 
 if TYPE_CHECKING:
     from regraft.tasks.classify import Report
@@ -24,6 +24,7 @@ def evaluate(
     input: Input = None,
     skip_bad: SkipBad = False,
     device: Device = "auto",
+    weights: Weights = None,
     json: Json = False,
 ) -> None:
     """Judge labelled data and say how much of it was right, class by class."""
@@ -37,6 +38,7 @@ def evaluate(
         input=input,
         skip_bad=skip_bad,
         device=device,
+        weights=weights,
     )
     output.emit(report.as_json()) if json else _print(report)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from regraft.cli import output
-from regraft.cli.options import Json
+from regraft.cli.options import Json, Weights
 from regraft.formats import Out
 
 
@@ -17,6 +17,7 @@ def export(
     out: Annotated[Path, Argument(metavar="OUT", help="Where it goes: model.onnx; my_model.ckpt is TensorFlow 1's.")],
     to: Annotated[Out | None, Option(help="The format; else the ending of OUT says it.")] = None,
     at: Annotated[str | None, Option(metavar="TENSOR", help="Write only what computes this tensor.")] = None,
+    weights: Weights = None,
     json: Json = False,
 ) -> None:
     """Write a model so that other tools read it, under the names and in the layouts of its source.
@@ -25,7 +26,8 @@ def export(
     """
     import regraft
 
-    written = regraft.export(source if at is None else regraft.open(source, to=at), out, to)
+    network = regraft.open(source, to=at, weights=weights)
+    written = regraft.export(network, out, to)
     if json:
         output.emit({"format": written.format, "files": written.files, "difference": written.difference})
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output, plan_flags
-from regraft.cli.options import Device, Input, Json, SkipBad
+from regraft.cli.options import Device, Input, Json, SkipBad, Weights
 from regraft.errors import BadArgument, UnsupportedOp
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def fit(
     ema: Annotated[float | None, Option(help="Decay of averaged weights; they become the model.")] = None,
     like_source: Annotated[bool, Option("--like-source", help="Train on as the source's own graph did.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
+    weights: Weights = None,
     json: Json = False,
 ) -> None:
     """Reuse a part of a trained network and train the rest on labelled data.
@@ -75,7 +76,8 @@ def _fitted(flags: Mapping[str, Any]) -> None:
     import regraft
 
     plan = plan_flags.combined(flags)
-    network = _opened(flags["source"], plan).with_switches(plan_flags.switch_values(flags.get("switch", ())))
+    switches = plan_flags.switch_values(flags.get("switch", ()))
+    network = _opened(flags["source"], plan, flags.get("weights")).with_switches(switches)
     splits = _splits(flags)
     if flags["dry_run"]:
         _say_only(network, splits, plan, flags)
@@ -98,7 +100,9 @@ def _gone_on(flags: Mapping[str, Any]) -> None:
             fix="leave out these, or --like-source",
         )
     named = _named(flags, "out", "input", "resume")
-    network = regraft.open(flags["source"]).with_switches(plan_flags.switch_values(flags.get("switch", ())))
+    network = regraft.open(flags["source"], weights=flags.get("weights")).with_switches(
+        plan_flags.switch_values(flags.get("switch", ()))
+    )
     result = regraft.fit_like_source(network, _splits(flags), settings=_settings(flags), **named)
     if flags["json"]:
         output.emit(result.as_json())
@@ -119,16 +123,16 @@ def _close(one: Sequence[float | None], other: Sequence[float | None]) -> bool:
     return all(a is not None and b is not None and abs(a - b) < 1e-6 for a, b in pairs)
 
 
-def _opened(source: str, plan: Plan) -> GraphNetwork:
+def _opened(source: str, plan: Plan, weights: str | None) -> GraphNetwork:
     """The network; only up to the end of the trunk where regraft cannot run what is above it."""
     import regraft
 
     try:
-        return regraft.open(source)
+        return regraft.open(source, weights=weights)
     except UnsupportedOp:
         if plan.at is None:
             raise
-        network = regraft.open(source, to=plan.at)
+        network = regraft.open(source, to=plan.at, weights=weights)
         output.say(f"opened up to {plan.at} only: above it are operations that regraft cannot run")
         return network
 

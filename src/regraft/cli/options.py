@@ -13,3 +13,7 @@ SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out pictures that can
 Device = Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")]
 Names = Annotated[Path | None, Option("--labels", metavar="FILE", help="The names of a source's classes, one a line.")]
 Output = Annotated[str | None, Option("--to", metavar="TENSOR", help="The output, where a source has several.")]
+Weights = Annotated[
+    str | None,
+    Option(metavar="FILE", help="The source's weights, in another file; `random` for fresh ones."),
+]

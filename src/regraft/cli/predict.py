@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output
-from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad
+from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad, Weights
 
 if TYPE_CHECKING:
     from regraft.tasks.predict import Predictions
@@ -23,6 +23,7 @@ def predict(
     input: Input = None,
     skip_bad: SkipBad = False,
     device: Device = "auto",
+    weights: Weights = None,
     json: Json = False,
 ) -> None:
     """Tell the class of each picture or row, and how probable it is."""
@@ -36,6 +37,7 @@ def predict(
         input=input,
         skip_bad=skip_bad,
         device=device,
+        weights=weights,
     )
     if json:
         output.emit(_record(found, top))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from regraft.cli import output
-from regraft.cli.options import Json
+from regraft.cli.options import Json, Weights
 
 if TYPE_CHECKING:
     from regraft.network.graph import InputSpec
@@ -24,6 +24,7 @@ def show(
     ],
     params: Annotated[str | None, typer.Option(metavar="REGEX", help="List the parameters it matches.")] = None,
     tensors: Annotated[str | None, typer.Option(metavar="REGEX", help="List the tensors it matches.")] = None,
+    weights: Weights = None,
     json: Json = False,
 ) -> None:
     """Show what is in a file: its inputs, layers, cuts, tensors and parameters.
@@ -32,7 +33,7 @@ def show(
     """
     import regraft
 
-    network = regraft.open(source)
+    network = regraft.open(source, weights=weights)
     chosen_parameters = _parameters(network, params)
     chosen_tensors = _tensors(network, tensors)
     if json:

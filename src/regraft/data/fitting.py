@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data.resize import middle, resize
+from regraft.data.resize import covering, middle, resize
 from regraft.errors import BadArgument, ShapeMismatch
 from regraft.network.graph import InputSpec
 
@@ -66,12 +66,15 @@ def unreachable(spec: InputSpec, source: str, got: str) -> ShapeMismatch:
 
 def fitted(picture: np.ndarray, into: Frame) -> np.ndarray:
     """A picture (h w c), c 1 or 3, cropped, at the frame's size and with its number of channels."""
-    picture = middle(picture, into.spec.crop)
+    whole = into.spec.resize in ("bilinear", "bicubic")
+    picture = picture if whole else middle(picture, into.spec.crop)
     if picture.shape[2] < into.channels:
         picture = np.repeat(picture, 3, axis=2)
     elif picture.shape[2] > into.channels:
         grey = picture @ _BRIGHTNESS
         picture = np.round(grey).astype(np.uint8) if picture.dtype == np.uint8 else grey
+    if into.spec.resize == "bilinear" or into.spec.resize == "bicubic":
+        return covering(picture, (into.height, into.width), into.spec.crop, into.spec.resize)
     return resize(picture, into.height, into.width, into.spec.resize)
 
 

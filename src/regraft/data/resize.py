@@ -18,12 +18,33 @@ def resize(picture: np.ndarray, height: int, width: int, rule: Literal["antialia
         return _tf1(picture.astype(np.float32), height, width)
     if picture.shape[:2] == (height, width):
         return picture
+    return _pillow(picture, height, width, Image.Resampling.BILINEAR)
+
+
+def _pillow(picture: np.ndarray, height: int, width: int, method: Image.Resampling) -> np.ndarray:
     size = (width, height)
     if picture.dtype == np.uint8 and picture.shape[2] in (1, 3):
         image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
-        return np.asarray(image.resize(size, Image.Resampling.BILINEAR)).reshape(height, width, -1)
+        return np.asarray(image.resize(size, method)).reshape(height, width, -1)
     planes = [Image.fromarray(picture[..., c].astype(np.float32)) for c in range(picture.shape[2])]
-    return np.stack([np.asarray(plane.resize(size, Image.Resampling.BILINEAR)) for plane in planes], axis=-1)
+    return np.stack([np.asarray(plane.resize(size, method)) for plane in planes], axis=-1)
+
+
+def covering(
+    picture: np.ndarray, size: tuple[int, int], crop: float, filter: Literal["bilinear", "bicubic"]
+) -> np.ndarray:
+    """The middle (height, width) of a picture (h w c) whose shorter side was made `side / crop` long.
+
+    As torchvision's Resize and CenterCrop do on pictures of Pillow; uint8 stays uint8.
+    """
+    height, width = size
+    scale = max(round(height / crop) / picture.shape[0], round(width / crop) / picture.shape[1])
+    rows, columns = (max(int(side * scale + 1e-6), least) for side, least in zip(picture.shape[:2], size, strict=True))
+    method = Image.Resampling.BILINEAR if filter == "bilinear" else Image.Resampling.BICUBIC
+    if (rows, columns) != picture.shape[:2]:
+        picture = _pillow(picture, rows, columns, method)
+    top, left = round((rows - height) / 2), round((columns - width) / 2)
+    return picture[top : top + height, left : left + width]
 
 
 def middle(picture: np.ndarray, share: float) -> np.ndarray:

@@ -38,15 +38,16 @@ class _Room(Protocol):
     def read_weights(self, path: Path) -> Weights: ...
 
 
-def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
+def read(path: Path, *, to: Sequence[str] | None = None, weights: Path | None = None) -> GraphNetwork:
     """Open a network.
 
     Args:
         path: a model folder or a run of regraft; a file of arrays, whatever its ending, which has weights and no
-            graph; a Caffe network (.prototxt, .caffemodel); a Keras file (.h5, .keras); an ONNX file (.onnx); or a
-            TensorFlow 1 checkpoint (its prefix, one of its files, or the folder of its `checkpoint` file), a graph
-            (.meta, .pb, .pbtxt) or a SavedModel folder.
+            graph; a PyTorch exported program (.pt2); a Keras file (.h5, .keras); an ONNX file (.onnx); a Caffe network
+            (.prototxt, .caffemodel); or a TensorFlow 1 checkpoint (its prefix, one of its files, or the folder of its
+            `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
         to: the tensors wanted; None: the outputs. Operations that are not needed for them need not be known.
+        weights: the .caffemodel for a .prototxt, where it does not stand beside it.
 
     Raises:
         MissingFile: there is nothing at that path.
@@ -54,7 +55,18 @@ def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
         UnreadableFile: it is damaged.
         UnsupportedOp: the wanted tensors need operations regraft cannot run.
     """
+    if weights is not None:
+        from regraft.formats import caffe
+
+        return caffe.read(path, to=to, weights=weights)
     return _room(path).read(path, to=to)
+
+
+def takes_weights(path: Path) -> bool:
+    """Whether the format of the file at a path has its weights in another file, which `read` takes with it."""
+    from regraft.formats import caffe
+
+    return _room(path) is caffe and path.suffix != ".caffemodel"
 
 
 def read_weights(path: Path) -> Weights:
@@ -76,10 +88,12 @@ def class_names(path: Path) -> list[str] | None:
 
 def _room(path: Path) -> _Room:
     """The format of what is at the path: its content says so, not its ending."""
-    from regraft.formats import arrays, caffe, keras, onnx, saved, tf1
+    from regraft.formats import arrays, caffe, keras, onnx, pytorch, saved, tf1
 
     if saved.opens(path):
         return saved
+    if pytorch.opens(path):
+        return pytorch
     if arrays.opens(path):
         return arrays
     if onnx.opens(path):

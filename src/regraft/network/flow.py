@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from regraft.network.graph import Graph, Node, refs
 
 # These read a tensor's shape, not its values: counted as data flow they would hide most cuts.
-SHAPE_READS = frozenset({"shape", "shape_n", "size", "rank", "zeros_like", "ones_like", "onnx_shape", "eye_like"})
+SHAPE_READS = frozenset(
+    {
+        "shape", "shape_n", "size", "rank", "zeros_like", "ones_like", "onnx_shape", "eye_like", "aten.sym_size.int",
+        "aten.zeros_like.default", "aten.ones_like.default", "aten.full_like.default", "aten.new_zeros.default",
+        "aten.new_ones.default", "aten.new_full.default",
+    }
+)  # fmt: skip
 
 # These read the values of their first argument, and only the type of the others.
 TYPE_READS = frozenset({"cast_like"})
@@ -39,6 +45,14 @@ WEIGHTED = frozenset(
         "simple_rnn",
         "heads",
         "joined_heads",
+        *(f"aten.conv{places}d.default" for places in (1, 2, 3)),
+        *(
+            f"aten.conv_transpose{places}.{form}"
+            for places, form in (("1d", "default"), ("2d", "input"), ("3d", "input"))
+        ),
+        "aten.linear.default",
+        "aten.addmm.default",
+        "aten.embedding.default",
     }
 )
 
@@ -49,7 +63,8 @@ RECURRENT = frozenset({"onnx_lstm", "onnx_gru", "onnx_rnn"})
 RANDOM = frozenset(
     {
         "dropout", "dropout_by", "spatial_dropout", "alpha_dropout", "dropped_path", "gaussian_noise", "gaussian_dropout",
-        "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal",
+        "attention_dropout", "channel_dropout", "multinomial", "random_uniform", "random_uniform_int",
+        "random_standard_normal", "truncated_normal",
     }
 )  # fmt: skip
 

@@ -78,8 +78,11 @@ class InputSpec:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     crop: float = 1.0  # the middle share of each side that is used, as tf.image.central_crop takes it
-    resize: Literal["antialias", "tf1"] = "antialias"  # "tf1": ResizeBilinear with its old corner rule
+    # "antialias" stretches; "tf1" does so by ResizeBilinear's old corner rule; "bilinear" and "bicubic" make the
+    # shorter side size / crop long, with antialiasing, and cut out the middle, as torchvision and timm do.
+    resize: Literal["antialias", "tf1", "bilinear", "bicubic"] = "antialias"
     origin: Literal["file", "user", "guessed", "unknown"] = "unknown"  # who says how pictures are prepared
+    side: bool = False  # goes to every layer beside the data, as an attention mask does: a cut leaves it to the rest
 
 
 @dataclass(frozen=True, kw_only=True)

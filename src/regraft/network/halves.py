@@ -21,7 +21,7 @@ def split(network: GraphNetwork, at: Sequence[str]) -> tuple[GraphNetwork, Graph
     trunk = restricted(network.graph, at)
     specs = tuple(_spec(network, name) for name in at)
     rest = _above(network.graph, specs)
-    past = [spec.name for spec in rest.inputs if spec.name not in at]
+    past = [spec.name for spec in rest.inputs if spec.name not in at and not spec.side]
     if past:
         raise BadArgument(
             f"data flow past the cut {', '.join(at)}",
@@ -71,7 +71,8 @@ def _prove(whole: GraphNetwork, trunk: GraphNetwork, rest: GraphNetwork, at: Seq
     sample = {spec.name: _sample(spec) for spec in whole.inputs.values()}
     expected = whole.run(sample, list(whole.outputs))
     below = trunk.run({name: sample[name] for name in trunk.inputs}, list(at))
-    got = rest.run(dict(zip(at, below, strict=True)), list(whole.outputs))
+    beside = {name: sample[name] for name in rest.inputs if name in sample}
+    got = rest.run({**beside, **dict(zip(at, below, strict=True))}, list(whole.outputs))
     for name, one, other in zip(whole.outputs, expected, got, strict=True):
         if not np.array_equal(one, other, equal_nan=True):
             raise BadArgument(
@@ -82,6 +83,8 @@ def _prove(whole: GraphNetwork, trunk: GraphNetwork, rest: GraphNetwork, at: Seq
 
 
 def _sample(spec: InputSpec) -> np.ndarray:
-    shape = (2, *((size or 224) for size in spec.shape[1:])) if spec.shape else ()
+    is_real = "float" in spec.dtype
+    side = 224 if is_real else 16  # of a picture, of a text
+    shape = (2, *((size or side) for size in spec.shape[1:])) if spec.shape else ()
     random = np.random.default_rng(0)
-    return random.uniform(-1, 1, shape).astype(spec.dtype) if "float" in spec.dtype else np.zeros(shape, spec.dtype)
+    return random.uniform(-1, 1, shape).astype(spec.dtype) if is_real else np.full(shape, spec.side, spec.dtype)

@@ -134,6 +134,12 @@ def load_into(
     )
 
 
+def none_matches(module: nn.Module, values: Mapping[str, np.ndarray]) -> bool:
+    """Whether no weight has a place in the module by its name."""
+    targets = {name: None for name in module.state_dict() if _counts(name)}
+    return not any(_target(name, targets) for name in values)
+
+
 def _of_optimizer(unused: Collection[str], known: Collection[str]) -> set[str]:
     """Of the names nobody took, the optimizer's: "<parameter>/Adam_1" as TensorFlow names slots, and counters."""
     slots = {name for name in unused if name.rpartition("/")[0] in known and not name.endswith(_AVERAGE)}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch, UnknownName, nearest_names
+from regraft.network.blocks import block_outputs, is_of_modules
 from regraft.network.feeding import fed, switched
 from regraft.network.flow import (
     WEIGHTED,
@@ -144,7 +145,8 @@ class GraphNetwork:
         """Where the network can be cut at one tensor, from input to output: one a block, or `all`."""
         self.require_graph()
         path = self._path(self.outputs[-1])
-        ends = narrow_points(path)[:-1] if all else block_ends(path)
+        blocks = block_outputs if is_of_modules(path) else block_ends
+        ends = narrow_points(path)[:-1] if all else blocks(path)
         return [self._cut(node.name) for node in ends]
 
     def bottleneck(self) -> str:
@@ -180,7 +182,7 @@ class GraphNetwork:
 
     def _path(self, output: str) -> list[Node]:
         """The data path with both sides of its conditionals: a cut must hold in every mode."""
-        return data_path(self.graph.nodes, list(self.inputs), output)
+        return data_path(self.graph.nodes, [spec.name for spec in self.graph.inputs if not spec.side], output)
 
     def _cut(self, tensor: str) -> Cut:
         below = ancestors(self.nodes, [tensor], stop=self.inputs)

@@ -16,6 +16,7 @@ from regraft.network.modes import specialise
 # Sizes put in place of free dimensions. Two passes with different ones show which dimensions of a tensor
 # are free; both suit nets that halve a picture five times.
 _PASSES = ((2, 224), (3, 288))
+_LENGTHS = 14
 
 # What functions raise where a shape is computed from data, of which there are no values here.
 UNKNOWN_WITHOUT_VALUES = (

@@ -105,6 +105,10 @@ CAFFES = {
     *("flatten", "inner_product", "lrn_within", "max_pool_padded", "mean_variance_norm", "mul_along", "prelu"),
     *("reshape_part", "threshold", "weighted_sum"),
 }
+# Those of torch's programs; tests/formats/pytorch tries them, against torch.
+TORCHS = {name for name in FUNCTIONS if name.partition(".")[0] in ("aten", "operator", "sym")} | {
+    *("alpha_dropout", "attention_dropout", "batch_norm_in_training", "channel_dropout"),
+}
 
 
 # Those of ONNX; tests/formats/onnx/test_conformance.py tries them.
@@ -118,7 +122,7 @@ ONNXS = {"det", "dropout_by"} | {
 
 def test_every_operation_is_tried() -> None:
     assert {case.type for case in operation_cases.ALL} == set(OPS)
-    assert {op.function for op in OPS.values()} == set(FUNCTIONS) - {"dropout"} - CAFFES - ONNXS
+    assert {op.function for op in OPS.values()} == set(FUNCTIONS) - {"dropout"} - CAFFES - ONNXS - TORCHS
 
 
 # Their results have as many numbers as the values say, or are computed from a scalar's value.

@@ -14,6 +14,7 @@ from typing import Any
 from regraft.network.functions import (
     activations,
     arithmetic,
+    aten,
     comparison,
     convolution,
     crops,
@@ -70,6 +71,7 @@ def merged(*tables: Mapping[str, Function]) -> dict[str, Function]:
 FUNCTIONS = merged(
     activations.FUNCTIONS,
     arithmetic.FUNCTIONS,
+    aten.FUNCTIONS,
     comparison.FUNCTIONS,
     convolution.FUNCTIONS,
     crops.FUNCTIONS,

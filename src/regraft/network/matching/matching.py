@@ -88,6 +88,15 @@ class Match:
         filled = sum(prod(pair.target_shape) for pair in self.pairs)
         return 100 * filled / max(1, filled + self.missing)
 
+    @property
+    def summary(self) -> str:
+        """How much of the model is filled, and what is left alone on both sides."""
+        lines = [
+            f"{len(self.pairs)}/{len(self.pairs) + len(self.untouched)} tensors, {self.percent:.1f} % of the parameters"
+        ]
+        lines += [f"  not in the file: {name}" for name in self.untouched]
+        return "\n".join([*lines, *(f"  not in the model: {name}" for name in self.unused)])
+
     def rename(self) -> dict[str, Any]:
         """The pairs as `load_weights(rename=...)` takes them."""
         return {

@@ -1,0 +1,103 @@
+"""From a module or a program to a network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from regraft.errors import BadArgument
+from regraft.formats.pytorch.archive import Archive
+from regraft.formats.pytorch.conversion import to_graph
+from regraft.formats.pytorch.document import read_archive
+from regraft.formats.pytorch.exported import read_exported
+from regraft.formats.pytorch.lost import attention_dropouts, lost_in_evaluation
+from regraft.formats.pytorch.program import Program
+from regraft.formats.pytorch.sources import Native
+from regraft.formats.pytorch.tracing import exported
+from regraft.network.graph import Node, Ref
+from regraft.network.network import GraphNetwork
+from regraft.network.weights import Weights
+
+
+def network_of(
+    module: nn.Module, sample: Any, *, free: int = 1, format: str = "module", side: Collection[str] = ()
+) -> GraphNetwork:
+    """See `regraft.formats.pytorch.read_module`.
+
+    Args:
+        side: inputs that go to every layer beside the data.
+    """
+    where = type(module).__name__
+    inputs = _inputs(sample, where)
+    program = read_exported(exported(module, inputs, where, free), where)
+    graph = to_graph(program, where, dropped=attention_dropouts(module), side=side)
+    for note in (*shared_weights(program), *lost_in_evaluation(module, graph)):
+        warnings.warn(f"{where}: {note}", stacklevel=2)
+    return GraphNetwork(graph, program.weights, format=format)
+
+
+def network_of_native(native: Native, format: str) -> GraphNetwork:
+    """See `regraft.formats.pytorch.read_native`."""
+    network = network_of(native.module, native.sample, free=native.free, format=format, side=native.side)
+    if native.picture is not None:
+        spec = next(iter(network.inputs.values()))
+        network = network.with_input(replace(native.picture, name=spec.name, shape=spec.shape))
+    return network if native.pooling is None else _sentence(network, native.pooling)
+
+
+def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
+    """A text encoder with one more output, the vector of a sentence: the mean of its words' or that of the first."""
+    words = Ref(network.outputs[0])
+    if pooling == "cls":
+        new = [("sentence", "aten.select.int", (words, 1, 0))]
+    else:
+        new = [
+            ("sentence/mask", "aten.unsqueeze.default", (Ref("attention_mask"), -1)),
+            ("sentence/weights", "aten.type_as.default", (Ref("sentence/mask"), words)),
+            ("sentence/weighted", "aten.mul.Tensor", (words, Ref("sentence/weights"))),
+            ("sentence/sum", "aten.sum.dim_IntList", (Ref("sentence/weighted"), (1,))),
+            ("sentence/count", "aten.sum.dim_IntList", (Ref("sentence/weights"), (1,))),
+            ("sentence/least", "aten.clamp.default", (Ref("sentence/count"), 1e-9)),
+            ("sentence", "aten.div.Tensor", (Ref("sentence/sum"), Ref("sentence/least"))),
+        ]
+    nodes = [Node(name=name, function=function, args=args) for name, function, args in new]
+    outputs = (*network.outputs, "sentence")
+    graph = replace(network.graph, nodes=(*network.graph.nodes, *nodes), outputs=outputs)
+    return GraphNetwork(graph, network.values, format=network.format)
+
+
+def network_of_file(path: Path) -> GraphNetwork:
+    """See `regraft.formats.pytorch.read`."""
+    program = read_archive(Archive(path))
+    for note in shared_weights(program):
+        warnings.warn(f"{path}: {note}", stacklevel=2)
+    return GraphNetwork(to_graph(program, str(path)), program.weights, format="pt2")
+
+
+def weights_of_file(path: Path) -> Weights:
+    """See `regraft.formats.pytorch.read_weights`."""
+    return Weights(values=read_archive(Archive(path)).weights, layout="torch")
+
+
+def shared_weights(program: Program) -> Iterator[str]:
+    """What is to be said of weights that have two names."""
+    for second, first in program.aliases.items():
+        yield f"{second} is the same weight as {first} and goes by that name"
+
+
+def _inputs(sample: Any, where: str) -> Mapping[str, torch.Tensor] | tuple[torch.Tensor, ...]:
+    if sample is None:
+        raise BadArgument(
+            "the shape of the module's input is not known",
+            where=where,
+            fix="give one: regraft.open(module, sample=torch.zeros(2, 3, 224, 224))",
+        )
+    if isinstance(sample, Mapping):
+        return {str(name): torch.as_tensor(value) for name, value in sample.items()}
+    return tuple(map(torch.as_tensor, sample if isinstance(sample, tuple | list) else (sample,)))

@@ -1,0 +1,216 @@
+"""Modules by address (`timm:NAME`, `torchvision:NAME`, `hf:FOLDER` or `hf:REPOSITORY`), and how they are fed.
+
+The weights are the pretrained ones of the package's hub; or none are fetched, because a file's will be put in, or
+because `random` ones are wanted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import torch
+from torch import nn
+
+from regraft.errors import BadArgument, MissingExtra, MissingFile, UnknownName, UnreadableFile, nearest_names
+from regraft.formats.pytorch.pictures import timm_picture, torchvision_picture
+from regraft.network.graph import InputSpec
+
+_SEED = 0  # of random weights: the same for every call
+
+
+@dataclass(frozen=True, kw_only=True)
+class Native:
+    """A module of a package, and how it is fed.
+
+    Attributes:
+        sample: inputs of a batch of two.
+        free: how many of the first dimensions of each input may change.
+        picture: how pictures are fed, for networks that take them; its name and shape are not known yet.
+        side: inputs that go to every layer beside the data.
+        pooling: for text, how the sentence is made of its words: "mean" or "cls".
+    """
+
+    module: nn.Module
+    sample: Any
+    free: int = 1
+    picture: InputSpec | None = None
+    side: tuple[str, ...] = ()
+    pooling: str | None = None
+
+
+def native(package: str, name: str, *, pretrained: bool) -> Native:
+    """The module at an address.
+
+    Args:
+        pretrained: with the hub's weights; else with random ones, always the same.
+
+    Raises:
+        MissingExtra: the package is not installed.
+        UnknownName: it has no such model.
+        MissingFile: its hub cannot be reached, or has no weights for it.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        return _PACKAGES[package](name, pretrained)
+
+
+def class_names(package: str, name: str) -> list[str] | None:
+    """The names of the classes a model's published weights tell apart; None where the package does not say."""
+    if package == "torchvision":
+        weights = _torchvision_weights(_package("torchvision"), name)
+        return list(weights.meta.get("categories") or ()) or None if weights else None
+    if package == "timm":
+        timm = _package("timm")
+        config = timm.get_pretrained_cfg(name)
+        info = timm.data.ImageNetInfo()
+        return [info.index_to_description(k) for k in range(1000)] if config and config.num_classes == 1000 else None
+    return None
+
+
+def _timm(name: str, pretrained: bool) -> Native:
+    timm = _package("timm")
+    known = timm.list_models() + timm.list_pretrained()
+    if not timm.is_model(name):
+        raise UnknownName(f"timm has no model {name!r}", nearest=nearest_names(name, known), fix="timm.list_models()")
+    with _fetching("timm", name):
+        module = timm.create_model(name, pretrained=pretrained)
+    config: Mapping[str, Any] = module.pretrained_cfg
+    spec = timm_picture(config)
+    return Native(module=module, sample=torch.zeros(2, *config["input_size"]), picture=spec)
+
+
+def _torchvision(name: str, pretrained: bool) -> Native:
+    torchvision = _package("torchvision")
+    if name not in torchvision.models.list_models():
+        raise UnknownName(
+            f"torchvision has no model {name!r}",
+            nearest=nearest_names(name, torchvision.models.list_models()),
+            fix="torchvision.models.list_models()",
+        )
+    weights = _torchvision_weights(torchvision, name)
+    options = {"init_weights": True} if name in ("googlenet", "inception_v3") and not pretrained else {}
+    with _fetching("torchvision", name):
+        module = torchvision.models.get_model(name, weights=weights if pretrained else None, **options)
+    spec, sample = torchvision_picture(weights.transforms() if weights else None)
+    return Native(module=module, sample=sample, picture=spec)
+
+
+def _torchvision_weights(torchvision: Any, name: str) -> Any:
+    try:
+        return torchvision.models.get_model_weights(name).DEFAULT
+    except (ValueError, AttributeError):
+        return None
+
+
+def _hf(name: str, pretrained: bool) -> Native:
+    transformers = _package("transformers")
+    folder = Path(name)
+    if not folder.is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        raise MissingFile("there is no such folder", where=name, expected="a folder with a config.json, or USER/NAME")
+    offline = {"local_files_only": True} if folder.is_dir() else {}
+    with _fetching("hf", name):
+        config = transformers.AutoConfig.from_pretrained(name, **offline)
+        if pretrained:
+            module = transformers.AutoModel.from_pretrained(name, dtype=torch.float32, **offline)
+        else:
+            module = transformers.AutoModel.from_config(config, dtype=torch.float32)
+    module = getattr(module, "encoder", module) if config.is_encoder_decoder else module
+    return text_model(module, _pooling(folder))
+
+
+def text_model(module: nn.Module, pooling: str = "mean") -> Native:
+    """A text encoder of transformers, whose inputs are the numbers of tokens and which of them are none."""
+    tokens = torch.arange(2 * 13).reshape(2, 13) % 5 + 1
+    mask = torch.ones_like(tokens)
+    mask[1, 9:] = 0
+    sample = {"input_ids": tokens, "attention_mask": mask}
+    return Native(module=module, sample=sample, free=2, side=("attention_mask",), pooling=pooling)
+
+
+def _pooling(folder: Path) -> str:
+    """How the sentence is made, as sentence-transformers notes it beside a model."""
+    import json
+
+    path = folder / "1_Pooling" / "config.json"
+    if not path.is_file():
+        return "mean"
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return "cls" if said.get("pooling_mode_cls_token") else "mean"
+    except (ValueError, AttributeError) as error:
+        raise UnreadableFile("the pooling's config.json is damaged", where=str(path), got=str(error)) from error
+
+
+_PACKAGES: Mapping[str, Callable[[str, bool], Native]] = {"timm": _timm, "torchvision": _torchvision, "hf": _hf}
+PACKAGES = tuple(_PACKAGES)
+_EXTRAS = {"timm": "timm", "torchvision": "timm", "transformers": "text"}
+_HUBS = {
+    "timm": "https://huggingface.co",
+    "hf": "https://huggingface.co",
+    "torchvision": "https://download.pytorch.org",
+}
+
+
+def _package(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingExtra(f"{name} is needed for this model", fix=f"pip install 'regraft[{_EXTRAS[name]}]'") from error
+
+
+@contextmanager
+def _fetching(package: str, name: str) -> Generator[None]:
+    """While weights are fetched: what goes wrong is said in one way, and nobody waits for a hub that is not there."""
+    address = f"{package}:{name}"
+    try:
+        with warnings.catch_warnings(action="ignore"), _offline_where_unreachable(package):
+            yield
+    except (OSError, RuntimeError, ValueError) as error:
+        if "No pretrained weights" in str(error):
+            raise BadArgument(
+                f"{package} has no pretrained weights for {name}",
+                where=address,
+                fix="--weights FILE, or --weights random",
+            ) from error
+        raise MissingFile(
+            "the pretrained weights cannot be fetched",
+            where=address,
+            expected=f"a connection to {_HUBS[package]}, or the files in the package's cache",
+            got=f"{type(error).__name__}: {error}".split("\n")[0][:300],
+            fix="give them: --weights FILE; or take fresh ones: --weights random",
+        ) from error
+
+
+@contextmanager
+def _offline_where_unreachable(package: str) -> Generator[None]:
+    """Without a connection only the cache is looked into: hubs are else asked six times, for a minute."""
+    if package == "torchvision" or _reachable(os.environ.get("HF_ENDPOINT", _HUBS[package])):
+        yield
+        return
+    constants: Any = importlib.import_module("huggingface_hub.constants")
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _reachable(address: str) -> bool:
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True  # a proxy is asked instead
+    parts = urlsplit(address)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 443), timeout=5).close()
+    except OSError:
+        return False
+    return True
