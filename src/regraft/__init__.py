@@ -260,10 +260,9 @@ def predict(
     from regraft.opening import as_network, classes_of
     from regraft.tasks.predict import predict as carry_out
 
-    classes = classes_of(model, labels)
-    return carry_out(
-        as_network(model, to, weights=weights), inputs, classes=classes, input=input, skip_bad=skip_bad, device=device
-    )
+    network = as_network(model, to, weights=weights)
+    classes = classes_of(model, labels, network)
+    return carry_out(network, inputs, classes=classes, input=input, skip_bad=skip_bad, device=device)
 
 
 def evaluate(
@@ -286,10 +285,9 @@ def evaluate(
     from regraft.opening import as_network, classes_of
     from regraft.tasks.evaluate import evaluate as carry_out
 
-    classes = classes_of(model, labels)
-    return carry_out(
-        as_network(model, to, weights=weights), data, classes=classes, input=input, skip_bad=skip_bad, device=device
-    )
+    network = as_network(model, to, weights=weights)
+    classes = classes_of(model, labels, network)
+    return carry_out(network, data, classes=classes, input=input, skip_bad=skip_bad, device=device)
 
 
 def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str], to: str | None = None) -> Written:

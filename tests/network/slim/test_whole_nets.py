@@ -17,6 +17,7 @@ import regraft
 from regraft.formats import read_weights
 from regraft.network.loading import load_into
 from regraft.network.slim import slim_map
+from regraft.opening import classes_of
 
 pytest.importorskip("timm")
 pytest.importorskip("torchvision")
@@ -49,6 +50,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]
     yield written_by_tensorflow(folder, *dict.fromkeys(net for net, _ in EQUAL), *REFUSED)
     for file in folder.glob("*.data-*"):
         file.unlink()  # some hundred megabytes
+
+
+def test_an_address_takes_a_checkpoint(files: dict[str, Path]) -> None:
+    file = files["mobilenet_v2"]
+    with pytest.warns(UserWarning, match="names of TF-slim's MobilenetV2: the shipped map is used"):
+        network = regraft.open("timm:mobilenetv2_100", weights=file)
+    module = create("timm:mobilenetv2_100", num_classes=1001, pad_type="same", bn_eps=1e-3)
+    regraft.load_weights(module, file)
+    x = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        np.testing.assert_array_equal(network.run(x.numpy()), module(x).numpy())
+    assert (network.graph.inputs[0].range, network.graph.inputs[0].origin) == ((-1.0, 1.0), "file")
+    assert list(classes_of("timm:mobilenetv2_100", None, network) or ())[:2] == ["background", "tench, Tinca tinca"]
 
 
 @pytest.mark.parametrize(("net", "model"), EQUAL)
