@@ -24,7 +24,7 @@ def info(name: str, shape: Shape | None, dtype: str = "f4") -> onnx.ValueInfoPro
     return helper.make_tensor_value_info(name, TYPES[dtype], shape)
 
 
-def model(  # noqa: PLR0913 - the parts of a model
+def model(
     nodes: Sequence[onnx.NodeProto],
     weights: Mapping[str, np.ndarray] | None = None,
     *,

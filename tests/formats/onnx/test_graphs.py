@@ -57,7 +57,11 @@ def test_constants_that_carry_weights_are_parameters_and_settings_are_not(tmp_pa
         "bias": values(1, 3), "scale": values(2, 3), "mask": np.array([0, -np.inf, 0], "f4"), "shape": np.array([0, 3]),
     }  # fmt: skip
     network = same(tmp_path, model(nodes, held, inputs=ROWS), values(3, 2, 4))
-    assert {name: p.trainable for name, p in network.parameters.items()} == {"kernel": True, "bias": True, "scale": True}
+    assert {name: p.trainable for name, p in network.parameters.items()} == {
+        "kernel": True,
+        "bias": True,
+        "scale": True,
+    }
 
 
 def test_what_prepares_the_input_is_no_weight(tmp_path: Path) -> None:
@@ -131,7 +135,13 @@ def test_names_are_kept_whatever_they_hold(tmp_path: Path) -> None:
 
 
 def test_inputs_are_described(tmp_path: Path) -> None:
-    given = [info("p", ["n", 3, 8, 9]), info("q", [2, 8, 9, 1]), info("r", [None, 5]), info("s", ["n", 5], "i8"), info("t", None)]
+    given = [
+        info("p", ["n", 3, 8, 9]),
+        info("q", [2, 8, 9, 1]),
+        info("r", [None, 5]),
+        info("s", ["n", 5], "i8"),
+        info("t", None),
+    ]
     nodes = [node("Identity", [one.name], [f"{one.name}_out"]) for one in given]
     outputs = [info(f"{one.name}_out", None, "i8" if one.name == "s" else "f4") for one in given]
     network = opened(tmp_path, model(nodes, inputs=given, outputs=outputs))
@@ -196,7 +206,10 @@ def branches(condition: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
 
 @pytest.mark.parametrize(("truth", "function"), [(True, "relu"), (False, "neg")])
 def test_a_constant_condition_is_decided(truth: bool, function: str, tmp_path: Path) -> None:
-    constant = [node("Constant", [], ["k"], value=numpy_helper.from_array(np.array(not truth))), node("Not", ["k"], ["c"])]
+    constant = [
+        node("Constant", [], ["k"], value=numpy_helper.from_array(np.array(not truth))),
+        node("Not", ["k"], ["c"]),
+    ]
     network = same(tmp_path, model(branches(constant), inputs=ROWS), values(0, 2, 4))
     assert [one.function for one in network.graph.nodes if one.name == "v"] == [function]
 
@@ -226,7 +239,9 @@ def test_all_unsupported_operations_are_named_at_once(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("opset", "fix"), [(6, "convert it with onnx.version_converter"), (99, "update the onnx package, or export anew")])
+@pytest.mark.parametrize(
+    ("opset", "fix"), [(6, "convert it with onnx.version_converter"), (99, "update the onnx package, or export anew")]
+)
 def test_versions_that_are_not_known(opset: int, fix: str, tmp_path: Path) -> None:
     made = model([node("Relu", ["x"], ["y"])], inputs=ROWS, opset=17)
     made.opset_import[0].version = opset
@@ -248,7 +263,9 @@ def test_attributes_that_are_not_there(tmp_path: Path) -> None:
         "an operation has attributes that it does not know\n  where: net.onnx, node y (Relu)\n  expected: none\n  got: alpha"
     )
     made = model([node("Concat", ["x", "x"], ["y"])], inputs=ROWS)
-    assert refused(tmp_path, made, UnreadableFile) == "the attribute axis is missing\n  where: net.onnx, node y (Concat)"
+    assert (
+        refused(tmp_path, made, UnreadableFile) == "the attribute axis is missing\n  where: net.onnx, node y (Concat)"
+    )
     made = model([node("Concat", ["x", "x"], ["y"], axis=1.5)], inputs=ROWS)
     assert "the attribute axis is of the wrong type" in refused(tmp_path, made, UnreadableFile)
 
@@ -259,7 +276,10 @@ def test_looking_needs_no_torch(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from regraft.formats import read, read_weights;"
         f"print(list(read(Path({str(path)!r})).parameters), list(read_weights(Path({str(path)!r})).values), 'torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "['w'] ['w'] False\n"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "['w'] ['w'] False\n"
+    )
 
 
 def test_without_the_package_the_extra_is_named(tmp_path: Path) -> None:

@@ -41,7 +41,11 @@ def trained(network: GraphNetwork) -> set[str]:
 
 @pytest.mark.parametrize(
     ("name", "size", "cuts"),
-    [("resnet18", 64, 9), ("mobilenetv2_050", 64, 25), pytest.param("vit_tiny_patch16_224", 224, 25, marks=pytest.mark.slow)],
+    [
+        ("resnet18", 64, 9),
+        ("mobilenetv2_050", 64, 25),
+        pytest.param("vit_tiny_patch16_224", 224, 25, marks=pytest.mark.slow),
+    ],
 )
 def test_networks_of_timm(name: str, size: int, cuts: int, tmp_path: Path) -> None:
     module = vivid(timm.create_model(name, num_classes=7))
