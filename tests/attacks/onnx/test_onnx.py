@@ -238,7 +238,8 @@ HUGE = np.array([1 << 20, 1 << 20])
 )
 def test_results_without_measure_are_not_made(nodes: list[onnx.NodeProto], tmp_path: Path) -> None:
     held = {
-        "size": HUGE, "one": np.ones((1, 1), "f4"), "pads": np.concatenate([HUGE, HUGE]), "scales": np.array([1e6, 1e6], "f4"),
+        "size": HUGE, "one": np.ones((1, 1), "f4"), "pads": np.concatenate([HUGE, HUGE]),
+        "scales": np.array([1e6, 1e6], "f4"),
         "zero": np.array(0), "many": np.array(1 << 40), "step": np.array(1), "places": np.arange(4),
         "pair": np.array([0, 1.0], "f4"), "picture": np.ones((1, 1, 4), "f4"), "filter": np.ones((1, 1, 2), "f4"),
     }  # fmt: skip
