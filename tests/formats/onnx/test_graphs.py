@@ -107,8 +107,8 @@ def test_weights_in_a_file_beside_the_model(tmp_path: Path) -> None:
 
 
 def test_weights_are_read_where_the_graph_cannot_run(tmp_path: Path) -> None:
-    nodes = [node("Conv", ["x", "w"], ["maps"]), node("Flatten", ["maps"], ["rows"]), node("Gemm", ["rows", "m"], ["g"], transB=1),
-             node("MatMul", ["g", "k"], ["h"]), node("Unknown", ["h"], ["y"], domain="com.acme")]  # fmt: skip
+    nodes = [node("Conv", ["x", "w"], ["maps"]), node("Flatten", ["maps"], ["rows"]),
+             node("Gemm", ["rows", "m"], ["g"], transB=1), node("MatMul", ["g", "k"], ["h"]), node("Unknown", ["h"], ["y"], domain="com.acme")]  # fmt: skip
     held = {"w": values(0, 2, 3, 3, 3), "m": values(1, 5, 72), "k": values(2, 5, 6)}
     weights = read_weights(written(tmp_path, model(nodes, held)))
     assert list(weights.values) == ["w", "m", "k"]
@@ -225,7 +225,8 @@ def test_operations_in_any_order(tmp_path: Path) -> None:
 
 def test_all_unsupported_operations_are_named_at_once(tmp_path: Path) -> None:
     nodes = [
-        *branches([node("Relu", ["x"], ["r"]), node("ReduceSum", ["x"], ["s"]), node("Cast", ["s"], ["c"], to=TensorProto.BOOL)]),
+        node("Relu", ["x"], ["r"]),
+        *branches([node("ReduceSum", ["x"], ["s"]), node("Cast", ["s"], ["c"], to=TensorProto.BOOL)]),
         *(node("Thing", ["r"], [f"t{k}"], domain="com.acme", name=f"thing{k}") for k in range(7)),
         node("Cast", ["r"], ["h"], to=TensorProto.BFLOAT16),
     ]  # fmt: skip
@@ -260,7 +261,8 @@ def test_an_operation_of_a_later_opset(tmp_path: Path) -> None:
 def test_attributes_that_are_not_there(tmp_path: Path) -> None:
     made = model([node("Relu", ["x"], ["y"], alpha=2.0)], inputs=ROWS)
     assert refused(tmp_path, made, UnreadableFile) == (
-        "an operation has attributes that it does not know\n  where: net.onnx, node y (Relu)\n  expected: none\n  got: alpha"
+        "an operation has attributes that it does not know\n"
+        "  where: net.onnx, node y (Relu)\n  expected: none\n  got: alpha"
     )
     made = model([node("Concat", ["x", "x"], ["y"])], inputs=ROWS)
     assert (
@@ -274,7 +276,8 @@ def test_looking_needs_no_torch(tmp_path: Path) -> None:
     path = written(tmp_path, model([node("MatMul", ["x", "w"], ["y"])], {"w": values(0, 4, 3)}, inputs=ROWS))
     code = (
         "import sys; from pathlib import Path; from regraft.formats import read, read_weights;"
-        f"print(list(read(Path({str(path)!r})).parameters), list(read_weights(Path({str(path)!r})).values), 'torch' in sys.modules)"
+        f"path = Path({str(path)!r});"
+        "print(list(read(path).parameters), list(read_weights(path).values), 'torch' in sys.modules)"
     )
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

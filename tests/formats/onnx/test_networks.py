@@ -145,8 +145,8 @@ def keras_like(folder: Path, batch: int | str) -> Path:
         node("Add", ["dense0", "dense/bias:0"], ["y"]),
     ]
     weights = {
-        "conv/kernel:0": values(1, 4, 3, 3, 3), "conv/bias:0": values(2, 4), "shape": np.array([batch if batch == 1 else -1, 16]),
-        "dense/kernel:0": values(3, 16, 5), "dense/bias:0": values(4, 5),
+        "conv/kernel:0": values(1, 4, 3, 3, 3), "conv/bias:0": values(2, 4),
+        "shape": np.array([1 if batch == 1 else -1, 16]), "dense/kernel:0": values(3, 16, 5), "dense/bias:0": values(4, 5),
     }  # fmt: skip
     return written(folder, model(nodes, weights, inputs=[info("x", [batch, 8, 8, 3])]), f"{batch}.onnx")
 

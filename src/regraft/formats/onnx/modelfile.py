@@ -72,6 +72,8 @@ def opsets(model: Any, where: str) -> Mapping[str, int]:
     newest = package().defs.onnx_opset_version()
     found: dict[str, int] = {}
     for one in model.opset_import:
+        if not isinstance(one.domain, str):
+            raise UnreadableFile("a name in the file is no text", where=where, got=repr(one.domain)[:100])
         domain = domain_of(one.domain)
         if found.setdefault(domain, one.version) != one.version:
             raise UnreadableFile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +50,8 @@ def operation(node: Any, opsets: Mapping[str, int], where: str) -> Operation:
     Raises:
         UnreadableFile: it has no type, or an attribute twice.
     """
+    require_text([node.name, node.op_type, node.domain, node.overload, *node.input, *node.output], where)
+    require_text([text for one in node.attribute for text in (one.name, one.ref_attr_name)], where)
     domain = domain_of(node.domain)
     attributes = {attribute.name: attribute for attribute in node.attribute}
     if not node.op_type or len(attributes) < len(node.attribute):
@@ -65,6 +67,13 @@ def operation(node: Any, opsets: Mapping[str, int], where: str) -> Operation:
         attributes=attributes,
         opset=opsets.get(domain, 1),
     )
+
+
+def require_text(names: Iterable[Any], where: str) -> None:
+    """Raise UnreadableFile where a name is no text: the package gives what is no UTF-8 as bytes."""
+    wrong = next((name for name in names if not isinstance(name, str)), None)
+    if wrong is not None:
+        raise UnreadableFile("a name in the file is no text", where=where, got=repr(wrong)[:100])
 
 
 def value_of(attribute: Any, where: str) -> Any:
@@ -101,7 +110,7 @@ def _holds(attribute: Any, name: str) -> bool:
 
 
 _FIELDS_REPEATED = {name: code > 5 for code, name in _FIELDS.items()}
-MOST_OPERATIONS = 100_000
+MOST_OPERATIONS = 50_000
 
 
 def require_few(count: int, where: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from regraft.errors import UnreadableFile, UnsafeFile, UnsupportedOp
 from regraft.formats.onnx.modelfile import DEFAULT, domain_of, opsets, package, parsed
-from regraft.formats.onnx.operations import Operation, operation, require_few, value_of
+from regraft.formats.onnx.operations import Operation, operation, require_few, require_text, value_of
 from regraft.formats.onnx.ordering import ordered
 from regraft.formats.onnx.tensors import Array, to_array
 
@@ -98,6 +98,8 @@ class _Flattening:
         self._taken.update(name for node in model.graph.node for name in node.output)
         self._count = 0
         for function in model.functions:
+            names = (function.domain, function.name, function.overload, *function.input, *function.output)
+            require_text(names, source.where)
             key = (domain_of(function.domain), function.name, function.overload)
             if key in self._functions:
                 raise UnreadableFile("the file has a function twice", where=source.where, got=".".join(key[:2]))
@@ -107,6 +109,8 @@ class _Flattening:
         """The values of a graph's initializers."""
         if len(graph.sparse_initializer):
             raise UnsupportedOp("sparse weights cannot be read", where=self._source.where)
+        require_text([tensor.name for tensor in graph.initializer], self._source.where)
+        require_text([info.name for info in (*graph.input, *graph.output)], self._source.where)
         for tensor in graph.initializer:
             name = names.get(tensor.name, tensor.name)
             if not name or name in self._source.values or name in self._source.problems:

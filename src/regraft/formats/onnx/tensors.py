@@ -96,6 +96,8 @@ def _listed(tensor: Any, dtype: np.dtype[Any], shape: tuple[int, ...], where: st
 def _external(tensor: Any, dtype: np.dtype[Any], shape: tuple[int, ...], folder: Path, where: str) -> Array:
     """An array in a file beside the model."""
     said = {entry.key: entry.value for entry in tensor.external_data}
+    if not all(isinstance(text, str) for entry in said.items() for text in entry):
+        raise UnreadableFile("the place of external data is no text", where=where)
     path = _inside(folder, said.get(_LOCATION, ""), where)
     wanted = prod(shape) * dtype.itemsize
     offset = _number(said.get(_OFFSET, "0"), where)

@@ -31,12 +31,12 @@ _OWN = {
 
 
 def exclusive_or(call: Call) -> None:
-    """Whether one of two is true, and not both."""
+    """Nothing is refused."""
     call.give("not_equal", *call.inputs())
 
 
 def clip(call: Call) -> None:
-    """Bounds from 0 to 6 are ReLU6."""
+    """Nothing is refused."""
     low, high = _bounds(call)
     values = [_number(bound) for bound in (low, high)]
     if values == [0.0, 6.0]:
@@ -108,8 +108,10 @@ def _along(call: Call, functions: dict[str, str]) -> None:
 
 
 def dropout(call: Call) -> None:
-    """Active in training, whatever `training_mode` says; `seed` is not used."""
+    """Active in training, whatever `training_mode` says. Refused: the mask before opset 12."""
     call.attribute("seed")
+    if call.opset < 12:
+        call.only_first()
     if call.opset >= 12 and call.has(1) and call.value(1) is None:
         dropped = call.inner("dropped", "dropout_by", call.input(), call.input(1))
     else:
@@ -117,8 +119,7 @@ def dropout(call: Call) -> None:
     call.give("select", call.net.switch(), dropped, call.input())
     if call.gives(1):
         whole = call.inner("whole", "ones_like", call.input())
-        to = "bool" if call.opset >= 10 else "float32"
-        call.net.add(Node(name=call.operation.outputs[1], function="onnx_cast", args=(whole,), kwargs={"to": to}))
+        call.net.add(Node(name=call.operation.outputs[1], function="onnx_cast", args=(whole,), kwargs={"to": "bool"}))
 
 
 def _rate(call: Call) -> float:
