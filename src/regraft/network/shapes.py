@@ -14,9 +14,9 @@ from regraft.network.graph import Graph, InputSpec
 from regraft.network.modes import specialise
 
 # Sizes put in place of free dimensions. Two passes with different ones show which dimensions of a tensor
-# are free; both suit nets that halve a picture five times.
+# are free; both suit nets that halve a picture five times. Texts, whose length is often limited, are shorter.
 _PASSES = ((2, 224), (3, 288))
-_LENGTHS = 14
+_SHORTER = 14
 
 # What functions raise where a shape is computed from data, of which there are no values here.
 UNKNOWN_WITHOUT_VALUES = (
@@ -77,6 +77,8 @@ def _run(
     counter: FlopCounterMode | None = None,
 ) -> dict[str, _Seen]:
     specs = {spec.name: spec for spec in graph.inputs}
+    if any("int" in spec.dtype and len(spec.shape) == 2 for spec in graph.inputs):
+        size //= _SHORTER
     seen: dict[str, _Seen] = {}
     for node in specialise(graph, [n.name for n in graph.nodes], list(specs), training=False):
         if node.function == "input":

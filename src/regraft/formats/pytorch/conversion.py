@@ -43,6 +43,7 @@ class Conversion:
         self.side = side
         self.nodes: dict[str, Node] = {}
         self.updates: dict[str, str] = {}
+        self.given: list[str] = []  # values of the program that are tensors of the graph, in running order
         self._where = where
         self._made: dict[str, Any] = {}  # value of the program -> Ref, or a number
         self._sizes = Sizes(self)
@@ -93,6 +94,8 @@ class Conversion:
     def made(self, step: Step, result: Any) -> None:
         """Note what a step's result has become."""
         self._made[step.name] = result
+        if step.name in self.program.sizes:
+            self.given.append(step.name)
 
     def name(self, step: Step) -> str:
         """The name of a step's result."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SHAPED = frozenset({"aten.view.default", "aten.reshape.default", "aten._unsafe_view.default"})
 _EXPANDED = "aten.expand.default"
+_LOOK_BACK = 30  # steps: what was computed just before is on the way of the data
 
 
 class Sizes:
@@ -58,7 +59,9 @@ class Sizes:
         size = self._program.wholes[name]
         if isinstance(size, int):
             return size
-        for value in (*near, *(Value(side) for side in self._into.side if side in self._program.sizes)):
+        beside = [Value(side) for side in self._into.side if side in self._program.sizes]
+        before = (Value(made) for made in reversed(self._into.given[-_LOOK_BACK:]))
+        for value in (*near, *beside, *before):
             found = self._from_tensor(size, value) if size else None
             if found is not None:
                 return found
