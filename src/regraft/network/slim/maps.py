@@ -235,7 +235,7 @@ def _picture(*, side: int, range: Sequence[float], mean: Sequence[float] = (), *
         shape=(None, 3, side, side),
         layout="NCHW",
         channels="rgb",
-        range=(range[0], range[1]),
+        range=(float(range[0]), float(range[1])),
         mean=tuple(mean),
         origin="file",
         **others,
