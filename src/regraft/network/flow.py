@@ -62,8 +62,8 @@ RECURRENT = frozenset({"onnx_lstm", "onnx_gru", "onnx_rnn"})
 # Operations that give something else each time.
 RANDOM = frozenset(
     {
-        "dropout", "dropout_by", "spatial_dropout", "alpha_dropout", "dropped_path", "gaussian_noise", "gaussian_dropout",
-        "attention_dropout", "channel_dropout", "multinomial", "random_uniform", "random_uniform_int",
+        "dropout", "dropout_by", "spatial_dropout", "channel_dropout", "alpha_dropout", "attention_dropout",
+        "dropped_path", "gaussian_noise", "gaussian_dropout", "multinomial", "random_uniform", "random_uniform_int",
         "random_standard_normal", "truncated_normal",
     }
 )  # fmt: skip
