@@ -101,6 +101,14 @@ def by_name(graph: Graph) -> dict[str, Node]:
     return {node.name: node for node in graph.nodes}
 
 
+def channels_first(node: Node) -> bool | None:
+    """Whether what a node gives has its channels before the places; None where the node does not say it."""
+    if "data_format" in node.kwargs:
+        return node.kwargs["data_format"] == "NCHW"
+    turned: dict[tuple[int, ...], bool] = {(0, 2, 3, 1): False, (0, 3, 1, 2): True}
+    return turned.get(node.kwargs.get("perm") or ()) if node.function == "onnx_transpose" else None
+
+
 def ancestors(nodes: Mapping[str, Node], wanted: Iterable[str], stop: Collection[str] = ()) -> set[str]:
     """Names of the wanted tensors and of all they are computed from, not looking behind `stop`."""
     seen: set[str] = set()

@@ -108,7 +108,8 @@ def test_weights_in_a_file_beside_the_model(tmp_path: Path) -> None:
 
 def test_weights_are_read_where_the_graph_cannot_run(tmp_path: Path) -> None:
     nodes = [node("Conv", ["x", "w"], ["maps"]), node("Flatten", ["maps"], ["rows"]),
-             node("Gemm", ["rows", "m"], ["g"], transB=1), node("MatMul", ["g", "k"], ["h"]), node("Unknown", ["h"], ["y"], domain="com.acme")]  # fmt: skip
+             node("Gemm", ["rows", "m"], ["g"], transB=1), node("MatMul", ["g", "k"], ["h"]),
+             node("Unknown", ["h"], ["y"], domain="com.acme")]  # fmt: skip
     held = {"w": values(0, 2, 3, 3, 3), "m": values(1, 5, 72), "k": values(2, 5, 6)}
     weights = read_weights(written(tmp_path, model(nodes, held)))
     assert list(weights.values) == ["w", "m", "k"]

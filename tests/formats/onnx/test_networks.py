@@ -14,7 +14,8 @@ from formats.onnx.making import info, model, node, runtime, values, written
 from torch import nn
 
 from regraft.formats import read
-from regraft.network import GraphNetwork
+from regraft.network import GraphNetwork, Plan
+from regraft.network.surgery import graft
 
 PICTURES = torch.Generator().manual_seed(0)
 
@@ -146,7 +147,8 @@ def keras_like(folder: Path, batch: int | str) -> Path:
     ]
     weights = {
         "conv/kernel:0": values(1, 4, 3, 3, 3), "conv/bias:0": values(2, 4),
-        "shape": np.array([1 if batch == 1 else -1, 16]), "dense/kernel:0": values(3, 16, 5), "dense/bias:0": values(4, 5),
+        "shape": np.array([1 if batch == 1 else -1, 16]), "dense/kernel:0": values(3, 16, 5),
+        "dense/bias:0": values(4, 5),
     }  # fmt: skip
     return written(folder, model(nodes, weights, inputs=[info("x", [batch, 8, 8, 3])]), f"{batch}.onnx")
 
@@ -158,6 +160,13 @@ def test_pictures_with_their_channels_last(tmp_path: Path) -> None:
     assert [cut.tensor for cut in network.cuts()] == ["pool/MaxPool:0"]
     assert network.bottleneck() == "flat"
     assert list(network.parameters) == ["conv/kernel:0", "conv/bias:0", "dense/kernel:0", "dense/bias:0"]
+
+
+def test_a_head_averages_over_places_wherever_the_channels_stand(tmp_path: Path) -> None:
+    network = read(keras_like(tmp_path, "b"))
+    for at in ("pool/MaxPool:0", "back"):
+        head = graft(network, Plan(at=at), classes=3).network
+        assert head.parameters["outputs/kernel"].shape == (4, 3)
 
 
 def test_a_fixed_batch_is_freed(tmp_path: Path) -> None:

@@ -70,9 +70,6 @@ class _Freeing:
         if not parts or parts[0] != self._batch:
             return node
         rest = tuple(parts[1:])
-        if node.kwargs.get("allowzero"):
-            self._hold(node)
-            return node
         if all(isinstance(part, int) and part > 0 for part in rest):
             return replace(node, args=(node.args[0], (-1, *rest)))
         self._needs_batch = True
