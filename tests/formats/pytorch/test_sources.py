@@ -183,3 +183,26 @@ def test_help_and_other_formats_load_no_zoo(tmp_path: Path) -> None:
     for arguments in (["--help"], ["show", str(tmp_path / "weights.npz")]):
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
         assert done.stderr.strip().endswith("[]"), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("freeze", [None, r"features\.([0-9]|1[0-6])\."])
+def test_mobilenet_learns_flowers(freeze: str | None, shared: Path, tmp_path: Path) -> None:
+    file = next((shared / "models/mobilenet_v2_imagenet_torch").glob("*.pth"))
+    source = quietly("torchvision:mobilenet_v2", weights=file)
+    few = tmp_path / "flowers"
+    for folder in sorted(path for path in (shared / "data/flowers5").iterdir() if path.is_dir()):
+        (few / folder.name).mkdir(parents=True)
+        for photo in sorted(folder.iterdir())[:16]:
+            (few / folder.name / photo.name).symlink_to(photo)
+    plan = regraft.Plan() if freeze is None else regraft.Plan(freeze=freeze)
+    settings = {"epochs": 30 if freeze is None else 2, "device": "cpu"}  # frozen layers run once, however many
+    made = regraft.fit(source, few, plan=plan, settings=settings, out=tmp_path / "run")
+    assert made.test.accuracy > 0.5  # 0.2 is chance
+    again = regraft.open(tmp_path / "run")
+    x = np.random.default_rng(0).normal(0, 1, (2, 3, 224, 224)).astype(np.float32)
+    np.testing.assert_array_equal(again.run(x), made.network.run(x, to=made.graft.logits))
+    assert not [name for name in made.graft.frozen if not np.array_equal(again.values[name], source.values[name])]
+    if freeze:
+        for name in ("features.17.conv.1.0.weight", "features.18.1.running_mean"):
+            assert not np.array_equal(again.values[name], source.values[name])

@@ -30,10 +30,15 @@ def test_scalars_count_as_lists_of_one() -> None:
     assert number(torch.tensor([3])) == number(3) == 3
 
 
+# Torch's forms that are functions of ours.
+ALIKE = {"aten.sym_size.int", "aten.copy.default"}
+
+
 def test_every_function_shows_its_attributes() -> None:
     """Whoever runs a graph checks its attributes against the signatures."""
     for name, function in FUNCTIONS.items():
-        assert inspect.signature(function).parameters, name
+        by_position = name.partition(".")[0] in ("aten", "operator", "sym")  # torch's own forms have no attributes
+        assert bool(inspect.signature(function).parameters) != by_position or name in ALIKE, name
 
 
 def test_a_split_into_unequal_parts_is_an_error() -> None:

@@ -56,6 +56,11 @@ _READ: Mapping[tuple[str, int], tuple[Role, str]] = {
     **{
         ("batch_norm_with_global_normalization", n): (r, "o") for n, r in enumerate(("mean", "var", "beta", "gamma"), 1)
     },
+    **{(f"aten.conv{d}d.default", 1): ("conv", axes) for d, axes in ((1, "o i w"), (2, "o i h w"), (3, "o i d h w"))},
+    ("aten.conv_transpose2d.input", 1): ("transposed", "i o h w"),
+    ("aten.linear.default", 1): ("dense", "o i"),
+    **{("aten.batch_norm.default", n): (r, "o") for n, r in enumerate(("gamma", "beta", "mean", "var"), 1)},
+    **{("aten.layer_norm.default", n): (r, "o") for n, r in enumerate(("gamma", "beta"), 1)},
 }
 _PASSING = ("identity", "select", "cast", "dequantize")
 _FLATTENING = ("reshape", "squeeze")
@@ -170,15 +175,18 @@ def slots_of_network(network: GraphNetwork) -> list[Slot]:
         if is_counter(parameter.name) or (role is None and word is None and not parameter.trainable):
             continue
         rows: tuple[tuple[str, int], ...] = ()
-        if role == "conv" and reader is not None:
+        own = reader is not None and reader.function.startswith("aten.")
+        if role == "conv" and reader is not None and not own:
             axes = " ".join(reader.kwargs.get("filter_format", "HWIO").lower())
         if role == "dense" and reader is not None:
-            axes = "o i" if reader.kwargs.get("transpose_b") else "i o"
+            axes = "o i" if own or reader.kwargs.get("transpose_b") else "i o"
             rows = _rows(network, reader)
         if role is None and len(parameter.shape) == 1:
             role, axes = _role_of_word(word), "o"
         value, name = parameter.value, parameter.name
         sizes = tuple(zip("cm", value.shape[2:], strict=True)) if role == "depthwise" else ()
+        if own and axes == "o i h w" and value.shape[1] == 1 and value.shape[0] > 1:
+            role, axes, sizes = "depthwise", "(c m) 1 h w", (("c", value.shape[0]), ("m", 1))
         slots.append(Slot(name=name, shape=value.shape, role=role, axes=axes, sizes=sizes, rows=rows, value=value))
     return slots
 
