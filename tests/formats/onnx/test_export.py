@@ -18,7 +18,7 @@ from formats.caffe.making import written as caffe_files
 
 import regraft
 from regraft.data import open_unlabelled, prepare
-from regraft.errors import OutOfSpace, UnsupportedOp
+from regraft.errors import OutOfSpace, UnreadableFile, UnsupportedOp
 from regraft.formats.onnx.export import write
 from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref, Switch
 
@@ -289,3 +289,27 @@ def test_a_trained_network_predicts_the_same(freeze: str | None, shared: Path, t
     powers = np.exp(logits - logits.max(1, keepdims=True))
     np.testing.assert_allclose(powers / powers.sum(1, keepdims=True), expected, atol=1e-5)
     assert len(expected) == 25
+
+
+NONSENSE = (
+    "{", "3", '{"x:0": 3}', '{"x:0": {}}', "[" * 99999,
+    '{"x:0": {"channels": null, "resize": "tf1", "range": [0, NaN], "mean": [], "std": [], "crop": 1}}',
+    '{"x:0": {"channels": null, "resize": "tf1", "range": [0, 1], "mean": [], "std": [0], "crop": 1}}',
+    '{"x:0": {"channels": "cmyk", "resize": "tf1", "range": [0, 1], "mean": [], "std": [], "crop": 1}}',
+)  # fmt: skip
+
+
+def test_how_pictures_are_fed_is_noted_in_the_file(tmp_path: Path) -> None:
+    made, file = tensorflow_like(), tmp_path / "model.onnx"
+    said = replace(
+        made.graph.inputs[0], layout="NHWC", channels="bgr", range=(0.0, 255.0), mean=(104.0, 117.0, 123.0), crop=0.875,
+        resize="bicubic", origin="user",
+    )  # fmt: skip
+    regraft.export(made.with_input(said), file)
+    assert regraft.open(file).graph.inputs == (replace(said, origin="file"),)
+    model = onnx.load(file)
+    for note in NONSENSE:
+        model.metadata_props[0].value = note
+        onnx.save(model, file)
+        with pytest.raises(UnreadableFile, match="the file's note of how pictures are fed is damaged"):
+            regraft.open(file)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from regraft.errors import MissingExtra, UnsupportedOp
 from regraft.formats.onnx.translations import translations
-from regraft.network import GraphNetwork
+from regraft.network import GraphNetwork, noted
 from regraft.network.proof import Written, prove_values
 from regraft.run.atomic import writing
 
@@ -79,6 +79,7 @@ def _model(network: GraphNetwork) -> bytes:
     nodes = model.graph.node
     nodes.extend(onnx.helper.make_node("Identity", [value], [name]) for name, value in traced.same.items())
     _tidy(model.graph)
+    model.metadata_props.add(key=noted.KEY, value=noted.note_of(network.graph.inputs))
     if model.ByteSize() > _LARGEST:
         raise UnsupportedOp(
             "the network is too large for one ONNX file",

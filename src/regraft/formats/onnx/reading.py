@@ -18,6 +18,7 @@ from regraft.formats.onnx.weights import kinds, lie_as_torch
 from regraft.network.graph import Graph, Node
 from regraft.network.network import GraphNetwork
 from regraft.network.new_layers import TRAINING
+from regraft.network.noted import with_note
 from regraft.network.weights import Weights
 
 FORMAT = "onnx"
@@ -165,6 +166,7 @@ def _network(source: Source, made: _Made, wanted: Sequence[str]) -> GraphNetwork
     used = {name for node in net.nodes.values() for name in node.refs()} | set(wanted)
     nodes = [node for node in _in_order(net) if node.function not in ("input", "parameter") or node.name in used]
     specs = [spec_of(info, source) for info in source.inputs if info.name in used]
+    specs = with_note(specs, source.note, source.where) if source.note else specs
     nodes, specs, holder = freed(source, nodes, specs)
     if holder:
         warnings.warn(

@@ -14,6 +14,7 @@ from regraft.formats.onnx.modelfile import DEFAULT, domain_of, opsets, package, 
 from regraft.formats.onnx.operations import Operation, operation, require_few, require_text, value_of
 from regraft.formats.onnx.ordering import ordered
 from regraft.formats.onnx.tensors import Array, to_array
+from regraft.network import noted
 
 UNUSABLE = "Initializer"  # the type of an operation that stands for a tensor whose numbers cannot be used
 _DEEPEST = 32  # functions in functions, branches in branches
@@ -30,6 +31,7 @@ class Source:
         constants: which of the values Constant nodes hold.
         inputs: ValueInfoProtos of what is fed from outside.
         problems: why a tensor cannot be used, by its name.
+        note: how pictures are fed, where regraft wrote the file; "" elsewhere.
     """
 
     where: str
@@ -39,6 +41,7 @@ class Source:
     inputs: list[Any] = field(default_factory=list[Any])
     outputs: tuple[str, ...] = ()
     problems: dict[str, str] = field(default_factory=dict[str, str])
+    note: str = ""
 
 
 def read_source(path: Path, known: Iterable[str]) -> Source:
@@ -52,7 +55,8 @@ def read_source(path: Path, known: Iterable[str]) -> Source:
         UnsafeFile: it would fill the memory, or reach out of its folder.
     """
     model = parsed(path)
-    source = Source(where=str(path))
+    note = next((entry.value for entry in model.metadata_props if entry.key == noted.KEY), "")
+    source = Source(where=str(path), note=note)
     flattening = _Flattening(source, model, path.parent, frozenset(known))
     graph = model.graph
     flattening.take_initializers(graph, {})
