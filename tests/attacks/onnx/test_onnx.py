@@ -257,3 +257,15 @@ def test_files_cut_anywhere_are_refused(tmp_path: Path) -> None:
         path = tmp_path / "cut.onnx"
         path.write_bytes(data[:size])
         message(path, RegraftError)
+
+
+def test_shapes_put_together_without_end(tmp_path: Path) -> None:
+    """2^40 numbers out of 40 operations, and a chain of ten thousand."""
+    doubled = [node("Concat", [f"s{k}"] * 2, [f"s{k + 1}"], axis=0) for k in range(40)]
+    doubled.append(node("Reshape", ["x", "s40"], ["y"]))
+    chain = [node("Identity", [f"s{k}"], [f"s{k + 1}"]) for k in range(10_000)]
+    chain.append(node("Reshape", ["x", "s10000"], ["y"]))
+    for nodes in (doubled, chain):
+        path = written(tmp_path, model(nodes, {"s0": np.array([1, 4])}, inputs=[info("x", [1, 4])]))
+        with pytest.warns(UserWarning, match="the batch stays 1, as the file fixes it: Reshape y"):
+            read(path)

@@ -19,8 +19,8 @@ ONNX_ONLY = {
     if getattr(module, "__name__", "").rpartition(".")[2].startswith("onnx_")
     for name in module.FUNCTIONS
 }
-# Called by networks, not by single nodes: what a freed batch needs, and a fast way of what is tried otherwise.
-NOT_BY_NODES = {"concat_rows"}
+# What no node test calls: test_opsets.py and test_networks.py try it.
+NOT_BY_NODES = {"concat_rows", "flat_rows", "global_lp_pool", "layer_norm", "shaped_like"}
 
 
 def outcomes(names: list[str], folder: Path) -> list[Outcome]:

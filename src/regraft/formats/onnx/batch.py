@@ -15,6 +15,7 @@ from regraft.formats.onnx.source import Source
 from regraft.network.graph import InputSpec, Node, Ref
 
 BATCH = "regraft/batch"
+_DEEPEST = 32  # dimensions of a shape, and operations that put it together
 _SHAPED = {"onnx_reshape": "Reshape", "onnx_expand": "Expand"}
 
 
@@ -56,7 +57,7 @@ class _Freeing:
             return self._reshaped(node)
         if node.function == "onnx_expand" and node.args[0].name in self._fed:
             shape = self._parts(node.args[1])
-            if shape is None or (shape[0] == self._batch != 1):
+            if shape is None or (self._batch > 1 and shape[:1] == [self._batch]):
                 self._hold(node)
         if node.function == "onnx_concat" and node.kwargs.get("axis") != 0:
             return self._joined(node)
@@ -95,7 +96,7 @@ class _Freeing:
         start = next(place for place, node in enumerate(nodes) if node.function != "input")
         return [*nodes[:start], *told, *nodes[start:]]
 
-    def _parts(self, arg: Any) -> list[int | Ref] | None:
+    def _parts(self, arg: Any, depth: int = 0) -> list[int | Ref] | None:
         """The numbers of a shape, a Ref where one is computed from the input; None where they cannot be told.
 
         A shape that is computed as a whole is one Ref: what computes it knows the batch.
@@ -103,16 +104,21 @@ class _Freeing:
         if isinstance(arg, tuple):
             return list(arg)
         node = self._table[arg.name]
+        if depth > _DEEPEST:
+            return None
         if node.function == "constant":
             value: Any = node.args[0]
             return [int(number) for number in value] if isinstance(value, tuple) else [int(value)]
         if node.function in ("onnx_concat", "concat_rows"):
-            found = [self._parts(part) for part in node.args]
-            if any(one is None for one in found):
-                return None
-            return [part for one in found for part in one or ()]
+            joined: list[int | Ref] = []
+            for part in node.args:
+                found = self._parts(part, depth + 1)
+                if found is None or len(joined) + len(found) > _DEEPEST:
+                    return None
+                joined += found
+            return joined
         if node.function in ("onnx_unsqueeze", "onnx_squeeze", "onnx_cast", "identity") and node.name not in self._fed:
-            return self._parts(node.args[0])
+            return self._parts(node.args[0], depth + 1)
         return [arg] if node.name in self._fed else None
 
     def _hold(self, node: Node) -> None:

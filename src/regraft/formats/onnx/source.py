@@ -101,6 +101,8 @@ class _Flattening:
         self._taken = {info.name for info in (*model.graph.input, *model.graph.output)}
         self._taken.update(name for node in model.graph.node for name in node.output)
         self._count = 0
+        self._numbers: dict[str, int] = {}  # how often a name was wanted that was taken
+        self._givers: dict[str, Operation] = {}
         for function in model.functions:
             names = (function.domain, function.name, function.overload, *function.input, *function.output)
             require_text(names, source.where)
@@ -161,6 +163,7 @@ class _Flattening:
             self._branch(one, chosen, scope)
         else:
             self._source.operations.append(one)
+            self._givers.update(dict.fromkeys(one.outputs, one))
 
     def _hold(self, name: str, tensor: Any) -> None:
         try:
@@ -229,16 +232,18 @@ class _Flattening:
 
     def _hand_on(self, pairs: Sequence[tuple[str, str]], one: Operation) -> None:
         for name, to in pairs:
-            self._source.operations.append(
-                replace(one, type="Identity", domain=DEFAULT, inputs=(name,), outputs=(to,), attributes={}, name="")
+            passed = replace(
+                one, type="Identity", domain=DEFAULT, inputs=(name,), outputs=(to,), attributes={}, name=""
             )
+            self._source.operations.append(passed)
+            self._givers[to] = passed
 
     def _truth(self, name: str, depth: int = 0) -> bool | None:
         """What a condition always is; None where it is computed."""
         value = self._source.values.get(name)
         if value is not None:
             return bool(value.reshape(-1)[0]) if value.size == 1 else None
-        giver = next((one for one in reversed(self._source.operations) if name and name in one.outputs), None)
+        giver = self._givers.get(name) if name else None
         if giver is None or giver.title not in ("Identity", "Not", "Cast") or not giver.inputs or depth > _DEEPEST:
             return None
         below = self._truth(giver.inputs[0], depth + 1)
@@ -246,9 +251,10 @@ class _Flattening:
 
     def _fresh(self, wanted: str) -> str:
         """A name nothing else has."""
-        name, number = wanted, 2
+        name = wanted
         while name in self._taken or name in self._source.values:
-            name, number = f"{wanted}_{number}", number + 1
+            self._numbers[wanted] = self._numbers.get(wanted, 1) + 1
+            name = f"{wanted}_{self._numbers[wanted]}"
         self._taken.add(name)
         return name
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from regraft.formats.onnx.operations import Operation
@@ -50,16 +50,17 @@ def kinds(source: Source) -> dict[str, Kind]:
     "weight": trained. "average": followed in training, not trained. "fixed": not trained, and too large for a
     setting. "setting": a constant.
     """
-    readers = _readers(source.operations)
-    above = _above_layers(source)
+    roles = _roles(source.operations, _above_layers(source))
     found: dict[str, Kind] = {}
     for name, value in source.values.items():
-        roles = set(_roles(name, readers, above, single=value.size == 1, constant=name in source.constants))
+        role = roles.get(name, set[str]())
+        single, constant = value.size == 1, name in source.constants
+        weight = "weight" in role or ("sum" in role and not (single and constant)) or ("product" in role and not single)
         if value.dtype.kind != "f" or not value.ndim:
             found[name] = "setting" if value.size <= SMALL else "fixed"
-        elif "weight" in roles and not _is_mask(value):
+        elif weight and not _is_mask(value):
             found[name] = "weight"
-        elif "average" in roles:
+        elif "average" in role:
             found[name] = "average"
         else:
             found[name] = "setting" if value.size <= SMALL else "fixed"
@@ -72,44 +73,28 @@ def _is_mask(value: Array) -> bool:
     return lowest <= _SHUT and bool(((value == 0) | (value == lowest)).all())
 
 
-def _readers(operations: Iterable[Operation]) -> dict[str, list[tuple[Operation, int]]]:
-    readers: dict[str, list[tuple[Operation, int]]] = {}
-    for one in operations:
-        for place, name in enumerate(one.inputs):
-            if name:
-                readers.setdefault(name, []).append((one, place))
-    return readers
+def _roles(operations: Sequence[Operation], above: frozenset[str] | None) -> dict[str, set[str]]:
+    """What each tensor is to those that read it, at first or second hand.
 
-
-def _roles(
-    name: str,
-    readers: Mapping[str, Sequence[tuple[Operation, int]]],
-    above: frozenset[str] | None,
-    *,
-    single: bool,
-    constant: bool,
-) -> Iterable[str]:
-    """What a value is to those that read it, at first or second hand."""
-    seen: set[str] = set()
-    waiting = [name]
-    while waiting:
-        tensor = waiting.pop()
-        if tensor in seen:
+    Args:
+        above: tensors computed by layers: before them, a constant of a sum or product prepares the input.
+    """
+    roles: dict[str, set[str]] = {}
+    for one in reversed(operations):
+        if one.domain:
             continue
-        seen.add(tensor)
-        for one, place in readers.get(tensor, ()):
-            if one.domain:
-                continue
+        for place, name in enumerate(one.inputs):
+            role = roles.setdefault(name, set())
             if place in _LAYERS.get(one.type, ()):
-                yield "weight"
+                role.add("weight")
             elif place in _AVERAGES.get(one.type, ()):
-                yield "average"
+                role.add("average")
             elif one.type in _SUMS or one.type in _PRODUCTS:
-                stands = above is None or any(other in above for other in one.inputs)
-                if stands and not (single and (constant or one.type in _PRODUCTS)):
-                    yield "weight"
+                if above is None or any(other in above for other in one.inputs):
+                    role.add("sum" if one.type in _SUMS else "product")
             elif one.type in _PASSING and _PASSING[one.type] in (None, place):
-                waiting.extend(name for name in one.outputs if name)
+                role.update(*(roles.get(output, ()) for output in one.outputs))
+    return roles
 
 
 def _above_layers(source: Source) -> frozenset[str] | None:
