@@ -19,12 +19,13 @@ import scipy.io
 import torch
 from formats.caffe import making
 from formats.caffe.fuzzed import CAFFE_TEXTS
+from formats.keras import golden_files
 from fuzz.fuzzing import Kind
 from fuzz.messages import damage_message
 from fuzz.mutations import mutate
 from google.protobuf import text_format
 
-from regraft.formats import arrays, caffe, saved, tf1
+from regraft.formats import arrays, caffe, keras, saved, tf1
 from regraft.formats.caffe import protos as caffe_protos
 from regraft.formats.tf1 import protos
 from regraft.formats.tf1.checkpoint import locate, open_checkpoint
@@ -227,8 +228,39 @@ def read_caffe(path: Path) -> None:
         parameter.value.sum()
 
 
+def keras_model(major: int) -> Callable[[Path], Path]:
+    """A maker that puts a model that Keras wrote into a folder."""
+    return lambda folder: golden_files.written(folder, major, "dense")
+
+
+def inside_keras(data: bytes, random: random.Random) -> bytes:
+    """Damage to the layers' description in a .keras file, or to its weights; the checksums are right again."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    chosen = random.choice(["config.json", "config.json", "model.weights.h5"])
+    members[chosen] = mutate(members[chosen], random)
+    return written(lambda out: _zipped(out, members))
+
+
+def _zipped(out: io.BytesIO, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def read_keras(path: Path) -> None:
+    """The network, and the value of every parameter."""
+    with warnings.catch_warnings(action="ignore"):
+        if keras.opens(path):
+            for parameter in keras.read(path).parameters.values():
+                parameter.value.sum()
+
+
 KINDS = (
     *ARRAYS,
+    Kind(name="keras-h5", make=keras_model(2), read=read_keras),
+    Kind(name="keras-zip", make=keras_model(3), read=read_keras),
+    Kind(name="keras-zip, checksums right", make=keras_model(3), read=read_keras, damage=inside_keras),
     Kind(name="v2 index", make=copied("v2_sharded", "model.ckpt-5.index"), read=read_checkpoint),
     Kind(
         name="v2 index, checksums right",
