@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import pickle
 import random
 import shutil
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import joblib
 import numpy as np
-import onnx
 import safetensors.numpy
 import scipy.io
 import torch
 from formats.caffe import making
 from formats.caffe.fuzzed import CAFFE_TEXTS
-from formats.onnx.fuzzed import fuzzed_onnx
+from fuzz import keras, onnx, pt2
 from fuzz.fuzzing import Kind
 from fuzz.messages import damage_message
 from fuzz.mutations import mutate
+from fuzz.zips import inside_zip
 from google.protobuf import text_format
-from torch import nn
 
-from regraft.formats import arrays, caffe, pytorch, saved, tf1
-from regraft.formats import onnx as onnx_files
+from regraft.formats import arrays, caffe, saved, tf1
 from regraft.formats.caffe import protos as caffe_protos
 from regraft.formats.tf1 import protos
 from regraft.formats.tf1.checkpoint import locate, open_checkpoint
@@ -150,19 +146,6 @@ def written(write: Callable[[io.BytesIO], object]) -> bytes:
     return out.getvalue()
 
 
-def inside_zip(data: bytes, random: random.Random) -> bytes:
-    """Damage to one member of a zip file, whose checksums are right again afterwards."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    chosen = random.choice([name for name in members if name.endswith((".npy", "data.pkl"))])
-    members[chosen] = mutate(members[chosen], random)
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return out.getvalue()
-
-
 def inside_gzip(data: bytes, random: random.Random) -> bytes:
     """Damage to what is packed."""
     return gzip.compress(mutate(gzip.decompress(data), random), 1)
@@ -194,11 +177,11 @@ ARRAYS = (
     _arrays("pickle 5", lambda: pickle.dumps(WEIGHTS, 5)),
     _arrays("npy of objects", lambda: written(lambda out: np.save(out, np.array(WEIGHTS, dtype=object)))),
     _arrays("npz", _npz),
-    _arrays("npz, checksums right", _npz, inside_zip),
+    _arrays("npz, checksums right", _npz, inside_zip(".npy")),
     _arrays("packed pickle, checksums right", lambda: gzip.compress(pickle.dumps(WEIGHTS, 4)), inside_gzip),
     _arrays("joblib", lambda: written(lambda out: joblib.dump(WEIGHTS, out))),
     _arrays("torch", lambda: _torch(zipped=True)),
-    _arrays("torch, checksums right", lambda: _torch(zipped=True), inside_zip),
+    _arrays("torch, checksums right", lambda: _torch(zipped=True), inside_zip("data.pkl")),
     _arrays("old torch", lambda: _torch(zipped=False)),
     _arrays("mat", lambda: written(lambda out: scipy.io.savemat(out, WEIGHTS))),
     _arrays("packed mat", lambda: written(lambda out: scipy.io.savemat(out, WEIGHTS, do_compression=True))),
@@ -235,84 +218,11 @@ def read_caffe(path: Path) -> None:
         parameter.value.sum()
 
 
-def exported(folder: Path) -> Path:
-    """An exported program; its tensors are few, so that damage meets its documents."""
-    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(8, 2))
-    with warnings.catch_warnings(action="ignore"):
-        batch = {0: torch.export.Dim("batch")}
-        program = torch.export.export(module.eval(), (torch.zeros(2, 3, 4, 4),), dynamic_shapes=(batch,))
-        torch.export.save(program, folder / "model.pt2")
-    return folder / "model.pt2"
-
-
-def inside_documents(data: bytes, random: random.Random) -> bytes:
-    """Damage to the text of an exported program's documents, inside an archive that is whole."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    name = random.choice([name for name in members if name.endswith(".json")])
-    members[name] = mutate(members[name], random) if random.random() < 0.3 else _other_values(members[name], random)
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for member, content in members.items():
-            archive.writestr(member, content)
-    return out.getvalue()
-
-
-def _other_values(data: bytes, random: random.Random) -> bytes:
-    """A JSON document with one to three of its values replaced."""
-    document = json.loads(data)
-    for _ in range(random.choice((1, 1, 2, 3))):
-        place = document
-        while isinstance(place, dict | list) and place:
-            key = random.choice(list(place)) if isinstance(place, dict) else random.randrange(len(place))
-            if not isinstance(place[key], dict | list) or not place[key] or random.random() < 0.1:
-                place[key] = random.choice(
-                    (None, -1, 0, 7, 1 << 40, 1 << 70, "x", "", [], {}, True, 1e300, [None], {"a": 1})
-                )
-                break
-            place = place[key]
-    return json.dumps(document).encode()
-
-
-def read_exported(path: Path) -> None:
-    """The network, the shape of every tensor and the value of every parameter."""
-    network = pytorch.read(path)
-    list(network.tensors.values())
-    network.cuts()
-    for parameter in network.parameters.values():
-        parameter.value.sum()
-
-
-def inside_onnx(data: bytes, random: random.Random) -> bytes:
-    """Damage to one to three fields of a model, which stays one."""
-    parsed = onnx.ModelProto.FromString(data)
-    for _ in range(random.choice((1, 1, 2, 3))):
-        damage_message(parsed, random)
-    return parsed.SerializeToString()
-
-
-def read_onnx(path: Path) -> None:
-    """The network, the shape of every tensor and the value of every parameter."""
-    if not onnx_files.opens(path):
-        return
-    with warnings.catch_warnings(action="ignore"):  # that a batch stays fixed is said
-        network = onnx_files.read(path)
-    list(network.tensors.values())
-    for parameter in network.parameters.values():
-        parameter.value.sum()
-
-
-ONNX = (
-    Kind(name="onnx", make=fuzzed_onnx, read=read_onnx, slow=True),
-    Kind(name="onnx, fields changed", make=fuzzed_onnx, read=read_onnx, damage=inside_onnx, slow=True),
-)
-
-
 KINDS = (
     *ARRAYS,
-    Kind(name="pt2", make=exported, read=read_exported, slow=True),
-    Kind(name="pt2, documents changed", make=exported, read=read_exported, damage=inside_documents, slow=True),
-    *ONNX,
+    *keras.KINDS,
+    *onnx.KINDS,
+    *pt2.KINDS,
     Kind(name="v2 index", make=copied("v2_sharded", "model.ckpt-5.index"), read=read_checkpoint),
     Kind(
         name="v2 index, checksums right",

@@ -16,7 +16,7 @@ from regraft.network import Plan
 
 NETWORKS = (
     *("ResNet50V2:32", "InceptionV3:75", "Xception:71", "MobileNetV2:32", "MobileNetV3Small:32", "DenseNet121:32"),
-    *("EfficientNetB0:32", "EfficientNetV2B0:32", "NASNetMobile:32", "ConvNeXtTiny:32", "MobileNet:32"),
+    *("EfficientNetB0:32", "NASNetMobile:32", "ConvNeXtTiny:32", "MobileNet:32"),
 )
 FER = "models/fer_emotion_keras_h5/emotion_model.hdf5"
 

@@ -40,9 +40,12 @@ def _noise(function: str, doc: str, *keys: str) -> Callable[[Call], None]:
     def handler(call: Call) -> None:
         value = call.value()
         rate = _rate(call, *keys)
-        if call.option("noise_shape") is not None:
+        shape, chosen = call.option("noise_shape"), function
+        if isinstance(shape, list) and len(shape) == value.rank and all(size == 1 for size in shape[1:]):
+            chosen = "dropped_path"
+        elif shape is not None:
             call.say("what is dropped together (noise_shape) is not followed in training: each value falls by itself")
-        made = in_training(call, value.ref, function, rate=rate) if rate else value.ref
+        made = in_training(call, value.ref, chosen, rate=rate) if rate else value.ref
         call.give(made, value.shape, call.mask(value))
 
     handler.__doc__ = doc
