@@ -21,7 +21,8 @@ TIMM = {
     **dict.fromkeys(
         """
         resnet18 resnet50 resnext50_32x4d resnet26d seresnet50 resnetv2_50 densenet121 vgg11_bn efficientnet_b0
-        tf_efficientnet_lite0 tf_efficientnetv2_b0 mobilenetv2_100 mobilenetv3_large_100 mobilenetv4_conv_small mnasnet_100
+        tf_efficientnet_lite0 tf_efficientnetv2_b0 mobilenetv2_100 mobilenetv3_large_100 mobilenetv4_conv_small
+        mnasnet_100
         regnety_002 regnetx_002 rexnet_100 ghostnet_100 hardcorenas_a lcnet_050 fbnetc_100 spnasnet_100 dla34
         hrnet_w18_small res2net50_26w_4s resnest14d cspresnet50 darknet53 dpn48b repvgg_a0 mobileone_s0 convnext_atto
         convnextv2_atto nf_resnet50 poolformer_s12 hgnetv2_b0 starnet_s1 inception_next_tiny selecsls42b xception41
@@ -44,7 +45,8 @@ TIMM = {
 TORCHVISION = {
     **dict.fromkeys(
         """
-        resnet18 mobilenet_v2 mobilenet_v3_small shufflenet_v2_x0_5 squeezenet1_1 mnasnet0_5 efficientnet_b0 regnet_y_400mf
+        resnet18 mobilenet_v2 mobilenet_v3_small shufflenet_v2_x0_5 squeezenet1_1 mnasnet0_5 efficientnet_b0
+        regnet_y_400mf
         convnext_tiny densenet121 googlenet vgg11 efficientnet_v2_s
         """.split(),  # noqa: SIM905
         96,
@@ -52,15 +54,31 @@ TORCHVISION = {
     **dict.fromkeys(("alexnet", "vit_b_16", "swin_t", "swin_v2_t", "maxvit_t"), 224),
     "inception_v3": 299,
 }
-_SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 99}
+_SMALL = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "vocab_size": 99,
+}
 TEXT: dict[str, dict[str, Any]] = {
-    **{f"{kind}Model": _SMALL for kind in ("Bert", "Roberta", "XLMRoberta", "Camembert", "MPNet", "LayoutLM", "Nystromformer")},
+    **{
+        f"{kind}Model": _SMALL
+        for kind in ("Bert", "Roberta", "XLMRoberta", "Camembert", "MPNet", "LayoutLM", "Nystromformer")
+    },
     "ElectraModel": {**_SMALL, "embedding_size": 32},
     "AlbertModel": {**_SMALL, "embedding_size": 16},
     "DebertaModel": {**_SMALL, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
     "DebertaV2Model": {**_SMALL, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
     "ConvBertModel": {**_SMALL, "embedding_size": 32},
-    "ModernBertModel": {**_SMALL, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2},
+    "ModernBertModel": {
+        **_SMALL,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "cls_token_id": 1,
+        "sep_token_id": 2,
+    },
     "DistilBertModel": {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "vocab_size": 99},
     "MobileBertModel": {**_SMALL, "embedding_size": 16, "intra_bottleneck_size": 16, "true_hidden_size": 16},
     "SqueezeBertModel": {**_SMALL, "embedding_size": 32},
@@ -136,7 +154,11 @@ def tried(address: str) -> dict[str, Any]:
     opened = time.monotonic() - start
     fed = inputs(3)
     expected = _outputs(module, fed)
-    named = {k: v.numpy() for k, v in fed.items()} if isinstance(fed, dict) else dict(zip(network.inputs, (v.numpy() for v in fed)))
+    named = (
+        {k: v.numpy() for k, v in fed.items()}
+        if isinstance(fed, dict)
+        else dict(zip(network.inputs, (v.numpy() for v in fed), strict=True))
+    )
     got = network.run(named, list(network.outputs))
     cuts = [cut.tensor for cut in network.cuts()]
     chosen = [cuts[round(k)] for k in np.linspace(0, len(cuts) - 1, min(CUTS, len(cuts)))]

@@ -263,7 +263,9 @@ def _other_values(data: bytes, random: random.Random) -> bytes:
         while isinstance(place, dict | list) and place:
             key = random.choice(list(place)) if isinstance(place, dict) else random.randrange(len(place))
             if not isinstance(place[key], dict | list) or not place[key] or random.random() < 0.1:
-                place[key] = random.choice((None, -1, 0, 7, 1 << 40, 1 << 70, "x", "", [], {}, True, 1e300, [None], {"a": 1}))
+                place[key] = random.choice(
+                    (None, -1, 0, 7, 1 << 40, 1 << 70, "x", "", [], {}, True, 1e300, [None], {"a": 1})
+                )
                 break
             place = place[key]
     return json.dumps(document).encode()

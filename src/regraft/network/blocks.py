@@ -115,9 +115,7 @@ def _reads_out(node: Node) -> bool:
 
 
 _POOLS = frozenset({"aten.adaptive_avg_pool2d.default", "aten.mean.dim", "aten.select.int"})
-_ROWS = frozenset(
-    {"identity", "aten.flatten.using_ints", "aten.squeeze.dim", "aten.squeeze.dims", "aten.slice.Tensor"}
-)
+_ROWS = frozenset({"identity", "aten.flatten.using_ints", "aten.squeeze.dim", "aten.squeeze.dims", "aten.slice.Tensor"})
 _MOVES = frozenset(
     {
         "item", "aten.view.default", "aten.reshape.default", "aten.permute.default", "aten.transpose.int",

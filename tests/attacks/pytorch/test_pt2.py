@@ -84,9 +84,15 @@ def test_a_pickled_weight_is_refused(honest: dict[str, bytes], tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("sizes", [{"as_int": 1 << 40}, {"as_int": 1}]), ("storage_offset", {"as_int": 1 << 40}), ("strides", [{"as_int": 9}] * 2)],
+    [
+        ("sizes", [{"as_int": 1 << 40}, {"as_int": 1}]),
+        ("storage_offset", {"as_int": 1 << 40}),
+        ("strides", [{"as_int": 9}] * 2),
+    ],
 )
-def test_a_weight_that_claims_more_than_there_is(honest: dict[str, bytes], tmp_path: Path, key: str, value: Any) -> None:
+def test_a_weight_that_claims_more_than_there_is(
+    honest: dict[str, bytes], tmp_path: Path, key: str, value: Any
+) -> None:
     def lie(config: Any) -> None:
         config["config"]["fc.weight"]["tensor_meta"][key] = value
 

@@ -144,20 +144,32 @@ FAMILIES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         PICTURE,
     ),
     "shapes": (
-        call(lambda x: x.permute(0, 2, 3, 1).flatten(2).unsqueeze(1).expand(-1, 2, -1, -1).transpose(1, 2).contiguous()),
+        call(
+            lambda x: x.permute(0, 2, 3, 1).flatten(2).unsqueeze(1).expand(-1, 2, -1, -1).transpose(1, 2).contiguous()
+        ),
         PICTURE,
     ),
-    "sizes of the batch": (call(lambda x: torch.zeros(x.shape[0], 2, 8).add(x[:, :2]).reshape(x.shape[0] * 2, -1)), ROWS),
+    "sizes of the batch": (
+        call(lambda x: torch.zeros(x.shape[0], 2, 8).add(x[:, :2]).reshape(x.shape[0] * 2, -1)),
+        ROWS,
+    ),
     "joining and cutting": (
         call(lambda x: torch.cat([torch.stack(x.chunk(2, 1), 1).sum(1), *x.split([1, 5], 1)], 1).roll(2, 1)),
         ROWS,
     ),
     "places": (call(lambda x: x[:, [2, 0, 1]][..., ::2].masked_fill(x[:, :3, ::2] > 0, -math.inf).exp()), ROWS),
-    "reductions": (call(lambda x: x.mean(1) + x.std(1) + x.amax(1) + x.norm(dim=1) + x.logsumexp(1) + x.cumsum(1)[:, 0]), ROWS),
-    "the largest": (call(lambda x: x.topk(3, -1).values + x.max(-1, keepdim=True).values + x.argmax(-1, keepdim=True)), ROWS),
+    "reductions": (
+        call(lambda x: x.mean(1) + x.std(1) + x.amax(1) + x.norm(dim=1) + x.logsumexp(1) + x.cumsum(1)[:, 0]),
+        ROWS,
+    ),
+    "the largest": (
+        call(lambda x: x.topk(3, -1).values + x.max(-1, keepdim=True).values + x.argmax(-1, keepdim=True)),
+        ROWS,
+    ),
     "products": (call(lambda x: torch.einsum("bij,bkj->bik", x, x) @ torch.bmm(x, x.transpose(1, 2))), ROWS),
     "resizing": (
-        call(lambda x: F.interpolate(x, scale_factor=2) + F.interpolate(x, size=(24, 20), mode="bilinear")), PICTURE
+        call(lambda x: F.interpolate(x, scale_factor=2) + F.interpolate(x, size=(24, 20), mode="bilinear")),
+        PICTURE,
     ),
     "pixels": (lambda: nn.Sequential(nn.PixelUnshuffle(2), nn.PixelShuffle(2), nn.ChannelShuffle(3)), PICTURE),
     "padding": (lambda: nn.Sequential(nn.ZeroPad2d(1), nn.ReflectionPad2d(1), nn.ReplicationPad2d(1)), PICTURE),

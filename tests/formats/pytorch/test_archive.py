@@ -27,7 +27,9 @@ def written(module: nn.Module, shape: tuple[int, ...], path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("family", ["a network", "joining and cutting", "without gradients", "sizes of the batch", "writing"])
+@pytest.mark.parametrize(
+    "family", ["a network", "joining and cutting", "without gradients", "sizes of the batch", "writing"]
+)
 def test_a_file_gives_the_network_of_its_module(family: str, tmp_path: Path) -> None:
     make, shape = FAMILIES[family]
     module = settled(make())
@@ -47,7 +49,9 @@ def test_weights_are_read_by_name(tmp_path: Path) -> None:
     again = Small()
     loaded = regraft.load_weights(again, path)
     assert loaded.percent == 100
-    assert all(torch.equal(value, again.state_dict()[name]) for name, value in module.state_dict().items() if "num" not in name)
+    assert all(
+        torch.equal(value, again.state_dict()[name]) for name, value in module.state_dict().items() if "num" not in name
+    )
 
 
 def test_a_weight_with_two_names(tmp_path: Path) -> None:
@@ -80,7 +84,7 @@ def test_the_old_form_is_refused_clearly(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "old.pt2", "w") as archive:
         archive.writestr("serialized_exported_program.json", "{}")
         archive.writestr("version", "8.1")
-    with pytest.raises(UnsupportedFormat, match="this program was saved by a torch before 2.8"):
+    with pytest.raises(UnsupportedFormat, match=r"^this program was saved by a torch before 2\.8"):
         regraft.open(tmp_path / "old.pt2")
 
 

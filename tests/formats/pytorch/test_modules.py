@@ -73,7 +73,7 @@ def test_every_cut_can_be_made() -> None:
 
 
 def test_a_weight_with_two_names_is_one_parameter() -> None:
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="Tied: ") as said:
         network = opened(Tied(), (6,))
     assert sorted(str(warning.message) for warning in said) == [
         "Tied: 2 parameters are not read in evaluation and are left out (unused.weight, unused.bias)",
@@ -101,7 +101,10 @@ def test_all_unknown_operations_are_named_at_once() -> None:
 
     with pytest.raises(UnsupportedOp) as caught:
         opened(Strange(), ROWS)
-    assert caught.value.got == "aten.fft_rfft.default (2: fft_rfft, fft_rfft@2); aten.linalg_svdvals.default (1: linalg_svdvals)"
+    assert (
+        caught.value.got
+        == "aten.fft_rfft.default (2: fft_rfft, fft_rfft@2); aten.linalg_svdvals.default (1: linalg_svdvals)"
+    )
     assert caught.value.fix == "cut below them: to='add' can be computed"
 
 
@@ -110,7 +113,9 @@ def test_a_branch_on_values_is_refused() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x + 1 if x.sum() > 0 else x
 
-    with pytest.raises(UnsupportedFormat, match=r"^torch.export cannot trace this module for any batch\n  where: Branches"):
+    with pytest.raises(
+        UnsupportedFormat, match=r"^torch.export cannot trace this module for any batch\n  where: Branches"
+    ):
         opened(Branches(), ROWS)
 
 

@@ -94,5 +94,7 @@ def test_attention_drops_its_weights_in_training_at_the_modules_rate() -> None:
 def test_paths_that_only_training_drops_are_said() -> None:
     timm = pytest.importorskip("timm")
     module = timm.create_model("vit_tiny_patch16_224", depth=2, img_size=32, drop_path_rate=0.2).eval()
-    with pytest.warns(UserWarning, match=r"does not drop paths as the module does \(blocks.1.drop_path1, blocks.1.drop"):
+    with pytest.warns(
+        UserWarning, match=r"does not drop paths as the module does \(blocks.1.drop_path1, blocks.1.drop"
+    ):
         opened(module, (3, 32, 32))
