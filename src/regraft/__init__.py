@@ -88,19 +88,24 @@ def load_weights(
         address: any file with weights: what `open` takes, with a graph or without.
         rename: old name (a full-match regular expression) -> the module's name, or {"to": name, "turn": how the axes
             go}, or None: not used; or a YAML file of that, as `regraft match` writes it. Without it "hidden1/kernel"
-            finds "hidden1.weight". Layouts are turned to torch's.
+            finds "hidden1.weight", and names of TF-slim's nets find theirs in the models of timm and torchvision by
+            the shipped maps. Layouts are turned to torch's.
 
     Returns:
         What was matched and what was left alone on both sides; print it.
 
     Raises:
-        RegraftError: nothing matches, a shape does not fit, or two layouts do; the module is then unchanged.
+        RegraftError: nothing matches, a shape does not fit, two layouts do, or the module would give other results
+            than TF-slim's net; the module is then unchanged.
     """
     from regraft.formats import read_weights
     from regraft.network.loading import load_into
     from regraft.network.renames import read_renames
+    from regraft.network.slim.modules import load_slim, slim_map_of
 
     weights = read_weights(Path(address))
+    if rename is None and (found := slim_map_of(weights.values, module)):
+        return load_slim(module, found)
     renames = read_renames(Path(rename)) if isinstance(rename, str | PathLike) else rename
     return load_into(module, weights.values, renames, layout=weights.layout, as_torch=weights.as_torch)
 
@@ -126,12 +131,14 @@ def match(
         network, `load_weights(module, address, rename=match.rename())` in a torch module.
 
     Raises:
-        RegraftError: nothing fits, or no way gives the output that the sample expects.
+        RegraftError: nothing fits, no way gives the output that the sample expects, or without one the module would
+            give other results than the TF-slim net in the file.
     """
     from regraft.formats import read_weights
     from regraft.network.matching import match_module, match_network
     from regraft.network.network import GraphNetwork
     from regraft.network.renames import renames_as_text
+    from regraft.network.slim.modules import match_slim, slim_map_of
     from regraft.opening import as_network, fresh_module
     from regraft.run.atomic import write_bytes
 
@@ -140,6 +147,8 @@ def match(
     fresh = fresh_module(model)
     if fresh is None and isinstance(model, str | PathLike | GraphNetwork):
         found = match_network(values, as_network(model), given)
+    elif given is None and (known := slim_map_of(values, fresh or model)):  # pyright: ignore[reportArgumentType]
+        found = match_slim(fresh or model, known)  # pyright: ignore[reportArgumentType]
     else:
         found = match_module(values, fresh or model, given)  # pyright: ignore[reportArgumentType]
     if out is not None:
@@ -251,10 +260,9 @@ def predict(
     from regraft.opening import as_network, classes_of
     from regraft.tasks.predict import predict as carry_out
 
-    classes = classes_of(model, labels)
-    return carry_out(
-        as_network(model, to, weights=weights), inputs, classes=classes, input=input, skip_bad=skip_bad, device=device
-    )
+    network = as_network(model, to, weights=weights)
+    classes = classes_of(model, labels, network)
+    return carry_out(network, inputs, classes=classes, input=input, skip_bad=skip_bad, device=device)
 
 
 def evaluate(
@@ -277,10 +285,9 @@ def evaluate(
     from regraft.opening import as_network, classes_of
     from regraft.tasks.evaluate import evaluate as carry_out
 
-    classes = classes_of(model, labels)
-    return carry_out(
-        as_network(model, to, weights=weights), data, classes=classes, input=input, skip_bad=skip_bad, device=device
-    )
+    network = as_network(model, to, weights=weights)
+    classes = classes_of(model, labels, network)
+    return carry_out(network, data, classes=classes, input=input, skip_bad=skip_bad, device=device)
 
 
 def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str], to: str | None = None) -> Written:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from regraft.formats.pytorch.sources import Native
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
+    from regraft.network.weights import Weights
 
 Address = str | PathLike[str]
 
@@ -39,12 +41,13 @@ def opened(
     if isinstance(source, str | PathLike):
         network = _native_network(source, weights) if _package(source) else _from_file(Path(source), wanted, weights)
     else:
+        from regraft.formats import read_weights
         from regraft.formats.pytorch import read_module
 
         module = source
         if weights is not None:
             module = copy.deepcopy(source)
-            _put_in(module, weights)
+            _put_in(module, read_weights(Path(weights)), weights)
         network = read_module(module, sample)
     return network if wanted is None or network.outputs == tuple(wanted) else network.towards(*wanted)
 
@@ -72,8 +75,12 @@ def fresh_module(address: Any) -> nn.Module | None:
     return _native(address, pretrained=False).module
 
 
-def classes_of(model: Any, labels: Address | None) -> Sequence[str] | None:
-    """The names of a model's classes: those of the file given, or the ones saved or published with it."""
+def classes_of(model: Any, labels: Address | None, network: GraphNetwork) -> Sequence[str] | None:
+    """The names of a model's classes: those of the file given, or the ones saved or published with it.
+
+    Args:
+        network: the model opened; with weights of a file it may tell other classes apart than the published ones.
+    """
     if labels is not None:
         from regraft.tasks.judging import read_names
 
@@ -86,7 +93,16 @@ def classes_of(model: Any, labels: Address | None) -> Sequence[str] | None:
         return class_names(Path(model))
     from regraft.formats import pytorch
 
-    return pytorch.class_names(package, str(model).partition(":")[2])
+    published = pytorch.class_names(package, str(model).partition(":")[2])
+    return _fitting(published, network) if published else None
+
+
+def _fitting(published: list[str], network: GraphNetwork) -> list[str] | None:
+    """The published names, with the background that TensorFlow's ImageNet has as number 0; None: not these classes."""
+    from regraft.tasks.judging import class_names
+
+    width = len(class_names(network, None))
+    return {len(published): published, len(published) + 1: ["background", *published]}.get(width)
 
 
 def _package(source: Address) -> str:
@@ -97,18 +113,29 @@ def _package(source: Address) -> str:
     )
 
 
-def _native(address: Address, *, pretrained: bool) -> Native:
+def _native(address: Address, *, pretrained: bool, create: Mapping[str, Any] | None = None) -> Native:
     from regraft.formats import pytorch
 
-    return pytorch.native(_package(address), str(address).partition(":")[2], pretrained=pretrained)
+    name = str(address).partition(":")[2]
+    return pytorch.native(_package(address), name, pretrained=pretrained, create=create or {})
 
 
 def _native_network(address: Address, weights: Address | None) -> GraphNetwork:
-    from regraft.formats import pytorch
+    from regraft.formats import pytorch, read_weights
+    from regraft.network.slim import slim_map
 
-    native = _native(address, pretrained=weights is None)
-    if weights is not None and str(weights) != RANDOM:
-        _put_in(native.module, weights)
+    if weights is None or str(weights) == RANDOM:
+        return pytorch.read_native(_native(address, pretrained=weights is None), format=_package(address))
+    read = read_weights(Path(weights))
+    slim = slim_map(read.values, str(address))
+    native = _native(address, pretrained=False, create=slim.create if slim else {})
+    if slim:
+        from regraft.network.slim.modules import load_slim
+
+        warnings.warn(f"{weights}: {load_slim(native.module, slim)}", stacklevel=2)
+        native = replace(native, picture=slim.picture)
+    else:
+        _put_in(native.module, read, weights)
     return pytorch.read_native(native, format=_package(address))
 
 
@@ -137,13 +164,11 @@ def _filled(network: GraphNetwork, weights: Address) -> GraphNetwork:
     return network.assign(found.weights)
 
 
-def _put_in(module: nn.Module, weights: Address) -> None:
+def _put_in(module: nn.Module, read: Weights, weights: Address) -> None:
     """Load a file's weights into a module: by name, or where no name is the same, as `match` pairs them."""
-    from regraft.formats import read_weights
     from regraft.network.loading import load_into, none_matches
     from regraft.network.matching import match_module
 
-    read = read_weights(Path(weights))
     rename = None
     if none_matches(module, read.values):
         found = match_module(read.values, module)

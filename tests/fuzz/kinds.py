@@ -15,11 +15,13 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import onnx
 import safetensors.numpy
 import scipy.io
 import torch
 from formats.caffe import making
 from formats.caffe.fuzzed import CAFFE_TEXTS
+from formats.onnx.fuzzed import fuzzed_onnx
 from fuzz.fuzzing import Kind
 from fuzz.messages import damage_message
 from fuzz.mutations import mutate
@@ -27,6 +29,7 @@ from google.protobuf import text_format
 from torch import nn
 
 from regraft.formats import arrays, caffe, pytorch, saved, tf1
+from regraft.formats import onnx as onnx_files
 from regraft.formats.caffe import protos as caffe_protos
 from regraft.formats.tf1 import protos
 from regraft.formats.tf1.checkpoint import locate, open_checkpoint
@@ -280,10 +283,36 @@ def read_exported(path: Path) -> None:
         parameter.value.sum()
 
 
+def inside_onnx(data: bytes, random: random.Random) -> bytes:
+    """Damage to one to three fields of a model, which stays one."""
+    parsed = onnx.ModelProto.FromString(data)
+    for _ in range(random.choice((1, 1, 2, 3))):
+        damage_message(parsed, random)
+    return parsed.SerializeToString()
+
+
+def read_onnx(path: Path) -> None:
+    """The network, the shape of every tensor and the value of every parameter."""
+    if not onnx_files.opens(path):
+        return
+    with warnings.catch_warnings(action="ignore"):  # that a batch stays fixed is said
+        network = onnx_files.read(path)
+    list(network.tensors.values())
+    for parameter in network.parameters.values():
+        parameter.value.sum()
+
+
+ONNX = (
+    Kind(name="onnx", make=fuzzed_onnx, read=read_onnx, slow=True),
+    Kind(name="onnx, fields changed", make=fuzzed_onnx, read=read_onnx, damage=inside_onnx, slow=True),
+)
+
+
 KINDS = (
     *ARRAYS,
     Kind(name="pt2", make=exported, read=read_exported, slow=True),
     Kind(name="pt2, documents changed", make=exported, read=read_exported, damage=inside_documents, slow=True),
+    *ONNX,
     Kind(name="v2 index", make=copied("v2_sharded", "model.ckpt-5.index"), read=read_checkpoint),
     Kind(
         name="v2 index, checksums right",

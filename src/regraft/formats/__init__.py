@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from regraft.network.network import GraphNetwork
     from regraft.network.proof import Written
     from regraft.network.weights import Weights
@@ -43,9 +40,9 @@ def read(path: Path, *, to: Sequence[str] | None = None, weights: Path | None = 
 
     Args:
         path: a model folder or a run of regraft; a file of arrays, whatever its ending, which has weights and no
-            graph; a PyTorch exported program (.pt2); a Caffe network (.prototxt, .caffemodel); or a TensorFlow 1
-            checkpoint (its prefix, one of its files, or the folder of its `checkpoint` file), a graph (.meta, .pb,
-            .pbtxt) or a SavedModel folder.
+            graph; a PyTorch exported program (.pt2); a Keras file (.h5, .keras); an ONNX file (.onnx); a Caffe network
+            (.prototxt, .caffemodel); or a TensorFlow 1 checkpoint (its prefix, one of its files, or the folder of its
+            `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
         to: the tensors wanted; None: the outputs. Operations that are not needed for them need not be known.
         weights: the .caffemodel for a .prototxt, where it does not stand beside it.
 
@@ -88,7 +85,7 @@ def class_names(path: Path) -> list[str] | None:
 
 def _room(path: Path) -> _Room:
     """The format of what is at the path: its content says so, not its ending."""
-    from regraft.formats import arrays, caffe, pytorch, saved, tf1
+    from regraft.formats import arrays, caffe, keras, onnx, pytorch, saved, tf1
 
     if saved.opens(path):
         return saved
@@ -96,6 +93,10 @@ def _room(path: Path) -> _Room:
         return pytorch
     if arrays.opens(path):
         return arrays
+    if onnx.opens(path):
+        return onnx
+    if keras.opens(path):
+        return keras
     return caffe if caffe.opens(path) else tf1
 
 
@@ -128,30 +129,8 @@ def _writer(format: Out) -> Callable[[GraphNetwork, Path], Written]:
     elif format == "torch":
         from regraft.formats.arrays.export import write_torch as write
     else:
-        return _write_tf1
+        from regraft.formats.tf1.writing.export import write
     return write
-
-
-def _write_tf1(network: GraphNetwork, prefix: Path) -> Written:
-    """A TensorFlow 1 checkpoint, written into a folder beside its place first, to be opened there and compared."""
-    from regraft.formats.tf1 import read as reopened
-    from regraft.formats.tf1.writing.export import write
-    from regraft.network.proof import Written, prove_values
-    from regraft.run.atomic import disk_errors
-
-    with disk_errors(prefix):
-        prefix.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=prefix.parent, prefix=f".{prefix.name}.") as folder:
-            trial = Path(folder) / prefix.name
-            write(network, trial)
-            again = reopened(trial)
-            names = dict(zip(network.inputs, again.inputs, strict=False))  # those TensorFlow does not allow are renamed
-
-            def run(x: dict[str, np.ndarray]) -> list[np.ndarray]:
-                return again.run({names[name]: array for name, array in x.items()}, list(again.outputs))
-
-            difference = prove_values(network, run, str(prefix))
-        return Written(format="tf1", files=tuple(write(network, prefix)), difference=difference)
 
 
 def _format(path: Path, to: str | None) -> Out:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from regraft.network.graph import Graph, Node
+from regraft.network.graph import Graph, Node, refs
 
 # These read a tensor's shape, not its values: counted as data flow they would hide most cuts.
 SHAPE_READS = frozenset(
     {
-        "shape", "shape_n", "size", "rank", "zeros_like", "ones_like", "aten.sym_size.int", "aten.zeros_like.default",
-        "aten.ones_like.default", "aten.full_like.default", "aten.new_zeros.default", "aten.new_ones.default",
-        "aten.new_full.default",
+        "shape", "shape_n", "size", "rank", "zeros_like", "ones_like", "onnx_shape", "eye_like", "aten.sym_size.int",
+        "aten.zeros_like.default", "aten.ones_like.default", "aten.full_like.default", "aten.new_zeros.default",
+        "aten.new_ones.default", "aten.new_full.default",
     }
 )  # fmt: skip
+
+# These read the values of their first argument, and only the type of the others.
+TYPE_READS = frozenset({"cast_like"})
 
 # Operations that carry the weights of a layer.
 WEIGHTED = frozenset(
@@ -28,6 +31,20 @@ WEIGHTED = frozenset(
         "mat_mul",
         "batch_mat_mul",
         "inner_product",
+        "onnx_conv",
+        "onnx_conv_transpose",
+        "onnx_lstm",
+        "onnx_gru",
+        "onnx_rnn",
+        "conv1d",
+        "depthwise_conv1d",
+        "conv_transpose",
+        "embedding",
+        "lstm",
+        "gru",
+        "simple_rnn",
+        "heads",
+        "joined_heads",
         *(f"aten.conv{places}d.default" for places in (1, 2, 3)),
         *(
             f"aten.conv_transpose{places}.{form}"
@@ -39,11 +56,15 @@ WEIGHTED = frozenset(
     }
 )
 
+# Layers of which each output ends a block.
+RECURRENT = frozenset({"onnx_lstm", "onnx_gru", "onnx_rnn"})
+
 # Operations that give something else each time.
 RANDOM = frozenset(
     {
-        "dropout", "multinomial", "random_uniform", "random_uniform_int", "random_standard_normal", "truncated_normal",
-        "attention_dropout", "channel_dropout", "alpha_dropout",
+        "dropout", "dropout_by", "spatial_dropout", "channel_dropout", "alpha_dropout", "attention_dropout",
+        "dropped_path", "gaussian_noise", "gaussian_dropout", "multinomial", "random_uniform", "random_uniform_int",
+        "random_standard_normal", "truncated_normal",
     }
 )  # fmt: skip
 
@@ -52,7 +73,11 @@ BLOCK_ENDS = frozenset(
     {
         "relu", "relu6", "elu", "prelu", "selu", "leaky_relu", "sigmoid", "tanh", "softplus", "softsign",
         "add", "add_v2", "add_n", "concat", "concat_v2", "max_pool", "avg_pool", "mean", "max_pool_padded",
-        "avg_pool_padded", "weighted_sum", "lrn", "maximum",
+        "avg_pool_padded", "weighted_sum", "lrn", "maximum", "activation", "bent_relu", "sloped_relu", "max_pool1d",
+        "avg_pool1d", "masked_mean", "layer_norm", "onnx_layer_norm", "onnx_add", "onnx_concat", "concat_rows",
+        "onnx_prelu", "onnx_selu",
+        "onnx_max_pool", "onnx_average_pool", "global_average_pool", "global_max_pool", "onnx_clip", "hard_sigmoid",
+        "hard_swish", "celu", "gelu", "swish", "mish", "thresholded_relu",
     }
 )  # fmt: skip
 
@@ -76,6 +101,14 @@ def by_name(graph: Graph) -> dict[str, Node]:
     return {node.name: node for node in graph.nodes}
 
 
+def channels_first(node: Node) -> bool | None:
+    """Whether what a node gives has its channels before the places; None where the node does not say it."""
+    if "data_format" in node.kwargs:
+        return node.kwargs["data_format"] == "NCHW"
+    turned: dict[tuple[int, ...], bool] = {(0, 2, 3, 1): False, (0, 3, 1, 2): True}
+    return turned.get(node.kwargs.get("perm") or ()) if node.function == "onnx_transpose" else None
+
+
 def ancestors(nodes: Mapping[str, Node], wanted: Iterable[str], stop: Collection[str] = ()) -> set[str]:
     """Names of the wanted tensors and of all they are computed from, not looking behind `stop`."""
     seen: set[str] = set()
@@ -91,8 +124,10 @@ def ancestors(nodes: Mapping[str, Node], wanted: Iterable[str], stop: Collection
 
 
 def data_refs(node: Node) -> Iterator[str]:
-    """The tensors whose values (not only shapes) a node reads."""
-    if node.function not in SHAPE_READS:
+    """The tensors whose values (not only shapes or types) a node reads."""
+    if node.function in TYPE_READS:
+        yield from refs(node.args[:1])
+    elif node.function not in SHAPE_READS:
         yield from node.refs()
 
 
@@ -157,6 +192,7 @@ def _is_tuple(node: Node, path: Sequence[Node], index: int) -> bool:
 def block_ends(path: Sequence[Node]) -> list[Node]:
     """Of the narrow points before each weighted layer, the last one that ends a block."""
     points = {node.name for node in narrow_points(path)}
+    recurrent = {node.name for node in path if node.function in RECURRENT}
     ends: list[Node] = []
     candidate: Node | None = None
     started = False
@@ -165,7 +201,8 @@ def block_ends(path: Sequence[Node]) -> list[Node]:
             if candidate and started:
                 ends.append(candidate)
             candidate, started = None, True
-        if node.name in points and node.function in BLOCK_ENDS:
+        ends_block = node.function in BLOCK_ENDS or (node.function == "item" and not recurrent.isdisjoint(node.refs()))
+        if node.name in points and ends_block:
             candidate = node
     if candidate and started and candidate is not path[-1]:
         ends.append(candidate)

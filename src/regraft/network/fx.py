@@ -31,7 +31,7 @@ def build(
         `forward(*inputs) -> tuple`: one tensor for each name of `to`.
     """
     graph, root = fx.Graph(), nn.Module()
-    made: dict[str, fx.Node] = {name: graph.placeholder(_identifier(name)) for name in inputs}
+    made: dict[str, fx.Node] = {name: graph.placeholder(identifier(name)) for name in inputs}
     attributes: dict[str, str] = {}
     for node in nodes:
         if node.name in made:
@@ -44,7 +44,7 @@ def build(
             function = function_of(node)
             args = _substituted(node.args, made.__getitem__)
             made[node.name] = graph.create_node(
-                "call_function", function, args, dict(node.kwargs), _identifier(node.name)
+                "call_function", function, args, dict(node.kwargs), identifier(node.name)
             )
     graph.output(tuple(made[name] for name in to))
     return fx.GraphModule(root, graph)
@@ -107,7 +107,7 @@ def function_of(node: Node) -> Callable[..., Any]:
     return function
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
     """A name torch.fx may put into code: source names may hold anything."""
     return re.sub(r"\W", "_", name, flags=re.ASCII) or "_"
 
@@ -118,7 +118,9 @@ def _attribute(
     if name not in attributes:
         readable = re.sub(r"[^0-9A-Za-z_/]", "_", name)
         numbered = chain([readable], (f"{readable}_{number}" for number in count(2)))
-        attribute = next(free for free in numbered if free not in attributes.values())
+        attribute = next(
+            free for free in numbered if not hasattr(root, free)
+        )  # a weight may be called "half" or "type"
         attributes[name] = attribute
         if isinstance(tensor, nn.Parameter):
             root.register_parameter(attribute, tensor)

@@ -22,6 +22,10 @@ from typing import Any, Literal
 
 Layout = Literal["NHWC", "NCHW", "flat", "other"]
 
+# The collection of the names of layers, where the source says which tensors are their outputs: what is inside of one
+# is called "layer/value", a second output "layer:1", a second use "layer@2".
+NAMED = "regraft/layers"
+
 
 @dataclass(frozen=True)
 class Ref:
@@ -45,15 +49,16 @@ class Node:
 
     def refs(self) -> Iterator[str]:
         """Names of the tensors this node reads."""
-        yield from _refs(self.args)
+        yield from refs(self.args)
 
 
-def _refs(value: Any) -> Iterator[str]:
+def refs(value: Any) -> Iterator[str]:
+    """Names of the tensors an argument, or a tuple of them, reads."""
     if isinstance(value, Ref):
         yield value.name
     elif isinstance(value, tuple):
         for item in value:
-            yield from _refs(item)
+            yield from refs(item)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from regraft.network.flow import WEIGHTED
+from regraft.network.flow import WEIGHTED, data_refs
 from regraft.network.graph import Node
 from regraft.network.shapes import Tensor
+
+# PyTorch's name of a tensor in ONNX: the module, then the operation ("/layer1/layer1.0/conv1/Conv_output_0").
+_OF_MODULE = re.compile(r"(/.*)?/(\w+)_output_\d+")
+# A parameter of a module ("layer1.0.conv1.weight") or of a layer of Keras ("dense/kernel:0").
+_OF_LAYER = re.compile(r"(.+)(?:\.\w+|/\w+:\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +34,18 @@ class Layer:
 
 
 def group(
-    nodes: Sequence[Node], tensors: Mapping[str, Tensor], sizes: Mapping[str, tuple[int, ...]]
+    nodes: Sequence[Node],
+    tensors: Mapping[str, Tensor],
+    sizes: Mapping[str, tuple[int, ...]],
+    named: Collection[str] = (),
 ) -> dict[str, Layer]:
     """The layers of the nodes on the data path, in running order.
 
     Args:
         sizes: shape of each parameter.
+        named: the names of layers where the source says them (the collection `NAMED`).
     """
+    known = frozenset(named)
     table = {node.name: node for node in nodes}
     weighted = {_scope(n.name) for n in nodes if n.function in WEIGHTED and ":" in n.name}
     scopes = sorted(weighted - {""}, key=len, reverse=True)
@@ -43,10 +54,11 @@ def group(
     members: dict[str, list[Node]] = {}
     fed = {node.name for node in nodes if node.function == "input"}
     for node in nodes:
-        if any(name in fed for name in node.refs()):
+        if any(name in fed for name in data_refs(node)):
             fed.add(node.name)
         if node.function not in ("input", "parameter", "constant"):
-            members.setdefault(_layer_of(node.name, scopes, several, by_module), []).append(node)
+            own = _named(node.name, known) or _named_by(node, table)
+            members.setdefault(own or _layer_of(node.name, scopes, several, by_module), []).append(node)
     return {
         name: _layer(name, inside, table, tensors, sizes)
         for name, inside in members.items()
@@ -84,6 +96,28 @@ def _reads_as_torch(node: Node) -> bool:
 
 def _scope(tensor: str) -> str:
     return tensor.rpartition("/")[0]
+
+
+def _named_by(node: Node, table: Mapping[str, Node]) -> str:
+    """The layer of an ONNX tensor: the module its name tells or, where it is a number, that of its parameters."""
+    tensor = node.name.partition("@")[0]
+    told = _OF_MODULE.fullmatch(tensor)
+    if told:
+        return told[1] or f"/{told[2]}"
+    if "/" in tensor or ":" in tensor:
+        return ""
+    scopes = {found[1] for name in parameters_of(node, table) if (found := _OF_LAYER.fullmatch(name))}
+    return scopes.pop() if len(scopes) == 1 else ""
+
+
+def _named(tensor: str, known: Collection[str]) -> str | None:
+    """The longest name of a known layer that a tensor's begins with; a second use of a layer is one of its own."""
+    place = len(tensor)
+    while place > 0:
+        if tensor[:place] in known:
+            return tensor[:place]
+        place = max(tensor.rfind(mark, 0, place) for mark in "/:@")
+    return None
 
 
 def _layer_of(tensor: str, scopes: Sequence[str], several: Collection[str], by_module: bool) -> str:

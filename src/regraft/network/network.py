@@ -24,7 +24,7 @@ from regraft.network.flow import (
     data_refs,
     narrow_points,
 )
-from regraft.network.graph import Graph, InputSpec, Node
+from regraft.network.graph import NAMED, Graph, InputSpec, Node
 from regraft.network.modes import specialise
 from regraft.network.naming import resolve
 
@@ -113,7 +113,8 @@ class GraphNetwork:
         from regraft.network.layers import group
 
         nodes = specialise(self.graph, self.outputs, list(self.inputs), training=False) if self.outputs else []
-        return group(nodes, self.tensors, {p.name: p.shape for p in self.parameters.values()})
+        sizes = {p.name: p.shape for p in self.parameters.values()}
+        return group(nodes, self.tensors, sizes, self.collections.get(NAMED, ()))
 
     @cached_property
     def nodes(self) -> dict[str, Node]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import torch
 from torch.export import Dim, ExportedProgram
+from torch.utils._pytree import tree_structure
 
 from regraft.errors import UnsupportedOp
 from regraft.network.flow import ancestors
-from regraft.network.fx import build
+from regraft.network.fx import build, identifier
 from regraft.network.graph import InputSpec, Node, Ref
 from regraft.network.literals import with_literals
 from regraft.network.modes import specialise
@@ -29,7 +33,9 @@ class Program:
     """What was traced, and what its parts are called in the source.
 
     Attributes:
-        exported: its inputs and outputs stand in the order of `inputs` and `outputs`; the batch is free.
+        exported: its inputs and outputs stand in the order of `inputs` and `outputs`; what is free in the source is.
+        outputs: those of the network, each once, and behind them what else was asked for.
+        same: other tensors that were asked for -> the output that is the same value.
         parameters: attribute of the program -> name of the parameter.
         nodes: what was traced, in running order.
     """
@@ -37,60 +43,99 @@ class Program:
     exported: ExportedProgram
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    same: Mapping[str, str]
     parameters: Mapping[str, str]
     nodes: Sequence[Node]
 
 
-def program(network: GraphNetwork, to: Sequence[str] | None = None) -> Program:
+def program(network: GraphNetwork, *, every: bool = False) -> Program:
     """Trace a network in evaluation mode.
 
     Args:
-        to: the tensors wanted; None: the outputs.
+        every: whether all tensors that are computed on the way are given too, behind the outputs.
 
     Raises:
-        BadArgument: there is no graph, or an input of which nothing is known.
+        BadArgument: there is no graph.
         UnsupportedOp: something in it cannot be traced; all nodes in the way are named.
     """
     network.require_graph()
-    wanted = tuple(network.outputs if to is None else to)
+    wanted = tuple(dict.fromkeys(network.outputs))
     below = ancestors(network.nodes, wanted)
     specs = [spec for spec in network.graph.inputs if spec.name in below]
     parameters = {p.name: (p.shape, p.dtype) for p in network.parameters.values()}
     nodes = specialise(network.graph, wanted, [spec.name for spec in specs], training=False)
     nodes = with_literals(nodes, specs, parameters, wanted)
+    given = [*wanted, *(name for name in _computed(nodes) if name not in wanted)] if every else list(wanted)
     with quiet():
         try:
-            exported = _traced(network, nodes, specs, wanted)
-            if aliases := _aliases(exported, wanted):
-                copies = [Node(name=f"{name}@copy", function="copy", args=(Ref(name),)) for name in aliases]
-                renamed = [f"{name}@copy" if name in aliases else name for name in wanted]
+            exported = _traced(network, nodes, specs, given)
+            twice = _aliases(exported, given)
+            if copied := [name for name in wanted if name in twice]:
+                copies = [Node(name=f"{name}@copy", function="copy", args=(Ref(name),)) for name in copied]
+                renamed = [f"{name}@copy" if name in copied else name for name in given]
                 exported = _traced(network, [*nodes, *copies], specs, renamed)
         except Exception as error:
             raise refused(network, nodes, "torch.export", lambda _: None, error) from error
+    values = dict(zip(given, _given(exported), strict=True))
+    kept = {name: value for name, value in values.items() if name in wanted or name not in twice}
+    _keep(exported, [given.index(name) for name in kept])
+    named = {value: name for name, value in kept.items()}
     names = {id(weight): name for name, weight in network.weights.items()}
     return Program(
         exported=exported,
         inputs=tuple(spec.name for spec in specs),
-        outputs=wanted,
+        outputs=tuple(kept),
+        same={name: named[value] for name, value in values.items() if name not in kept and value in named},
         parameters={place: names[id(held)] for place, held in exported.state_dict.items() if id(held) in names},
         nodes=nodes,
     )
 
 
+def _computed(nodes: Sequence[Node]) -> list[str]:
+    """The tensors that are computed: no inputs, no weights, no operations of several outputs."""
+    several = {name for node in nodes if node.function == "item" for name in node.refs()}
+    return [
+        node.name
+        for node in nodes
+        if node.function not in ("input", "parameter", "constant", "rows") and node.name not in several
+    ]
+
+
+def _keep(exported: ExportedProgram, places: Sequence[int]) -> None:
+    """Leave out the other outputs of a program."""
+    specs, output = exported.graph_signature.output_specs, exported.graph.output_node()
+    if len(places) < len(specs):
+        values: Any = output.args[0]
+        output.args = (tuple(values[place] for place in places),)
+        specs[:] = [specs[place] for place in places]
+        exported.module_call_graph[0].signature.out_spec = tree_structure(tuple(places))  # pyright: ignore[reportOptionalMemberAccess]
+        exported.graph_module.recompile()
+
+
 @contextmanager
 def quiet() -> Generator[None]:
-    """What torch's tracers warn of concerns their own code, not the caller's."""
-    with warnings.catch_warnings(), torch.no_grad():
+    """What torch's tracers print, log and warn of concerns their own code; what is wrong is in their errors too."""
+    disabled = logging.root.manager.disable
+    nowhere = StringIO()
+    with warnings.catch_warnings(), torch.no_grad(), redirect_stdout(nowhere), redirect_stderr(nowhere):
         warnings.simplefilter("ignore")
-        yield
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(disabled)
 
 
 def _aliases(exported: ExportedProgram, to: Sequence[str]) -> list[str]:
     """The outputs that are nothing but an input, a parameter or another output: ONNX wants values of their own."""
-    signature = exported.graph_signature
-    fed = {spec.arg.name for spec in signature.input_specs}  # pyright: ignore[reportAttributeAccessIssue]
-    given = [spec.arg.name for spec in signature.output_specs]  # pyright: ignore[reportAttributeAccessIssue]
+    fed = {spec.arg.name for spec in exported.graph_signature.input_specs}  # pyright: ignore[reportAttributeAccessIssue]
+    given = _given(exported)
     return [name for k, (name, value) in enumerate(zip(to, given, strict=True)) if value in fed or value in given[:k]]
+
+
+def _given(exported: ExportedProgram) -> list[str]:
+    """What the outputs are called inside the program."""
+    return [spec.arg.name for spec in exported.graph_signature.output_specs]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _traced(
@@ -121,25 +166,34 @@ def refused(
     for node in nodes:
         if node.function in ("input", "parameter", "constant", "item", "rows"):
             continue
-        key = (node.function, repr(node.args and [type(arg) for arg in node.args]), repr(sorted(node.kwargs.items())))
+        key = (node.function, repr(sorted(node.kwargs.items())))
         if key not in tried:
-            tried[key] = _is_alone_in_the_way(network, nodes, node, attempt)
+            tried[key] = _is_in_the_way(network, nodes, node, attempt)
         if tried[key]:
             in_the_way.setdefault(node.function, []).append(node.name)
     lines = [
         f"{function} ({len(names)}): {', '.join(names[:_MOST_NAMED])}{', ...' if len(names) > _MOST_NAMED else ''}"
         for function, names in sorted(in_the_way.items())
     ]
-    first = str(error).strip().splitlines()
     return UnsupportedOp(
         f"the network cannot be written: {by} does not take it",
         where=f"{network.format} network",
-        got="; ".join(lines) or f"{type(error).__name__}: {first[0] if first else ''}",
-        fix="write what lies below them (--at TENSOR, or net.towards(TENSOR)), or keep the network as a regraft model",
+        got="; ".join(lines) or _said(nodes, error),
+        fix="write what lies below (--at TENSOR, or net.towards(TENSOR)), or keep the network as a regraft model",
     )
 
 
-def _is_alone_in_the_way(
+def _said(nodes: Sequence[Node], error: BaseException) -> str:
+    """What was wrong at first, and at which node, where no node is in the way by itself."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = re.sub(r"\x1b\[\d*m", "", str(error))  # without colours
+    place = re.search(r"While executing %(\w+) :", text)
+    at = next((f"{node.name}: " for node in nodes if place and identifier(node.name) == place[1]), "")
+    return f"{at}{type(error).__name__}: {(text.strip().splitlines() or [''])[0]}"
+
+
+def _is_in_the_way(
     network: GraphNetwork, nodes: Sequence[Node], node: Node, attempt: Callable[[ExportedProgram], Any]
 ) -> bool:
     """Whether a node cannot be written by itself, what it reads being fed."""

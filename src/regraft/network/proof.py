@@ -52,7 +52,16 @@ def prove_values(network: GraphNetwork, run: Callable[[dict[str, np.ndarray]], S
     greatest = 0.0
     for x in samples(network):
         expected = network.run(x, list(network.outputs))
-        for name, one, other in zip(network.outputs, expected, run(x), strict=True):
+        try:
+            answers = run(x)
+        except Exception as error:  # whatever the other program does not like
+            raise UnsupportedOp(
+                "what was written cannot be computed, and was not kept",
+                where=where,
+                got=str(error).strip().splitlines()[0],
+                fix="this is a fault in regraft: please report it; another format may do (--to)",
+            ) from error
+        for name, one, other in zip(network.outputs, expected, answers, strict=True):
             found = difference(np.asarray(other), one)
             if not found <= TOLERANCE:
                 raise UnsupportedOp(

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
-from regraft.network.flow import ancestors, by_name
+from regraft.network.flow import ancestors, by_name, channels_first
 from regraft.network.freezing import feature_tensors, frozen_graph, thawed
 from regraft.network.graph import Graph, Node, Ref, Slice
 from regraft.network.halves import restricted
@@ -284,8 +284,9 @@ def _channels_first(graph: Graph, tensor: str) -> bool:
     waiting, seen = [tensor], set[str]()
     while waiting:
         name = waiting.pop(0)
-        if "data_format" in nodes[name].kwargs:
-            return nodes[name].kwargs["data_format"] == "NCHW"
+        told = channels_first(nodes[name])
+        if told is not None:
+            return told
         if name not in seen:
             seen.add(name)
             waiting.extend(nodes[name].refs())

@@ -16,7 +16,7 @@ from regraft.formats.caffe import protos
 from regraft.formats.caffe.blobs import read_blob
 from regraft.formats.caffe.netfile import read_file
 from regraft.formats.caffe.schema import MESSAGES, type_of_today
-from regraft.protobuf.wire import fields
+from regraft.protobuf.wire import bytes_field, fields
 
 GOLDEN_TF1 = Path(__file__).parents[1] / "tf1/golden"
 
@@ -245,3 +245,11 @@ def test_text_that_is_damaged(tmp_path: Path) -> None:
         '  got: 2:54 : Expected "}".\n'
         "  to do: copy the file again from where it came; a cut or damaged download looks like this"
     )
+
+
+def test_a_single_number_has_no_shape() -> None:
+    """As Caffe's Blob::ToProto writes the slope that all channels share."""
+    number = np.array(0.25, "<f4").tobytes()
+    blob = read_blob(memoryview(bytes_field(5, number)), "here")
+    assert (blob.shape, blob.data.tolist()) == ((), [0.25])
+    assert blob.shaped(()).shape == ()

@@ -259,7 +259,7 @@ def test_tensorflow_saves_it_again(case: Case) -> None:
 def test_an_export_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     prefix = tmp_path / "new/model.ckpt-3"
     write(cases.tiny(), prefix)
-    paths = write(cases.tiny(w=np.full((2, 3), 2, "float32")), prefix)
+    paths = write(cases.tiny(w=np.full((2, 3), 2, "float32")), prefix).files
     assert [path.name for path in paths] == [
         "model.ckpt-3.data-00000-of-00001",
         "model.ckpt-3.index",

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from regraft.formats.tf1.operation import attributes
 from regraft.formats.tf1.ops import OPS
+from regraft.network import functions
 from regraft.network.functions import FUNCTIONS, merged
 
 TOLERANCES = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-10}
@@ -110,9 +111,18 @@ TORCHS = {name for name in FUNCTIONS if name.partition(".")[0] in ("aten", "oper
 }
 
 
+# Those of ONNX; tests/formats/onnx/test_conformance.py tries them.
+ONNXS = {"det", "dropout_by"} | {
+    name
+    for module in vars(functions).values()
+    if getattr(module, "__name__", "").rpartition(".")[2].startswith("onnx_")
+    for name in module.FUNCTIONS
+}
+
+
 def test_every_operation_is_tried() -> None:
     assert {case.type for case in operation_cases.ALL} == set(OPS)
-    assert {op.function for op in OPS.values()} == set(FUNCTIONS) - {"dropout"} - CAFFES - TORCHS
+    assert {op.function for op in OPS.values()} == set(FUNCTIONS) - {"dropout"} - CAFFES - ONNXS - TORCHS
 
 
 # Their results have as many numbers as the values say, or are computed from a scalar's value.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regraft.errors import UnsafeFile
-from regraft.formats.arrays.mapped import array_at, damaged
+from regraft.files.mapped import array_at, damaged
 
 if TYPE_CHECKING:
     from regraft.formats.arrays.pickles import Machine

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def write_safetensors(network: GraphNetwork, path: Path) -> Written:
         data = safetensors.numpy.save(arrays, {"format": network.format, "layout": _layout(network)})
     except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise _no_type("safetensors", arrays) from error
-    return _written("safetensors", path, arrays, lambda file: file.write(data))
+    return _written("safetensors", path, arrays, data)
 
 
 def write_torch(network: GraphNetwork, path: Path) -> Written:
@@ -48,12 +48,14 @@ def write_torch(network: GraphNetwork, path: Path) -> Written:
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     except TypeError as error:
         raise _no_type("torch", arrays) from error
-    return _written("torch", path, arrays, lambda file: torch.save(tensors, file))
+    held = BytesIO()  # on a full disk torch's own writer ends the whole program
+    torch.save(tensors, held)
+    return _written("torch", path, arrays, held.getbuffer())
 
 
-def _written(format: str, path: Path, arrays: Mapping[str, np.ndarray], put: Callable[[IO[bytes]], object]) -> Written:
+def _written(format: str, path: Path, arrays: Mapping[str, np.ndarray], data: bytes | memoryview) -> Written:
     with writing(path) as file:
-        put(file)
+        file.write(data)
         file.flush()
         found = prove_weights(arrays, read_network(Path(file.name)).values, str(path))
     return Written(format=format, files=(path,), difference=found)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import RegraftError, UnsafeFile
-from regraft.formats.arrays.mapped import array_at, damaged
+from regraft.files.mapped import array_at, damaged
 from regraft.formats.arrays.pickles import steps_for
 from regraft.formats.arrays.torch_files import widened
 

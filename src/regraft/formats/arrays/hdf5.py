@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from regraft.errors import MissingExtra, RegraftError, UnsafeFile, UnsupportedFormat
-from regraft.formats.arrays.mapped import GROWTH, damaged, scratch
+from regraft.errors import RegraftError, UnsafeFile, UnsupportedFormat
+from regraft.files.hdf5 import library, names, numbers
+from regraft.files.mapped import damaged
 
 _OWN = "#"  # MATLAB's own groups: #refs#, #subsystem#
 _DEPTH = 20
-_SMALL = 64 << 10  # bytes read without a second thought
 _MOST = 10_000  # things in the file
 
 
@@ -26,12 +25,7 @@ def read_hdf5(path: Path) -> dict[str, Any]:
         UnsafeFile: a variable lies in another file, or claims more than it holds.
         UnsupportedFormat: a variable is sparse.
     """
-    try:
-        h5py: Any = importlib.import_module("h5py")
-    except ImportError:
-        raise MissingExtra(
-            "a .mat of version 7.3 is HDF5, which needs a package", where=str(path), fix="pip install 'regraft[keras]'"
-        ) from None
+    h5py = library("a .mat of version 7.3", str(path))
     try:
         with h5py.File(path, "r") as file:
             return _Reader(h5py, file, path).group(file, 0)
@@ -59,16 +53,7 @@ class _Reader:
                 "a variable of the file is sparse", where=f"{self.where}, {group.name}", fix="in MATLAB: save full(x)"
             )
         found: dict[str, Any] = {}
-        for name in group:
-            if name.startswith(_OWN):
-                continue
-            if not isinstance(group.get(name, getlink=True), self.h5py.HardLink):
-                raise UnsafeFile(
-                    "the file points to something outside of itself",
-                    where=f"{self.where}, {group.name}",
-                    got=f"a link {name}"[:100],
-                    fix="do not use this file",
-                )
+        for name in names(group, self.where, skip=_OWN):
             found[name] = self.thing(group[name], depth + 1)
         return found
 
@@ -86,31 +71,14 @@ class _Reader:
     def _cells(self, data: Any, depth: int) -> list[Any]:
         if depth > _DEPTH or data.size > _MOST:
             raise UnsafeFile("the file's cells contain themselves, or lie too deep", where=self.where)
-        return [self.thing(self.file[reference], depth + 1) for reference in self._read(data).ravel()]
+        return [self.thing(self.file[reference], depth + 1) for reference in numbers(data, self.where).ravel()]
 
     def _array(self, data: Any) -> Any:
         if data.attrs.get("MATLAB_empty", 0):
             return np.empty((0, 0))
         if data.dtype.fields and set(data.dtype.fields) == {"real", "imag"}:
-            parts = self._read(data)
+            parts = numbers(data, self.where)
             return (parts["real"] + 1j * parts["imag"]).T
         if data.dtype.kind not in "biuf" or data.attrs.get("MATLAB_class") == b"char":
             return str(data.dtype)
-        return self._read(data).T
-
-    def _read(self, data: Any) -> np.ndarray:
-        if data.external or data.is_virtual:
-            raise UnsafeFile("a variable lies in another file", where=f"{self.where}, {data.name}")
-        stored = data.id.get_storage_size()
-        if data.nbytes > stored * GROWTH + _SMALL:
-            raise UnsafeFile(
-                "the file claims more numbers than it can hold",
-                where=f"{self.where}, {data.name}",
-                expected=f"at most {stored * GROWTH + _SMALL} bytes from {stored}",
-                got=f"shape {data.shape}",
-            )
-        if data.nbytes <= _SMALL:
-            return data[()]
-        array = np.frombuffer(scratch(data.nbytes), data.dtype).reshape(data.shape)
-        data.read_direct(array)
-        return array
+        return numbers(data, self.where).T

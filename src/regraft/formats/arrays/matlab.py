@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import RegraftError, UnsafeFile, UnsupportedFormat
-from regraft.formats.arrays.mapped import array_at, damaged, inflated, spooled
+from regraft.files.mapped import array_at, damaged, inflated, spooled
 from regraft.formats.arrays.pickles import steps_for
 
 _MATRIX, _COMPRESSED = 14, 15

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regraft.errors import UnsupportedFormat
-from regraft.formats.arrays.mapped import array_at, damaged
+from regraft.files.mapped import array_at, damaged
 
 _HEAD = 20
 _STORED = ("f8", "f4", "i4", "i2", "u2", "u1")

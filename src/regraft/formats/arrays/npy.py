@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.formats.arrays.mapped import array_at, damaged
+from regraft.files.mapped import array_at, damaged
 from regraft.formats.arrays.pickles import Machine
 
 MAGIC = b"\x93NUMPY"

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from regraft.errors import RegraftError, UnsafeFile
+from regraft.files.mapped import damaged
 from regraft.formats.arrays.allowed import Built, Makers, Word, plain_key
-from regraft.formats.arrays.mapped import damaged
 
 _MARK = object()
 _LONG = 256  # a longer word is kept as a view of the file

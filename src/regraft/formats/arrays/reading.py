@@ -10,10 +10,11 @@ from typing import Any, Literal
 import numpy as np
 
 from regraft.errors import UnreadableFile, UnsupportedFormat
-from regraft.formats.arrays import flax, hdf5, matlab, matlab4, npy, shards, tensors_file, torch_files, zips
+from regraft.files import zips
+from regraft.files.mapped import damaged, is_packed, mapped, unpacked
+from regraft.formats.arrays import flax, hdf5, matlab, matlab4, npy, shards, tensors_file, torch_files
 from regraft.formats.arrays.allowed import Tensor
 from regraft.formats.arrays.flattening import Flat
-from regraft.formats.arrays.mapped import damaged, is_packed, mapped, unpacked
 from regraft.formats.arrays.pickles import Machine, steps_for
 from regraft.formats.arrays.torch_files import Storages
 from regraft.network.graph import Graph, Node

@@ -6,7 +6,7 @@ import json
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from regraft.errors import MissingFile, UnsafeFile
-from regraft.formats.arrays.mapped import damaged
+from regraft.files.mapped import damaged
 
 _WORD = b'"weight_map"'
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import UnsafeFile, UnsupportedFormat
+from regraft.files.mapped import array_at, damaged
+from regraft.files.zips import Zip
 from regraft.formats.arrays.allowed import TORCH_SIZES, Storage, Tensor, TorchType, plain_key
-from regraft.formats.arrays.mapped import array_at, damaged
 from regraft.formats.arrays.pickles import Machine, steps_for
-from regraft.formats.arrays.zips import Zip
 
 # The first of the pickles in a file of the older form: a number nobody else writes (torch.serialization.MAGIC_NUMBER).
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regraft.errors import MissingExtra, UnsupportedOp
-from regraft.network import GraphNetwork
+from regraft.formats.onnx.translations import translations
+from regraft.network import GraphNetwork, noted
 from regraft.network.proof import Written, prove_values
 from regraft.run.atomic import writing
 
 if TYPE_CHECKING:
     import numpy as np
     from torch.export import ExportedProgram
+
+    from regraft.network.program import Program
 
 OPSET = 20
 _LARGEST = (1 << 31) - 1  # bytes; a protocol buffer holds no more
@@ -22,9 +26,9 @@ _LARGEST = (1 << 31) - 1  # bytes; a protocol buffer holds no more
 def write(network: GraphNetwork, path: Path) -> Written:
     """Write a network in evaluation mode as an ONNX model.
 
-    Inputs, outputs and initializers carry the names of the source, weights lie as they lie in it. The batch is free,
-    and so is every size that is free in the source. onnxruntime opens the file and computes with it before it takes
-    its place.
+    Inputs, outputs, initializers and what is computed on the way carry the names of the source; weights lie as they do
+    there. The batch is free, and so is every size that is free in the source. onnxruntime opens the file and computes
+    with it before it takes its place.
 
     Raises:
         MissingExtra: onnx, onnxscript or onnxruntime is not installed.
@@ -62,13 +66,20 @@ def _model(network: GraphNetwork) -> bytes:
 
     from regraft.network.program import program, quiet, refused
 
-    traced = program(network)
+    traced = program(network, every=True)
     with quiet():
         try:
-            model = _exported(traced.exported, list(traced.inputs), list(traced.outputs))
+            model = _exported(traced.exported, len(traced.inputs), len(traced.outputs))
         except Exception as error:
-            raise refused(network, traced.nodes, "ONNX", lambda one: _exported(one, None, None), error) from error
-    _rename(model.graph, traced.parameters)
+            raise refused(network, traced.nodes, "ONNX", _exported, error) from error
+    wanted = len(set(network.outputs))
+    model.graph.value_info.extend(model.graph.output[wanted:])
+    del model.graph.output[wanted:]
+    _rename(model.graph, traced)
+    nodes = model.graph.node
+    nodes.extend(onnx.helper.make_node("Identity", [value], [name]) for name, value in traced.same.items())
+    _tidy(model.graph)
+    model.metadata_props.add(key=noted.KEY, value=noted.note_of(network.graph.inputs))
     if model.ByteSize() > _LARGEST:
         raise UnsupportedOp(
             "the network is too large for one ONNX file",
@@ -80,38 +91,48 @@ def _model(network: GraphNetwork) -> bytes:
     return model.SerializeToString()
 
 
-def _exported(exported: ExportedProgram, inputs: list[str] | None, outputs: list[str] | None) -> Any:
+def _exported(exported: ExportedProgram, inputs: int = 0, outputs: int = 0) -> Any:
+    """The model of a program; its inputs are called @in0, ..., its outputs @out0, ..., as nothing else can be."""
     import torch
 
     made = torch.onnx.export(
         exported,
         dynamo=True,
-        input_names=inputs,
-        output_names=outputs,
+        input_names=[f"@in{k}" for k in range(inputs)],
+        output_names=[f"@out{k}" for k in range(outputs)],
         opset_version=OPSET,
+        custom_translation_table=translations(),
         optimize=False,  # nothing is fused or folded: weights stay what they are
         verbose=False,
     )
     return made.model_proto if made else None
 
 
-def _rename(graph: Any, parameters: Mapping[str, str]) -> None:
-    """Give initializers the names of their parameters, and other names to values of the exporter that collide."""
-    kept = {value.name for value in (*graph.input, *graph.output)}
-    names = {place: name if name not in kept else f"{name}@parameter" for place, name in parameters.items()}
-    taken = kept | set(names.values())
-    held = {initializer.name for initializer in graph.initializer}
-    made = {name for node in graph.node for name in node.output if name} | held
-    renamed = {name: f"{name}@onnx" for name in made if name in taken and name not in kept} | {
-        place: name for place, name in names.items() if place in held
-    }
-    for initializer in graph.initializer:
-        initializer.name = renamed.get(initializer.name, initializer.name)
+def _rename(graph: Any, traced: Program) -> None:
+    """Put the names of the source in place of the exporter's."""
+    names = {f"@in{k}": name for k, name in enumerate(traced.inputs)}
+    names |= {f"@out{k}": name for k, name in enumerate(traced.outputs)}
+    tensors = {*names.values(), *traced.same}
+    names |= {place: name if name not in tensors else f"{name}@parameter" for place, name in traced.parameters.items()}
+    taken = {*tensors, *names.values()}
+    made = {name for node in graph.node for name in node.output} | {one.name for one in graph.initializer}
+    names |= {name: f"{name}@onnx" for name in made - names.keys() if name in taken}
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        value.name = names.get(value.name, value.name)
     for node in graph.node:
-        node.input[:] = [renamed.get(name, name) for name in node.input]
-        node.output[:] = [renamed.get(name, name) for name in node.output]
-    for value in graph.value_info:
-        value.name = renamed.get(value.name, value.name)
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+
+
+def _tidy(graph: Any) -> None:
+    """Call the free batch "batch", and leave out what the exporter notes of this machine's files."""
+    free = next((dim.dim_param for value in graph.input for dim in value.type.tensor_type.shape.dim[:1]), "")
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for dim in value.type.tensor_type.shape.dim if free else ():
+            if dim.dim_param:
+                dim.dim_param = re.sub(rf"\b{free}\b", "batch", dim.dim_param)
+    for one in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del one.metadata_props[:]
 
 
 def _require() -> None:
@@ -120,5 +141,5 @@ def _require() -> None:
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise MissingExtra(
-            f"{', '.join(missing)} is not installed, which writing ONNX needs", fix='pip install "regraft[onnx]"'
+            f"{', '.join(missing)} is not installed, which writing ONNX needs", fix="pip install 'regraft[onnx]'"
         )

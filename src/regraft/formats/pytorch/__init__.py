@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +56,12 @@ def read_module(module: nn.Module, sample: Any, *, free: int = 1, format: str = 
     return network_of(module, sample, free=free, format=format)
 
 
-def native(package: str, name: str, *, pretrained: bool) -> Native:
+def native(package: str, name: str, *, pretrained: bool, create: Mapping[str, Any]) -> Native:
     """The module at an address, `package` being "timm", "torchvision" or "hf", and how it is fed.
 
     Args:
         pretrained: with the hub's weights; else with random ones, always the same.
+        create: how else it is created than the package does by itself ({"num_classes": 1001}).
 
     Raises:
         MissingExtra: the package is not installed.
@@ -69,7 +70,7 @@ def native(package: str, name: str, *, pretrained: bool) -> Native:
     """
     from regraft.formats.pytorch import sources
 
-    return sources.native(package, name, pretrained=pretrained)
+    return sources.native(package, name, pretrained=pretrained, create=create)
 
 
 def read_native(native: Native, *, format: str) -> GraphNetwork:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,14 +35,20 @@ def write(network: GraphNetwork, path: Path) -> Written:
 
     traced = program(network)
     names = {"inputs": traced.inputs, "outputs": traced.outputs, "parameters": traced.parameters}
-    with writing(path) as file, quiet():
-        torch.export.save(traced.exported, file, extra_files={NAMES: json.dumps(names)})
+    held = BytesIO()  # on a full disk torch's own writer ends the whole program
+    with quiet():
+        torch.export.save(traced.exported, held, extra_files={NAMES: json.dumps(names)})
+    with writing(path) as file:
+        file.write(held.getbuffer())
         file.flush()
-        with open(file.name, "rb") as written:
+        with quiet(), open(file.name, "rb") as written:
             again: Any = torch.export.load(written).module()
 
         def run(x: dict[str, np.ndarray]) -> Sequence[Any]:
-            return [value.numpy() for value in again(*(torch.from_numpy(x[name]) for name in traced.inputs))]
+            with quiet():
+                values = again(*(torch.from_numpy(x[name]) for name in traced.inputs))
+            given = dict(zip(traced.outputs, values, strict=True))
+            return [given[name].numpy() for name in network.outputs]
 
         found = prove_values(network, run, str(path))
     return Written(format="pt2", files=(path,), difference=found)

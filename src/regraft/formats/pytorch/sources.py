@@ -47,11 +47,12 @@ class Native:
     pooling: str | None = None
 
 
-def native(package: str, name: str, *, pretrained: bool) -> Native:
+def native(package: str, name: str, *, pretrained: bool, create: Mapping[str, Any]) -> Native:
     """The module at an address.
 
     Args:
         pretrained: with the hub's weights; else with random ones, always the same.
+        create: how else it is created than the package does by itself ({"num_classes": 1001}).
 
     Raises:
         MissingExtra: the package is not installed.
@@ -60,7 +61,7 @@ def native(package: str, name: str, *, pretrained: bool) -> Native:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        return _PACKAGES[package](name, pretrained)
+        return _PACKAGES[package](name, pretrained, create)
 
 
 def class_names(package: str, name: str) -> list[str] | None:
@@ -76,19 +77,19 @@ def class_names(package: str, name: str) -> list[str] | None:
     return None
 
 
-def _timm(name: str, pretrained: bool) -> Native:
+def _timm(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
     timm = _package("timm")
     known = timm.list_models() + timm.list_pretrained()
     if not timm.is_model(name):
         raise UnknownName(f"timm has no model {name!r}", nearest=nearest_names(name, known), fix="timm.list_models()")
     with _fetching("timm", name):
-        module = timm.create_model(name, pretrained=pretrained)
+        module = timm.create_model(name, pretrained=pretrained, **create)
     config: Mapping[str, Any] = module.pretrained_cfg
     spec = timm_picture(config)
     return Native(module=module, sample=torch.zeros(2, *config["input_size"]), picture=spec)
 
 
-def _torchvision(name: str, pretrained: bool) -> Native:
+def _torchvision(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
     torchvision = _package("torchvision")
     if name not in torchvision.models.list_models():
         raise UnknownName(
@@ -99,7 +100,7 @@ def _torchvision(name: str, pretrained: bool) -> Native:
     weights = _torchvision_weights(torchvision, name)
     options = {"init_weights": True} if name in ("googlenet", "inception_v3") and not pretrained else {}
     with _fetching("torchvision", name):
-        module = torchvision.models.get_model(name, weights=weights if pretrained else None, **options)
+        module = torchvision.models.get_model(name, weights=weights if pretrained else None, **options, **create)
     spec, sample = torchvision_picture(weights.transforms() if weights else None)
     return Native(module=module, sample=sample, picture=spec)
 
@@ -111,7 +112,7 @@ def _torchvision_weights(torchvision: Any, name: str) -> Any:
         return None
 
 
-def _hf(name: str, pretrained: bool) -> Native:
+def _hf(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
     transformers = _package("transformers")
     folder = Path(name)
     if not folder.is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
@@ -120,9 +121,9 @@ def _hf(name: str, pretrained: bool) -> Native:
     with _fetching("hf", name):
         config = transformers.AutoConfig.from_pretrained(name, **offline)
         if pretrained:
-            module = transformers.AutoModel.from_pretrained(name, dtype=torch.float32, **offline)
+            module = transformers.AutoModel.from_pretrained(name, dtype=torch.float32, **offline, **create)
         else:
-            module = transformers.AutoModel.from_config(config, dtype=torch.float32)
+            module = transformers.AutoModel.from_config(config, dtype=torch.float32, **create)
     module = getattr(module, "encoder", module) if config.is_encoder_decoder else module
     return text_model(module, _pooling(folder))
 
@@ -150,7 +151,11 @@ def _pooling(folder: Path) -> str:
         raise UnreadableFile("the pooling's config.json is damaged", where=str(path), got=str(error)) from error
 
 
-_PACKAGES: Mapping[str, Callable[[str, bool], Native]] = {"timm": _timm, "torchvision": _torchvision, "hf": _hf}
+_PACKAGES: Mapping[str, Callable[[str, bool, Mapping[str, Any]], Native]] = {
+    "timm": _timm,
+    "torchvision": _torchvision,
+    "hf": _hf,
+}
 PACKAGES = tuple(_PACKAGES)
 _EXTRAS = {"timm": "timm", "torchvision": "timm", "transformers": "text"}
 _HUBS = {

@@ -180,11 +180,6 @@ def copied(x: Tensor, source: Tensor) -> Tensor:
     return source.to(x.dtype).expand(x.shape)
 
 
-def alpha_dropout(x: Tensor, *, rate: float) -> Tensor:
-    """Dropout that keeps mean and variance where SELU follows."""
-    return functional.alpha_dropout(x, rate, training=True)
-
-
 OPERATORS: Mapping[str, Callable[..., Any]] = {
     "operator.add": operator.add,
     "operator.sub": operator.sub,
@@ -206,5 +201,4 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "batch_norm_in_training": batch_norm_in_training,
     "attention_dropout": attention_dropout,
     "channel_dropout": channel_dropout,
-    "alpha_dropout": alpha_dropout,
 }

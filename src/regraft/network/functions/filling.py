@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from regraft.errors import ShapeMismatch, UnsupportedOp
-from regraft.network.functions.operands import LARGEST, numbers, sizes
+from regraft.network.functions.operands import LARGEST, number, numbers, pairs, sizes
 
 
 def fill(dims: Tensor, value: Tensor) -> Tensor:
@@ -17,7 +19,7 @@ def fill(dims: Tensor, value: Tensor) -> Tensor:
 
 def range_(start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
     """Numbers from start on, `delta` apart, before the limit."""
-    first, last, step = start.item(), limit.item(), delta.item()
+    first, last, step = number(start), number(limit), number(delta)
     if step:
         sizes([int(min((last - first) / step, LARGEST + 1))])
     return torch.arange(first, last, step, dtype=start.dtype, device=start.device)
@@ -26,7 +28,7 @@ def range_(start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
 def lin_space(start: Tensor, stop: Tensor, num: Tensor) -> Tensor:
     """`num` numbers, equally far apart, from start to stop."""
     (count,) = sizes(num)
-    return torch.linspace(start.item(), stop.item(), count, dtype=start.dtype, device=start.device)
+    return torch.linspace(number(start), number(stop), count, dtype=start.dtype, device=start.device)
 
 
 def zeros_like(x: Tensor) -> Tensor:
@@ -46,8 +48,8 @@ def invert_permutation(x: Tensor) -> Tensor:
 
 def pad(input: Tensor, paddings: Tensor, constant_values: Tensor | None = None) -> Tensor:
     """Zeros, or one other value, put before and after along each dimension."""
-    value = 0 if constant_values is None else constant_values.item()
-    return functional.pad(input, _backwards(paddings.tolist(), input.ndim), value=value)
+    value = 0 if constant_values is None else number(constant_values)
+    return functional.pad(input, _backwards(pairs(paddings), input.ndim), value=value)
 
 
 def mirror_pad(input: Tensor, paddings: Tensor, *, mode: str) -> Tensor:
@@ -57,7 +59,7 @@ def mirror_pad(input: Tensor, paddings: Tensor, *, mode: str) -> Tensor:
         ShapeMismatch: more is to be put around than there is to mirror.
     """
     edge = 1 if mode == "SYMMETRIC" else 0
-    for axis, (before, after) in enumerate(paddings.tolist()):
+    for axis, (before, after) in enumerate(pairs(paddings)):
         if before or after:
             length = input.shape[axis]
             if max(before, after) > length - 1 + edge:
@@ -73,10 +75,10 @@ def mirror_pad(input: Tensor, paddings: Tensor, *, mode: str) -> Tensor:
     return input
 
 
-def space_to_batch_nd(input: Tensor, block_shape: Tensor, paddings: Tensor) -> Tensor:
+def space_to_batch_nd(input: Tensor, block_shape: Tensor | Sequence[int], paddings: Tensor) -> Tensor:
     """Pad, and make each place within a block of (b h w ...) a picture of its own: dilated convolutions do."""
     blocks = numbers(block_shape)
-    grown = functional.pad(input, _backwards([[0, 0], *paddings.tolist()], input.ndim))
+    grown = functional.pad(input, _backwards([[0, 0], *pairs(paddings)], input.ndim))
     batch, *sizes = grown.shape
     rest = sizes[len(blocks) :]
     parted = [part for size, block in zip(sizes, blocks, strict=False) for part in (size // block, block)]
@@ -87,7 +89,7 @@ def space_to_batch_nd(input: Tensor, block_shape: Tensor, paddings: Tensor) -> T
     return moved.reshape(-1, *parted[::2], *rest)
 
 
-def batch_to_space_nd(input: Tensor, block_shape: Tensor, crops: Tensor) -> Tensor:
+def batch_to_space_nd(input: Tensor, block_shape: Tensor | Sequence[int], crops: Tensor) -> Tensor:
     """Undo `space_to_batch_nd`, and crop."""
     blocks = numbers(block_shape)
     count = len(blocks)
@@ -97,19 +99,19 @@ def batch_to_space_nd(input: Tensor, block_shape: Tensor, crops: Tensor) -> Tens
     woven = [axis for k in range(count) for axis in (count + 1 + k, k)]
     whole = [size * block for size, block in zip(sizes, blocks, strict=False)]
     moved = parted.permute(count, *woven, *range(2 * count + 1, parted.ndim)).reshape(pictures, *whole, *sizes[count:])
-    for axis, (before, after) in enumerate(crops.tolist(), start=1):
+    for axis, (before, after) in enumerate(pairs(crops), start=1):
         moved = moved.narrow(axis, before, moved.shape[axis] - before - after)
     return moved
 
 
 def space_to_batch(input: Tensor, paddings: Tensor, *, block_size: int) -> Tensor:
     """`space_to_batch_nd` of pictures with square blocks; the old operation."""
-    return space_to_batch_nd(input, torch.tensor([block_size] * 2), paddings)
+    return space_to_batch_nd(input, [block_size] * 2, paddings)
 
 
 def batch_to_space(input: Tensor, crops: Tensor, *, block_size: int) -> Tensor:
     """`batch_to_space_nd` of pictures with square blocks; the old operation."""
-    return batch_to_space_nd(input, torch.tensor([block_size] * 2), crops)
+    return batch_to_space_nd(input, [block_size] * 2, crops)
 
 
 def space_to_depth(input: Tensor, *, block_size: int, data_format: str = "NHWC") -> Tensor:

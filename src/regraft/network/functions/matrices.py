@@ -43,7 +43,13 @@ def matrix_diag_part(input: Tensor) -> Tensor:
     return input.diagonal(dim1=-2, dim2=-1)
 
 
+def det(x: Tensor) -> Tensor:
+    """The determinants of matrices."""
+    return torch.linalg.det(x)
+
+
 FUNCTIONS = {
+    "det": det,
     "matrix_band_part": matrix_band_part,
     "diag": diag,
     "diag_part": diag_part,

@@ -32,11 +32,16 @@ def together(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(tensor.to(target) for tensor in tensors)
 
 
-def numbers(values: Tensor | Sequence[int]) -> list[int]:
+def numbers(values: Tensor | Sequence[int] | int) -> list[int]:
     """The values of a shape, a list of axes or the like; a scalar counts as a list of one."""
     if isinstance(values, Tensor):
         return values.reshape(-1).tolist()
-    return list(values)
+    return list(values) if isinstance(values, Sequence) else [values]
+
+
+def pairs(values: Tensor | Sequence[Sequence[int]]) -> list[list[int]]:
+    """The values of paddings or crops: two numbers, before and after, for each dimension."""
+    return values.tolist() if isinstance(values, Tensor) else [list(pair) for pair in values]
 
 
 def number(value: Tensor | int) -> int:
@@ -44,7 +49,7 @@ def number(value: Tensor | int) -> int:
     return numbers(value)[0] if isinstance(value, Tensor) else value
 
 
-def sizes(values: Tensor | Sequence[int]) -> list[int]:
+def sizes(values: Tensor | Sequence[int] | int) -> list[int]:
     """Numbers that say how large a result becomes.
 
     Raises:

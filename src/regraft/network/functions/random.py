@@ -40,6 +40,11 @@ def dropout(x: Tensor, *, rate: float) -> Tensor:
     return functional.dropout(x, rate, training=True)
 
 
+def dropout_by(x: Tensor, ratio: Tensor) -> Tensor:
+    """The same, the probability being computed."""
+    return dropout(x, rate=float(ratio.item()))
+
+
 FUNCTIONS = {
     "random_uniform": random_uniform,
     "random_standard_normal": random_standard_normal,
@@ -47,4 +52,5 @@ FUNCTIONS = {
     "random_uniform_int": random_uniform_int,
     "multinomial": multinomial,
     "dropout": dropout,
+    "dropout_by": dropout_by,
 }

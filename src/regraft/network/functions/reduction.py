@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,7 @@ def mean(input: Tensor, reduction_indices: Tensor, *, keep_dims: bool = False) -
         return input
     if input.is_floating_point():
         return torch.mean(input, axes, keep_dims)
-    count = torch.Size([input.shape[axis] for axis in axes]).numel()
+    count = math.prod(input.shape[axis] for axis in axes)
     return torch.div(torch.sum(input, axes, keep_dims, dtype=input.dtype), count, rounding_mode="trunc")
 
 

@@ -125,7 +125,7 @@ def concat_v2(*values_and_axis: Tensor) -> Tensor:
 
 def reverse(tensor: Tensor, dims: Tensor) -> Tensor:
     """Back to front along the dimensions marked true."""
-    return tensor.flip([axis for axis, backwards in enumerate(dims.tolist()) if backwards])
+    return tensor.flip([axis for axis, backwards in enumerate(numbers(dims)) if backwards])
 
 
 def reverse_v2(tensor: Tensor, axis: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ class Pair:
 
     Attributes:
         turn: how its axes go (see `regraft.network.axes`); "" as they are.
-        why: "name", "order" (it stands where the other does), "only fit", "same numbers" or "sample".
+        why: "name", "order" (it stands where the other does), "only fit", "same numbers", "sample" or "shipped map".
     """
 
     source: str

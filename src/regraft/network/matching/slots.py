@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from regraft.network.flow import data_refs
+from regraft.network.flow import channels_first, data_refs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -234,8 +234,9 @@ def _is_channels_first(network: GraphNetwork, name: str) -> bool:
     """Whether a picture inside of the network has its channels first: the last operation that says so."""
     while True:
         node = network.nodes[name]
-        if "data_format" in node.kwargs:
-            return node.kwargs["data_format"] == "NCHW"
+        told = channels_first(node)
+        if told is not None:
+            return told
         refs = list(data_refs(node))
         if not refs:
             return any(spec.name == name and spec.layout == "NCHW" for spec in network.graph.inputs)

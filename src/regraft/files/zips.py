@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from regraft.errors import UnsafeFile, UnsupportedFormat
-from regraft.formats.arrays.mapped import damaged, inflated, spooled
+from regraft.files.mapped import damaged, inflated, spooled
 
 MAGIC = b"PK\x03\x04"
 _STORED, _DEFLATED = 0, 8

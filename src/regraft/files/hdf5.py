@@ -1,0 +1,72 @@
+"""HDF5 files read with h5py, which believes all that a file says: here links and sizes are looked at first."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from regraft.errors import MissingExtra, UnsafeFile
+from regraft.files.mapped import GROWTH, scratch
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+_SMALL = 64 << 10  # bytes read without a second thought
+
+
+def library(what: str, where: str) -> Any:
+    """The package h5py.
+
+    Raises:
+        MissingExtra: it is not installed; `what` says why it is needed.
+    """
+    try:
+        return importlib.import_module("h5py")
+    except ImportError:
+        raise MissingExtra(
+            f"{what} is HDF5, which needs a package", where=where, fix="pip install 'regraft[keras]'"
+        ) from None
+
+
+def names(group: Any, where: str, skip: str = "\0") -> Iterator[str]:
+    """The names of what lies in a group, those left out that begin with `skip`.
+
+    Raises:
+        UnsafeFile: one is a link to somewhere else, in this file or another.
+    """
+    h5py = importlib.import_module("h5py")
+    for name in group:
+        if name.startswith(skip):
+            continue
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise UnsafeFile(
+                "the file points to something outside of itself",
+                where=f"{where}, {group.name}",
+                got=f"a link {name}"[:100],
+                fix="do not use this file",
+            )
+        yield name
+
+
+def numbers(data: Any, where: str) -> np.ndarray:
+    """What a dataset holds.
+
+    Raises:
+        UnsafeFile: it lies in another file, or claims more than it holds.
+    """
+    if data.external or data.is_virtual:
+        raise UnsafeFile("a variable lies in another file", where=f"{where}, {data.name}")
+    stored = data.id.get_storage_size()
+    if data.nbytes > stored * GROWTH + _SMALL:
+        raise UnsafeFile(
+            "the file claims more numbers than it can hold",
+            where=f"{where}, {data.name}",
+            expected=f"at most {stored * GROWTH + _SMALL} bytes from {stored}",
+            got=f"shape {data.shape}",
+        )
+    if data.nbytes <= _SMALL:
+        return data[()]
+    array = np.frombuffer(scratch(data.nbytes), data.dtype).reshape(data.shape)
+    data.read_direct(array)
+    return array
