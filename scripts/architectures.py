@@ -21,7 +21,8 @@ TIMM = {
     **dict.fromkeys(
         """
         resnet18 resnet50 resnext50_32x4d resnet26d seresnet50 resnetv2_50 densenet121 vgg11_bn efficientnet_b0
-        tf_efficientnet_lite0 tf_efficientnetv2_b0 mobilenetv2_100 mobilenetv3_large_100 mobilenetv4_conv_small mnasnet_100
+        tf_efficientnet_lite0 tf_efficientnetv2_b0 mobilenetv2_100 mobilenetv3_large_100 mobilenetv4_conv_small
+        mnasnet_100
         regnety_002 regnetx_002 rexnet_100 ghostnet_100 hardcorenas_a lcnet_050 fbnetc_100 spnasnet_100 dla34
         hrnet_w18_small res2net50_26w_4s resnest14d cspresnet50 darknet53 dpn48b repvgg_a0 mobileone_s0 convnext_atto
         convnextv2_atto nf_resnet50 poolformer_s12 hgnetv2_b0 starnet_s1 inception_next_tiny selecsls42b xception41
@@ -44,7 +45,8 @@ TIMM = {
 TORCHVISION = {
     **dict.fromkeys(
         """
-        resnet18 mobilenet_v2 mobilenet_v3_small shufflenet_v2_x0_5 squeezenet1_1 mnasnet0_5 efficientnet_b0 regnet_y_400mf
+        resnet18 mobilenet_v2 mobilenet_v3_small shufflenet_v2_x0_5 squeezenet1_1 mnasnet0_5 efficientnet_b0
+        regnet_y_400mf
         convnext_tiny densenet121 googlenet vgg11 efficientnet_v2_s
         """.split(),  # noqa: SIM905
         96,
@@ -155,7 +157,7 @@ def tried(address: str) -> dict[str, Any]:
     named = (
         {k: v.numpy() for k, v in fed.items()}
         if isinstance(fed, dict)
-        else dict(zip(network.inputs, (v.numpy() for v in fed)))
+        else dict(zip(network.inputs, (v.numpy() for v in fed), strict=True))
     )
     got = network.run(named, list(network.outputs))
     cuts = [cut.tensor for cut in network.cuts()]

@@ -114,7 +114,7 @@ def test_an_error_nobody_reads(tmp_path: Path) -> None:
 def test_a_fault_of_ours_is_said_to_be_one(tmp_path: Path) -> None:
     code = (
         "import sys, regraft; from regraft.cli.app import run\n"
-        "regraft.open = lambda source: 1 / 0\n"
+        "regraft.open = lambda source, weights: 1 / 0\n"
         "sys.exit(run(['show', 'x', '--json']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)

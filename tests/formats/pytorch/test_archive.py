@@ -84,7 +84,7 @@ def test_the_old_form_is_refused_clearly(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "old.pt2", "w") as archive:
         archive.writestr("serialized_exported_program.json", "{}")
         archive.writestr("version", "8.1")
-    with pytest.raises(UnsupportedFormat, match="this program was saved by a torch before 2.8"):
+    with pytest.raises(UnsupportedFormat, match=r"^this program was saved by a torch before 2\.8"):
         regraft.open(tmp_path / "old.pt2")
 
 

@@ -73,7 +73,7 @@ def test_every_cut_can_be_made() -> None:
 
 
 def test_a_weight_with_two_names_is_one_parameter() -> None:
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="Tied: ") as said:
         network = opened(Tied(), (6,))
     assert sorted(str(warning.message) for warning in said) == [
         "Tied: 2 parameters are not read in evaluation and are left out (unused.weight, unused.bias)",

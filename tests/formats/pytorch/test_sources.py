@@ -166,7 +166,7 @@ def test_parts_that_are_not_in_the_file_are_said(tmp_path: Path) -> None:
     module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 2))
     state = {name: value for name, value in module.state_dict().items() if name.startswith("0.")}
     torch.save(state, tmp_path / "part.pth")
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning, match="loaded 2/4 tensors") as said:
         network = regraft.open(module, weights=tmp_path / "part.pth", sample=torch.zeros(2, 4))
     assert "loaded 2/4 tensors, 65.2 % of the parameters\n  not in the file: 1.weight" in str(said[0].message)
     np.testing.assert_array_equal(network.parameters["0.weight"].value, state["0.weight"].numpy())

@@ -176,5 +176,5 @@ def _numbers(sizes: Any) -> list[int] | None:
     """The numbers of [{"as_int": 3}, ...]; None where one is none, or negative."""
     if not isinstance(sizes, list):
         return None
-    found = [size.get("as_int") if isinstance(size, Mapping) else None for size in sizes]
+    found: list[Any] = [size.get("as_int") if isinstance(size, Mapping) else None for size in sizes]
     return found if all(type(n) is int and 0 <= n < 1 << 62 for n in found) else None

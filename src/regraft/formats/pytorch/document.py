@@ -189,6 +189,8 @@ class _Reader:
         bound |= dict(zip(names, results, strict=True))
 
     def _argument(self, arg: Mapping[str, Any], bound: Mapping[str, Any], prefix: str) -> Any:
+        kind: str
+        value: Any
         ((kind, value),) = arg.items()
 
         def named(name: str) -> Any:
@@ -197,7 +199,7 @@ class _Reader:
         match kind:
             case "as_none":
                 return None
-            case "as_tensor" | "as_optional_tensor" if isinstance(value, Mapping) and "name" in value:
+            case "as_tensor" | "as_optional_tensor" if "name" in value:
                 return named(value["name"])
             case "as_optional_tensor" | "as_sym_int" | "as_sym_float" | "as_sym_bool":
                 return named(value["as_name"]) if "as_name" in value else self._argument(value, bound, prefix)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHAPED = frozenset({"aten.view.default", "aten.reshape.default", "aten._unsafe_view.default"})
 _EXPANDED = "aten.expand.default"
-_LOOK_BACK = 30  # steps: what was computed just before is on the way of the data
+_LOOK_BACK = 200  # steps: what was computed just before is on the way of the data
 
 
 class Sizes:
