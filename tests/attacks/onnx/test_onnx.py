@@ -137,6 +137,10 @@ def test_places_in_the_file_that_are_not_there(tmp_path: Path) -> None:
         ([node("Split", ["x"], ["y", "y"])], "an operation gives one tensor twice\n  where: net.onnx\n  got: y"),
         ([node("Relu", ["x"], ["z"])], "no operation gives what the graph is to give\n  where: net.onnx\n  got: y"),
         ([node("Relu", [], ["y"])], "an operation has 0 inputs\n  where: net.onnx, node y (Relu)\n  expected: 1 to 1"),
+        ([node("Concat", ["x", ""], ["y"], axis=0)],
+         "an operation reads too little\n  where: net.onnx, node y (Concat)\n  expected: input 2"),
+        ([node("Softmax", [""], ["y"])],
+         "an operation reads too little\n  where: net.onnx, node y (Softmax)\n  expected: input 1"),
         ([node("", ["x"], ["y"])], "an operation has no type\n  where: net.onnx, node y"),
     ],
 )  # fmt: skip

@@ -202,6 +202,10 @@ def called(operation: Operation, net: Net) -> Call:
     for what, names, least, most in counts:
         if not least <= len(names) <= most:
             raise UnreadableFile(f"an operation has {len(names)} {what}", where=where, expected=f"{least} to {most}")
+    optional = onnx.defs.OpSchema.FormalParameterOption.Optional
+    for place, name in enumerate(operation.inputs):
+        if not name and schema.inputs[min(place, len(schema.inputs) - 1)].option != optional:
+            raise UnreadableFile("an operation reads too little", where=where, expected=f"input {place + 1}")
     return Call(operation=operation, net=net, known=_attributes(operation, schema, where))
 
 
