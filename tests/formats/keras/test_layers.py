@@ -14,9 +14,9 @@ from formats.keras.golden_files import answers, golden, inputs, names, written
 
 from regraft.formats import keras
 from regraft.formats.keras.layers import LAYERS
+from regraft.network import GraphNetwork
 from regraft.network.curves import CURVE_NAMES
 from regraft.network.functions.curves import CURVES
-from regraft.network import GraphNetwork
 
 CASES = [pytest.param(major, name, id=f"{major}-{name}") for major in (2, 3) for name in names(major)]
 
