@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 import importlib
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from regraft.errors import MissingExtra, UnsafeFile
-from regraft.files.mapped import GROWTH, scratch
+from regraft.files.mapped import GROWTH, damaged, scratch
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
+_HEAP = b"GCOL\1\0\0\0"
+_NUMBER, _LENGTH = struct.Struct("<H"), struct.Struct("<Q")
+_BLOCK = 1 << 20
 _SMALL = 64 << 10  # bytes read without a second thought
+
+
+def check_heaps(data: memoryview, where: str) -> None:
+    """Look at the heaps that hold a file's texts: libhdf5 walks them for ever where one has an object of no size.
+
+    Raises:
+        UnreadableFile: an object reaches over its heap, or not at all.
+    """
+    for start in range(0, len(data), _BLOCK):
+        block = bytes(data[start : start + _BLOCK + len(_HEAP) - 1])
+        found = block.find(_HEAP)
+        while found >= 0:
+            place = start + found
+            (size,) = _LENGTH.unpack(bytes(data[place + 8 : place + 16]).ljust(8, b"\0"))
+            _check_heap(data[place : min(place + size, len(data))], where)
+            found = block.find(_HEAP, found + 1)
+
+
+def _check_heap(heap: memoryview, where: str) -> None:
+    place = 16
+    while place + 16 <= len(heap):
+        (number,), (size,) = _NUMBER.unpack_from(heap, place), _LENGTH.unpack_from(heap, place + 8)
+        step = size if number == 0 else 16 + -(-size // 8) * 8  # number 0 is what is free
+        if not 0 < step <= len(heap) - place:
+            raise damaged(where, expected="texts inside of their heap", got=f"one of {size} bytes")
+        place += step
 
 
 def library(what: str, where: str) -> Any:

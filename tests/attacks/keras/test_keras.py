@@ -149,6 +149,20 @@ def test_a_missing_weight_of_keras_3(tmp_path: Path) -> None:
         keras.read(tmp_path / "less.keras")
 
 
+@pytest.mark.parametrize("size", [0, 1 << 40, (1 << 64) - 16])
+def test_texts_over_which_libhdf5_would_walk_for_ever(honest: Path, size: int) -> None:
+    content = bytearray(honest.read_bytes())
+    heap = place = content.index(b"GCOL")
+    place += 16
+    while content[place : place + 2] != b"\0\0":  # the free part, which is last
+        place += 16 + -(-int.from_bytes(content[place + 8 : place + 16], "little") // 8) * 8
+    assert place > heap + 16
+    content[place + 8 : place + 16] = size.to_bytes(8, "little")
+    honest.write_bytes(content)
+    with pytest.raises(UnreadableFile, match="inside of their heap"):
+        keras.read(honest)
+
+
 def zipped(path: Path, **members: bytes) -> Path:
     """A zip whose members are deflated."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

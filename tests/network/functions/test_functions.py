@@ -15,7 +15,7 @@ from torch import Tensor
 from regraft.formats.tf1.operation import attributes
 from regraft.formats.tf1.ops import OPS
 from regraft.network import functions
-from regraft.network.functions import FUNCTIONS, merged
+from regraft.network.functions import FUNCTIONS, curves, merged, noise, recurrent, scaling, steps
 
 TOLERANCES = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-10}
 WITH_GRADIENT = sorted({case.type for case in operation_cases.ALL if case.gradient})
@@ -120,9 +120,14 @@ ONNXS = {"det", "dropout_by"} | {
 }
 
 
+# Those of Keras's layers are compared with Keras in tests/formats/keras.
+KERASES = {name for family in (curves, noise, recurrent, scaling, steps) for name in family.FUNCTIONS}
+
+
 def test_every_operation_is_tried() -> None:
     assert {case.type for case in operation_cases.ALL} == set(OPS)
-    assert {op.function for op in OPS.values()} == set(FUNCTIONS) - {"dropout"} - CAFFES - ONNXS - TORCHS
+    elsewhere = {"dropout"} | CAFFES | ONNXS | TORCHS | KERASES
+    assert {op.function for op in OPS.values()} == set(FUNCTIONS) - elsewhere
 
 
 # Their results have as many numbers as the values say, or are computed from a scalar's value.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import RegraftError, UnsafeFile, UnsupportedFormat
-from regraft.files.hdf5 import library, names, numbers
-from regraft.files.mapped import damaged
+from regraft.files.hdf5 import check_heaps, library, names, numbers
+from regraft.files.mapped import damaged, mapped
 
 _OWN = "#"  # MATLAB's own groups: #refs#, #subsystem#
 _DEPTH = 20
@@ -26,6 +26,7 @@ def read_hdf5(path: Path) -> dict[str, Any]:
         UnsupportedFormat: a variable is sparse.
     """
     h5py = library("a .mat of version 7.3", str(path))
+    check_heaps(mapped(path), str(path))
     try:
         with h5py.File(path, "r") as file:
             return _Reader(h5py, file, path).group(file, 0)

@@ -85,10 +85,13 @@ def content(path: Path) -> Content:
     if head == ZIP:
         archive = Zip(mapped(path), where)
         config, metadata = (_json(_text(archive, name, where), f"{where}, {name}") for name in (_CONFIG, _METADATA))
-        with _opened(_Window(archive.read(_WEIGHTS)), where) as file:
+        weights = archive.read(_WEIGHTS)
+        hdf5.check_heaps(weights, f"{where}, {_WEIGHTS}")
+        with _opened(_Window(weights), where) as file:
             found = _content(file, path, "keras")
         found.config, found.version = config, _version(metadata.get("keras_version"))
         return found
+    hdf5.check_heaps(mapped(path), where)
     with _opened(where, where) as file:
         return _content(file, path, "keras-weights")
 

@@ -149,13 +149,12 @@ def _merged(call: Call, mode: str, ahead: Ref, behind: Ref, rank: int) -> Ref:
 def _both(layer: Layer) -> tuple[Layer, Layer]:
     """The layer that runs forwards and the one that runs backwards."""
     assert layer.model is not None  # the reader sees to it
-    inner = layer.model.layers
-    plain = inner[0].name.removeprefix("forward_")
-    forward = replace(inner[0], name=f"forward_{plain}")
-    if len(inner) > 1:
-        return replace(inner[0]), inner[1]
-    turned = {**inner[0].config, "go_backwards": not inner[0].config.get("go_backwards", False)}
-    return forward, replace(inner[0], name=f"backward_{plain}", config=turned)
+    first, *own = layer.model.layers
+    if own:
+        return first, own[0]
+    plain = first.name.removeprefix("forward_")
+    turned = {**first.config, "go_backwards": not first.config.get("go_backwards", False)}
+    return replace(first, name=f"forward_{plain}"), replace(first, name=f"backward_{plain}", config=turned)
 
 
 def time_distributed(call: Call) -> None:
