@@ -285,6 +285,7 @@ def cases(keras: Any, major: int) -> dict[str, Builder]:
         ):
             made[f"activation_{name}"] = lambda name=name: making.one(L.Activation(name), *STEPS)
         made["rms_norm"] = lambda: making.one(L.RMSNormalization(), *STEPS)
+        made["layer_norm_rms"] = lambda: making.one(L.LayerNormalization(rms_scaling=True), *STEPS)
         made["ops"] = lambda: networks.ops(keras, L)
     else:
         made["thresholded"] = lambda: making.one(L.ThresholdedReLU(0.4), *STEPS)

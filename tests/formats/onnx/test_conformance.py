@@ -20,7 +20,7 @@ ONNX_ONLY = {
     for name in module.FUNCTIONS
 }
 # What no node test calls: test_opsets.py and test_networks.py try it.
-NOT_BY_NODES = {"concat_rows", "flat_rows", "global_lp_pool", "layer_norm", "shaped_like"}
+NOT_BY_NODES = {"concat_rows", "flat_rows", "global_lp_pool", "onnx_layer_norm", "shaped_like"}
 
 
 def outcomes(names: list[str], folder: Path) -> list[Outcome]:

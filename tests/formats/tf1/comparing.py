@@ -27,19 +27,29 @@ def difference(got: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(one - other).max() / max(np.abs(other).max(), 1e-30))
 
 
-def compare(network: GraphNetwork, folder: Path, *, name: str = "values", leaving: tuple[str, ...] = ()) -> set[str]:
+def compare(
+    network: GraphNetwork,
+    folder: Path,
+    *,
+    name: str = "values",
+    leaving: tuple[str, ...] = (),
+    tolerance: float = 1e-5,
+) -> set[str]:
     """Check every tensor both sides know; returns their names.
 
     Args:
         name: of the stored values; "training" are those of the training mode.
         leaving: starts of the names of tensors that may differ (random ones).
+        tolerance: of a tensor's greatest value.
     """
     feeds = {tensor: value for tensor, value in stored(folder, "feeds").items() if tensor in network.nodes}
     values = stored(folder, name)
     switches = {switch.name for switch in network.graph.switches}
     known = [t for t in values if t in network.nodes and t not in switches and not t.startswith(leaving or ("\0",))]
     got = network.run(feeds, to=known, training=name == "training")
-    far = {t: d for t, a in zip(known, got, strict=True) if not (d := difference(np.asarray(a), values[t])) <= 1e-5}
+    far = {
+        t: d for t, a in zip(known, got, strict=True) if not (d := difference(np.asarray(a), values[t])) <= tolerance
+    }
     assert not far, f"{len(far)} of {len(known)} tensors differ, first {list(far.items())[:5]}"
     return set(known)
 

@@ -27,10 +27,11 @@ SCRIPT = Path(__file__).with_name("export_oracle.py")
 LEGAL = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*:\d+")
 RATE = 0.05  # of the script's training
 
-# The order of the sums, which the number of threads decides, moves 28 layers of float32 by up to 1.2e-5.
+# The order of the sums, which threads and processor decide, moves 28 layers of float32 by up to 1.2e-5.
 TENSOR_TOLERANCE = {"mobilenet": 2e-5}
-# Changing the picture by a millionth moves the step of this deep a network by as much.
-STEP_TOLERANCE = {"mobilenet": 2e-3}
+# Changing the picture by a millionth moves the step of this deep a network by as much, and so does another processor:
+# 1.7e-3 and 2.4e-3 were seen.
+STEP_TOLERANCE = {"mobilenet": 5e-3}
 
 
 @dataclass(frozen=True, kw_only=True)

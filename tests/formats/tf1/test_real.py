@@ -81,7 +81,8 @@ def test_how_mtcnn_was_trained(shared: Path) -> None:
 def test_a_graph_of_retrain_py(real: Path, shared: Path) -> None:
     network = tf1.read(shared / "models/mobilenet_v1_imagenet_tf1/retrained_graph.pb")
 
-    assert len(compare(network, real / "mobilenet")) > 350
+    # 28 layers of float32: 1.05e-5 on another processor.
+    assert len(compare(network, real / "mobilenet", tolerance=2e-5)) > 350
     assert network.graph.inputs == (
         InputSpec(name="input:0", shape=(None, 224, 224, 3), layout="NHWC", channels="rgb"),
     )

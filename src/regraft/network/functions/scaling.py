@@ -16,6 +16,11 @@ def layer_norm(x: Tensor, *, axes: tuple[int, ...], epsilon: float, centre: bool
     return x * torch.rsqrt(x.square().mean(axes, keepdim=True) + epsilon)
 
 
+def spread_norm(x: Tensor, *, axes: tuple[int, ...], epsilon: float) -> Tensor:
+    """Variance 1 over dimensions of each example; the mean is scaled with it, not taken away."""
+    return x * torch.rsqrt(x.var(axes, correction=0, keepdim=True) + epsilon)
+
+
 def group_norm(x: Tensor, *, groups: int, axis: int, epsilon: float) -> Tensor:
     """Mean 0 and variance 1 in each group of the channels (dimension `axis`) of each example."""
     return functional.group_norm(x.movedim(axis, 1), groups, eps=epsilon).movedim(1, axis)
@@ -71,6 +76,7 @@ def causal_mask(query: Tensor, key: Tensor) -> Tensor:
 
 FUNCTIONS = {
     "layer_norm": layer_norm,
+    "spread_norm": spread_norm,
     "group_norm": group_norm,
     "unit_norm": unit_norm,
     "masked_softmax": masked_softmax,

@@ -51,20 +51,37 @@ def _follow(call: Call, name: str, old: Ref, batch: Ref, momentum: float) -> Non
 
 
 def layer_norm(call: Call) -> None:
-    """Mean 0 and variance 1 over dimensions of each example, then scaled and shifted."""
+    """Mean 0 and variance 1 over dimensions of each example, then scaled and shifted.
+
+    With `rms_scaling` Keras divides by the deviation and keeps the mean, whatever the name says.
+    """
     value = call.value()
     axes = _axes(call, value)
-    rms = bool(call.option("rms_scaling", False)) or call.layer.kind == "RMSNormalization"
-    epsilon = float(call.option("epsilon", 1e-6 if call.layer.kind == "RMSNormalization" else 1e-3))
-    made = call.inner("normal", "layer_norm", value.ref, axes=axes, epsilon=epsilon, centre=not rms)
-    shape = [size if axis in axes else 1 for axis, size in enumerate(value.shape)]
-    tight = [value.shape[axis] for axis in axes]
-    if call.layer.kind == "RMSNormalization":
-        made = _along(call, made, "scale", "mul", tight, shape)
+    epsilon = float(call.option("epsilon", 1e-3))
+    tight, shape = _scales(value, axes)
+    if call.option("rms_scaling", False):
+        made = call.inner("normal", "spread_norm", value.ref, axes=axes, epsilon=epsilon)
+        made = _along(call, made, "gamma", "mul", tight, shape)
     else:
-        made = _along(call, made, "gamma", "mul", tight, shape) if call.option("scale", True) or rms else made
-        made = _along(call, made, "beta", "add", tight, shape) if call.option("center", True) and not rms else made
+        made = call.inner("normal", "layer_norm", value.ref, axes=axes, epsilon=epsilon)
+        made = _along(call, made, "gamma", "mul", tight, shape) if call.option("scale", True) else made
+        made = _along(call, made, "beta", "add", tight, shape) if call.option("center", True) else made
     call.give(made, value.shape, call.mask(value))
+
+
+def rms_norm(call: Call) -> None:
+    """Divided by the root mean square over dimensions of each example, then scaled."""
+    value = call.value()
+    axes = _axes(call, value)
+    epsilon = float(call.option("epsilon", 1e-6))
+    made = call.inner("normal", "layer_norm", value.ref, axes=axes, epsilon=epsilon, centre=False)
+    call.give(_along(call, made, "scale", "mul", *_scales(value, axes)), value.shape, call.mask(value))
+
+
+def _scales(value: Value, axes: tuple[int, ...]) -> tuple[list[Any], list[int | None]]:
+    """The shape of a weight over these dimensions, and of the same beside the value."""
+    shape = [size if axis in axes else 1 for axis, size in enumerate(value.shape)]
+    return [value.shape[axis] for axis in axes], shape
 
 
 def _along(call: Call, value: Ref, weight: str, function: str, tight: list[Any], shape: list[int | None]) -> Ref:
@@ -195,7 +212,7 @@ def _scaled(layer: Layer) -> list[str]:
 LAYERS = {
     "BatchNormalization": batch_norm,
     "LayerNormalization": layer_norm,
-    "RMSNormalization": layer_norm,
+    "RMSNormalization": rms_norm,
     "GroupNormalization": group_norm,
     "UnitNormalization": unit_norm,
     "Normalization": normalization,
