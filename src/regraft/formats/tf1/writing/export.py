@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EISDIR
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,10 +25,10 @@ _ENDINGS = (".data-00000-of-00001", ".index", ".meta")
 def write(network: GraphNetwork, prefix: Path) -> Written:
     """Write the checkpoint `prefix` and the graph `prefix`.meta; `tf.train.import_meta_graph` opens them.
 
-    A checkpoint that stands there is replaced, as a Saver does, after the same files were written into a folder beside
-    it, opened and compared with the network. On an error what was there stays as it was (a kill while the files take
-    their places leaves none). Values the graph does not use (an optimizer's slots) are written too; the parts of a
-    partitioned variable stand together under its whole name, as in its source.
+    The files are written into a folder beside their place, opened and compared with the network, and then moved; a
+    checkpoint that stands there is replaced, as a Saver does. On an error what was there stays as it was (a kill while
+    the files take their places leaves none). Values the graph does not use (an optimizer's slots) are written too; the
+    parts of a partitioned variable stand together under its whole name, as in its source.
 
     Returns:
         The files: data, index, graph, and the folder's `checkpoint`, which now names this one.
@@ -47,9 +48,24 @@ def write(network: GraphNetwork, prefix: Path) -> Written:
             trial = Path(folder) / prefix.name
             _write_files(network, graph, trial)
             difference = _proved(network, trial, str(prefix))
-    _write_files(network, graph, prefix)
-    files = (*(file_of(prefix, ending) for ending in _ENDINGS), prefix.with_name(STATE_FILE))
-    return Written(format="tf1", files=files, difference=difference)
+            _move(trial, prefix)
+    return Written(format="tf1", files=_files(prefix), difference=difference)
+
+
+def _move(trial: Path, prefix: Path) -> None:
+    """Put all files in their places; where one is taken by a folder, none is moved."""
+    for place in _files(prefix):
+        with disk_errors(place):
+            if place.is_dir():
+                raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+    file_of(prefix, ".index").unlink(missing_ok=True)  # an old index never stands beside new data
+    for made, place in zip(_files(trial), _files(prefix), strict=True):
+        os.replace(made, place)
+
+
+def _files(prefix: Path) -> tuple[Path, ...]:
+    """All files of an export, in the order in which they take their places: the index after the data."""
+    return (*(file_of(prefix, ending) for ending in _ENDINGS), prefix.with_name(STATE_FILE))
 
 
 def _write_files(network: GraphNetwork, graph: bytes, prefix: Path) -> None:
