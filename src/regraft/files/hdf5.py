@@ -79,6 +79,21 @@ def names(group: Any, where: str, skip: str = "\0") -> Iterator[str]:
         yield name
 
 
+def attribute(owner: Any, name: str, where: str) -> Any:
+    """The texts or numbers that a group or dataset has as an attribute; None: it has none of that name.
+
+    Raises:
+        UnreadableFile: it is of another type: libhdf5 crashes where a damaged file makes a list of a text.
+    """
+    h5t = importlib.import_module("h5py").h5t
+    if name not in owner.attrs:
+        return None
+    kind = owner.attrs.get_id(name).get_type().get_class()
+    if kind not in (h5t.STRING, h5t.INTEGER, h5t.FLOAT):
+        raise damaged(f"{where}, {owner.name}", expected=f"text or numbers as {name}", got=f"HDF5's type {kind}")
+    return owner.attrs[name]
+
+
 def numbers(data: Any, where: str) -> np.ndarray:
     """What a dataset holds.
 

@@ -50,7 +50,6 @@ def group(
     weighted = {_scope(n.name) for n in nodes if n.function in WEIGHTED and ":" in n.name}
     scopes = sorted(weighted - {""}, key=len, reverse=True)
     several = {name for node in nodes if node.function == "item" for name in node.refs()}
-    by_module = any(node.function.startswith("aten.") for node in nodes)
     members: dict[str, list[Node]] = {}
     fed = {node.name for node in nodes if node.function == "input"}
     for node in nodes:
@@ -58,7 +57,7 @@ def group(
             fed.add(node.name)
         if node.function not in ("input", "parameter", "constant"):
             own = _named(node.name, known) or _named_by(node, table)
-            members.setdefault(own or _layer_of(node.name, scopes, several, by_module), []).append(node)
+            members.setdefault(own or _layer_of(node.name, scopes, several), []).append(node)
     return {
         name: _layer(name, inside, table, tensors, sizes)
         for name, inside in members.items()
@@ -120,10 +119,8 @@ def _named(tensor: str, known: Collection[str]) -> str | None:
     return None
 
 
-def _layer_of(tensor: str, scopes: Sequence[str], several: Collection[str], by_module: bool) -> str:
+def _layer_of(tensor: str, scopes: Sequence[str], several: Collection[str]) -> str:
     """The layer of a tensor, or of an operation of `several` outputs."""
-    if by_module and ":" not in tensor:
-        return tensor.partition("/")[0]  # torch's way: "layer1.0/add" is an operation of the module layer1.0
     if ":" not in tensor and ("@" in tensor or tensor not in several):
         return tensor.partition("@")[0]  # Caffe's way of naming: "conv5@relu5" is the blob conv5 after the layer relu5
     for scope in scopes:

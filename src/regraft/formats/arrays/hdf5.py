@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import RegraftError, UnsafeFile, UnsupportedFormat
-from regraft.files.hdf5 import check_heaps, library, names, numbers
+from regraft.files.hdf5 import attribute, check_heaps, library, names, numbers
 from regraft.files.mapped import damaged, mapped
 
 _OWN = "#"  # MATLAB's own groups: #refs#, #subsystem#
@@ -75,11 +75,11 @@ class _Reader:
         return [self.thing(self.file[reference], depth + 1) for reference in numbers(data, self.where).ravel()]
 
     def _array(self, data: Any) -> Any:
-        if data.attrs.get("MATLAB_empty", 0):
+        if attribute(data, "MATLAB_empty", self.where):
             return np.empty((0, 0))
-        if data.dtype.fields and set(data.dtype.fields) == {"real", "imag"}:
+        if data.dtype.fields and set(data.dtype.fields) == {"real", "imag"} and not data.dtype.hasobject:
             parts = numbers(data, self.where)
             return (parts["real"] + 1j * parts["imag"]).T
-        if data.dtype.kind not in "biuf" or data.attrs.get("MATLAB_class") == b"char":
+        if data.dtype.kind not in "biuf" or attribute(data, "MATLAB_class", self.where) == b"char":
             return str(data.dtype)
         return numbers(data, self.where).T

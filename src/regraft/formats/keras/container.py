@@ -98,7 +98,7 @@ def content(path: Path) -> Content:
 
 def _content(file: Any, path: Path, kind: Kind) -> Content:
     where = str(path)
-    attributes = _attributes(file)
+    attributes = _attributes(file, where)
     config = attributes.get("model_config")
     root = "model_weights" if config is not None else ""
     found = Content(path=path, kind=kind, groups={}, arrays={})
@@ -134,7 +134,7 @@ class _Walk:
     def _group(self, group: Any, path: str, depth: int) -> None:
         if depth > _DEPTH or len(self.groups) + len(self.arrays) > _MOST_THINGS:
             raise UnsafeFile("the file's groups contain themselves, or lie too deep", where=self.where)
-        self.groups[path] = _attributes(group)
+        self.groups[path] = _attributes(group, self.where)
         for name in hdf5.names(group, self.where, skip="optimizer"):
             inner, thing = f"{path}/{name}" if path else name, group[name]
             if hasattr(thing, "keys"):
@@ -187,15 +187,15 @@ def _opened(source: Any, where: str) -> Generator[Any]:
         raise damaged(where, expected="HDF5", got=f"{type(error).__name__}: {error}"[:200]) from error
 
 
-def _attributes(group: Any) -> dict[str, Any]:
+def _attributes(group: Any, where: str) -> dict[str, Any]:
     """The attributes of Keras; long lists of names are cut into pieces "weight_names0", "weight_names1", ..."""
     found: dict[str, Any] = {}
     for key in ("model_config", "keras_version", "backend", "name", "layer_names", "weight_names"):
         if key in group.attrs:
-            found[key] = _plain(group.attrs[key])
+            found[key] = _plain(hdf5.attribute(group, key, where))
         elif f"{key}0" in group.attrs:
-            pieces = (f"{key}{number}" for number in range(len(group.attrs)))
-            found[key] = [one for piece in pieces if piece in group.attrs for one in _plain(group.attrs[piece])]
+            pieces = (hdf5.attribute(group, f"{key}{number}", where) for number in range(len(group.attrs)))
+            found[key] = [one for piece in pieces if piece is not None for one in _plain(piece)]
     return found
 
 

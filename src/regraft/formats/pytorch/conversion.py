@@ -11,7 +11,7 @@ from regraft.formats.pytorch.program import Program, Step, Value
 from regraft.formats.pytorch.sizes import Sizes
 from regraft.formats.pytorch.storage import Storage
 from regraft.formats.pytorch.training import TRAINING, in_both_modes
-from regraft.network.graph import Graph, InputSpec, Layout, Node, Ref
+from regraft.network.graph import NAMED, Graph, InputSpec, Layout, Node, Ref
 
 # Checks of what the trace assumed, and marks without a result.
 _CHECKS = ("_assert", "sym_constrain", "_check")
@@ -74,7 +74,13 @@ class Conversion:
             outputs=tuple(outputs),
             switches=(TRAINING,) if TRAINING.name in self.nodes else (),
             updates=self.updates,
+            collections={NAMED: self._modules()},
         )
+
+    def _modules(self) -> tuple[str, ...]:
+        """The names of the layers: "layer1.0/add" is an operation of the module layer1.0."""
+        given = (node.name for node in self.nodes.values() if node.function not in ("input", "parameter", "constant"))
+        return tuple(dict.fromkeys(name.partition("/")[0] for name in given if ":" not in name))
 
     # --- for those who emit -------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from regraft.formats.pytorch.lost import attention_dropouts, lost_in_evaluation
 from regraft.formats.pytorch.program import Program
 from regraft.formats.pytorch.sources import Native
 from regraft.formats.pytorch.tracing import exported
-from regraft.network.graph import Node, Ref
+from regraft.network.graph import NAMED, Node, Ref
 from regraft.network.network import GraphNetwork
 from regraft.network.weights import Weights
 
@@ -68,7 +68,8 @@ def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
         ]
     nodes = [Node(name=name, function=function, args=args) for name, function, args in new]
     outputs = (*network.outputs, "sentence")
-    graph = replace(network.graph, nodes=(*network.graph.nodes, *nodes), outputs=outputs)
+    layers = {NAMED: (*network.collections[NAMED], "sentence")}
+    graph = replace(network.graph, nodes=(*network.graph.nodes, *nodes), outputs=outputs, collections=layers)
     return GraphNetwork(graph, network.values, format=network.format)
 
 
