@@ -77,7 +77,7 @@ BLOCK_ENDS = frozenset(
         "avg_pool1d", "masked_mean", "layer_norm", "onnx_layer_norm", "onnx_add", "onnx_concat", "concat_rows",
         "onnx_prelu", "onnx_selu",
         "onnx_max_pool", "onnx_average_pool", "global_average_pool", "global_max_pool", "onnx_clip", "hard_sigmoid",
-        "hard_swish", "celu", "gelu", "swish", "mish", "thresholded_relu",
+        "hard_swish", "celu", "swish", "thresholded_relu",
     }
 )  # fmt: skip
 

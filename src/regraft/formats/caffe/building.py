@@ -13,19 +13,15 @@ from regraft.formats.caffe.blobs import Array, Blob, shown
 from regraft.formats.caffe.fillers import filled
 from regraft.formats.caffe.netfile import Layer
 from regraft.formats.caffe.wiring import Step
+from regraft.network.building import Nodes, Unsupported
 from regraft.network.graph import Node, Ref
-from regraft.network.new_layers import TRAINING
 
 Shape = tuple[int | None, ...]
 _MOST_FRESH = 1 << 28  # numbers that a prototxt alone may ask for
 
 
-class Unsupported(Exception):
-    """A layer does what no function here does; the message says what."""
-
-
 @dataclass(kw_only=True)
-class Net:
+class Net(Nodes):
     """What has been built of a network.
 
     Attributes:
@@ -38,24 +34,11 @@ class Net:
 
     weights: Mapping[str, Layer]
     batch: int | None = None
-    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     shapes: dict[str, Shape] = field(default_factory=dict[str, Shape])
     values: dict[str, Array] = field(default_factory=dict[str, Array])
     fresh: list[str] = field(default_factory=list[str])
     still: list[str] = field(default_factory=list[str])
-    updates: dict[str, str] = field(default_factory=dict[str, str])
     shared: dict[str, str] = field(default_factory=dict[str, str])
-    uses_switch: bool = False
-
-    def add(self, node: Node) -> Ref:
-        """Put a node behind the others."""
-        self.nodes[node.name] = node
-        return Ref(node.name)
-
-    def switch(self) -> Ref:
-        """The predicate that is true in training."""
-        self.uses_switch = True
-        return self.add(Node(name=TRAINING.name, function="input"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from regraft.errors import BadArgument, UnknownName, UnsupportedOp, nearest_names
 from regraft.formats.caffe.blobs import Array
-from regraft.formats.caffe.building import Call, Net, Shape, Unsupported
+from regraft.formats.caffe.building import Call, Net, Shape
 from regraft.formats.caffe.layers import LAYERS
 from regraft.formats.caffe.netfile import NetFile, read_file
 from regraft.formats.caffe.pairing import Pair, has_parameters, paired
 from regraft.formats.caffe.pictures import Preparation, described, preparation, size_of
 from regraft.formats.caffe.wiring import INPUT, Step, Wiring, outputs, wired
+from regraft.network.building import Unsupported
 from regraft.network.graph import Graph, InputSpec, Layout, Node, Ref
 from regraft.network.network import GraphNetwork
 from regraft.network.new_layers import TRAINING
@@ -232,7 +233,7 @@ def _network(wiring: Wiring, made: _Made, wanted: Sequence[str], known: Preparat
         nodes=nodes,
         inputs=tuple(described(spec, known if spec.name in pictures[:1] else None) for spec in specs),
         outputs=tuple(wanted),
-        switches=(TRAINING,) if net.uses_switch and TRAINING.name in used else (),
+        switches=(TRAINING,) if TRAINING.name in used else (),
         updates={name: tensor for name, tensor in net.updates.items() if tensor in net.nodes},
         collections={NOT_TRAINED: tuple(net.still)} if net.still else {},
     )

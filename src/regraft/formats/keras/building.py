@@ -11,14 +11,10 @@ import numpy as np
 from regraft.errors import UnreadableFile
 from regraft.files.mapped import COPY_AGAIN
 from regraft.formats.keras.model import Layer
+from regraft.network.building import Nodes, Unsupported
 from regraft.network.graph import Node, Ref
-from regraft.network.new_layers import TRAINING
 
 Shape = tuple[int | None, ...]
-
-
-class Unsupported(Exception):
-    """A layer does what no function here does; the message says what."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +32,7 @@ class Value:
 
 
 @dataclass(kw_only=True)
-class Net:
+class Net(Nodes):
     """What has been built of a network.
 
     Attributes:
@@ -53,9 +49,7 @@ class Net:
     keras: int
     stored: Mapping[str, np.ndarray]
     run: Callable[..., list[Value]]
-    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     values: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
-    updates: dict[str, str] = field(default_factory=dict[str, str])
     layers: list[str] = field(default_factory=list[str])
     still: list[str] = field(default_factory=list[str])
     said: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
@@ -70,12 +64,7 @@ class Net:
             raise UnreadableFile(
                 "two values of the network have one name", where=self.where, got=node.name, fix=COPY_AGAIN
             )
-        self.nodes[node.name] = node
-        return Ref(node.name)
-
-    def switch(self) -> Ref:
-        """The predicate that is true in training."""
-        return self.add(Node(name=TRAINING.name, function="input"))
+        return super().add(node)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from regraft.errors import UnreadableFile, UnsafeFile, UnsupportedFormat
 
 MODELS = ("Functional", "Model", "Sequential")
 _CONSTANT = "_CONSTANT_VALUE"
 _DEPTH = 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Arguments:
 
     def reads(self) -> Iterator[Made]:
         """The values among them."""
-        yield from values((self.args, self.kwargs))
+        yield from values(Made, (self.args, self.kwargs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +66,16 @@ class Model:
     outputs: tuple[Made, ...]
 
 
-def values(structure: Any) -> Iterator[Made]:
-    """The values in lists and dictionaries of arguments, in their order."""
-    if isinstance(structure, Made):
+def values(kind: type[T], structure: Any) -> Iterator[T]:
+    """Everything of a kind in lists and dictionaries of arguments, in their order."""
+    if isinstance(structure, kind):
         yield structure
     elif isinstance(structure, Mapping):
         for value in structure.values():
-            yield from values(value)
+            yield from values(kind, value)
     elif isinstance(structure, list | tuple):
         for value in structure:
-            yield from values(value)
+            yield from values(kind, value)
 
 
 class Reader:

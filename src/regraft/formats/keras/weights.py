@@ -36,9 +36,6 @@ class Weight:
     trainable: bool = True
 
 
-Declared = Mapping[str, Any]  # kind -> function(layer, keras) -> weights, by names and paths inside of the layer
-
-
 def declared(layer: Layer, kinds: Mapping[str, Any], keras: int) -> list[Weight]:
     """The weights of a layer, in Keras's order but with those not trained in their place; names begin with its own."""
     if layer.kind in MODELS and layer.model:

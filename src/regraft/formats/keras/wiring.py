@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from regraft.errors import UnreadableFile, UnsupportedOp
-from regraft.formats.keras.building import Call, Net, Shape, Unsupported, Value
+from regraft.formats.keras.building import Call, Net, Shape, Value
 from regraft.formats.keras.layers import LAYERS
 from regraft.formats.keras.layers.operations import is_operation, operation, operation_name
-from regraft.formats.keras.model import Layer, Made, Model
+from regraft.formats.keras.model import Layer, Made, Model, values
+from regraft.network.building import Unsupported
 from regraft.network.flow import ancestors
 from regraft.network.graph import Node, Ref
 
@@ -152,7 +153,7 @@ class Wiring:
     def _nested(self, layer: Layer, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Value]:
         """A model called as a layer: its layers, and its outputs under its own name."""
         assert layer.model is not None
-        given = list(_values((args, kwargs)))
+        given = list(values(Value, (args, kwargs)))
         if len(given) != len(layer.model.inputs):
             raise self._wrong("a model is called with another number of values than it has inputs", name)
         inside = Wiring(self.net, layer.model, f"{name}/", f"{self.owner}{layer.name}/", given)
@@ -268,7 +269,7 @@ def run_layer(
         Unsupported: nobody here can run it.
     """
     if layer.model is not None and layer.kind not in LAYERS:
-        inside = Wiring(net, layer.model, f"{name}/", f"{owner}/", list(_values((args, kwargs))))
+        inside = Wiring(net, layer.model, f"{name}/", f"{owner}/", list(values(Value, (args, kwargs))))
         inside.build()
         if inside.problems:
             first = next(iter(inside.problems.values()))
@@ -289,17 +290,6 @@ def _title(layer: Layer) -> str:
     if layer.kind == "Lambda":
         return "Lambda (Python code in the file, which is never run)"
     return operation_name(layer.kind, layer.config)
-
-
-def _values(structure: Any) -> Iterator[Value]:
-    if isinstance(structure, Value):
-        yield structure
-    elif isinstance(structure, Mapping):
-        for value in structure.values():
-            yield from _values(value)
-    elif isinstance(structure, list | tuple):
-        for value in structure:
-            yield from _values(value)
 
 
 def _shifts(layers: Mapping[str, Layer], reads: Sequence[Made]) -> dict[str, int]:

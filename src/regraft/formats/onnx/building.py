@@ -14,38 +14,20 @@ from regraft.formats.onnx.operations import Operation, value_of
 from regraft.formats.onnx.source import Source
 from regraft.formats.onnx.tensors import Array
 from regraft.formats.onnx.weights import Kind
+from regraft.network.building import Nodes, Unsupported
 from regraft.network.graph import Node, Ref
-from regraft.network.new_layers import TRAINING
-
-
-class Unsupported(Exception):
-    """An operation does what no function here does; the message says what."""
 
 
 @dataclass(kw_only=True)
-class Net:
+class Net(Nodes):
     """What has been built of a network.
 
     Attributes:
         kinds: what each value of the file is.
-        updates: the next value of each moving average, by its name.
     """
 
     source: Source
     kinds: Mapping[str, Kind]
-    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
-    updates: dict[str, str] = field(default_factory=dict[str, str])
-    uses_switch: bool = False
-
-    def add(self, node: Node) -> Ref:
-        """Put a node behind the others."""
-        self.nodes[node.name] = node
-        return Ref(node.name)
-
-    def switch(self) -> Ref:
-        """The predicate that is true in training."""
-        self.uses_switch = True
-        return self.add(Node(name=TRAINING.name, function="input"))
 
     def hold(self, name: str) -> None:
         """The node of a value of the file, if it has none yet."""

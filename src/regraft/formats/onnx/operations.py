@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,14 +94,6 @@ def value_of(attribute: Any, where: str) -> Any:
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"the attribute {attribute.name} is no text", where=where) from error
     return tuple(value) if kind > 5 else value
-
-
-def graphs_of(operation: Operation) -> Iterator[Any]:
-    """The graphs an operation holds: branches and bodies."""
-    for attribute in operation.attributes.values():
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
 
 
 def _holds(attribute: Any, name: str) -> bool:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from regraft.errors import UnknownName, UnreadableFile, UnsupportedOp, nearest_names
 from regraft.formats.onnx.batch import freed
-from regraft.formats.onnx.building import Net, Unsupported, called, require_asked
+from regraft.formats.onnx.building import Net, called, require_asked
 from regraft.formats.onnx.inputs import spec_of
 from regraft.formats.onnx.operations import Operation
 from regraft.formats.onnx.ops import OPS
 from regraft.formats.onnx.source import UNUSABLE, Source, read_source
 from regraft.formats.onnx.weights import kinds, lie_as_torch
+from regraft.network.building import Unsupported
 from regraft.network.graph import Graph, Node
 from regraft.network.network import GraphNetwork
 from regraft.network.new_layers import TRAINING
@@ -177,7 +178,7 @@ def _network(source: Source, made: _Made, wanted: Sequence[str]) -> GraphNetwork
         nodes=tuple(nodes),
         inputs=tuple(specs),
         outputs=tuple(wanted),
-        switches=(TRAINING,) if net.uses_switch and TRAINING.name in used else (),
+        switches=(TRAINING,) if TRAINING.name in used else (),
         updates={name: tensor for name, tensor in net.updates.items() if tensor in known},
     )
     held = {node.args[0] for node in nodes if node.function == "parameter"}

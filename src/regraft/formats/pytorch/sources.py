@@ -156,7 +156,6 @@ _PACKAGES: Mapping[str, Callable[[str, bool, Mapping[str, Any]], Native]] = {
     "torchvision": _torchvision,
     "hf": _hf,
 }
-PACKAGES = tuple(_PACKAGES)
 _EXTRAS = {"timm": "timm", "torchvision": "timm", "transformers": "text"}
 _HUBS = {
     "timm": "https://huggingface.co",

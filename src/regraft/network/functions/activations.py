@@ -49,9 +49,9 @@ def softmax(logits: Tensor, *, axis: int = -1) -> Tensor:
     return torch.softmax(logits, axis)
 
 
-def log_softmax(logits: Tensor) -> Tensor:
+def log_softmax(logits: Tensor, *, axis: int = -1) -> Tensor:
     """The logarithm of `softmax`."""
-    return torch.log_softmax(logits, -1)
+    return torch.log_softmax(logits, axis)
 
 
 FUNCTIONS = {

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from regraft.errors import UnsupportedOp
+from regraft.network.functions.arithmetic import div
 from regraft.network.functions.operands import dtype_named, together
 
 _SHORT = (torch.uint16, torch.uint32, torch.uint64)  # torch computes with few of them
@@ -53,11 +54,6 @@ def _compared(compute: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, 
 
     function.__doc__ = f"As torch's `{compute.__name__}`."
     return function
-
-
-def _divide(x: Tensor, y: Tensor) -> Tensor:
-    """The quotient; whole numbers are divided towards zero."""
-    return x / y if x.is_floating_point() or x.is_complex() else torch.div(x, y, rounding_mode="trunc")
 
 
 def power(x: Tensor, y: Tensor) -> Tensor:
@@ -145,19 +141,9 @@ def celu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     return functional.celu(x, alpha)
 
 
-def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
-    """X times the normal distribution at x."""
-    return functional.gelu(x, approximate=approximate)
-
-
 def swish(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     """X times the sigmoid of alpha * x."""
     return functional.silu(x) if alpha == 1 else x * torch.sigmoid(alpha * x)
-
-
-def mish(x: Tensor) -> Tensor:
-    """X times the hyperbolic tangent of its softplus."""
-    return functional.mish(x)
 
 
 def thresholded_relu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
@@ -170,16 +156,6 @@ def shrink(x: Tensor, *, bias: float = 0.0, lambd: float = 0.5) -> Tensor:
     (wide,) = widened(x)
     nearer = torch.where(wide < -lambd, wide + bias, torch.where(wide > lambd, wide - bias, torch.zeros_like(wide)))
     return nearer.to(x.dtype)
-
-
-def softmax(x: Tensor, *, axis: int = -1) -> Tensor:
-    """e^x over the sum of e^x along a dimension."""
-    return torch.softmax(x, axis)
-
-
-def log_softmax(x: Tensor, *, axis: int = -1) -> Tensor:
-    """The logarithm of `softmax`."""
-    return torch.log_softmax(x, axis)
 
 
 def hardmax(x: Tensor, *, axis: int = -1) -> Tensor:
@@ -274,7 +250,7 @@ FUNCTIONS = {
     "onnx_add": _of_two(torch.add),
     "onnx_sub": _of_two(torch.sub),
     "onnx_mul": _of_two(torch.mul),
-    "onnx_div": _of_two(_divide),
+    "onnx_div": _of_two(div),
     "onnx_equal": _compared(torch.eq),
     "onnx_less": _compared(torch.lt),
     "onnx_less_equal": _compared(torch.le),
@@ -294,13 +270,9 @@ FUNCTIONS = {
     "hard_swish": hard_swish,
     "onnx_selu": selu,
     "celu": celu,
-    "gelu": gelu,
     "swish": swish,
-    "mish": mish,
     "thresholded_relu": thresholded_relu,
     "shrink": shrink,
-    "onnx_softmax": softmax,
-    "onnx_log_softmax": log_softmax,
     "hardmax": hardmax,
     "flat_rows": flat_rows,
     "shaped_like": shaped_like,

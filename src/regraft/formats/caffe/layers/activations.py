@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from regraft.formats.caffe.building import Call, Unsupported
+from regraft.formats.caffe.building import Call
+from regraft.network.building import Unsupported
 
 
 def _plain(function: str, doc: str) -> Callable[[Call], None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from regraft.formats.caffe.building import Call, Unsupported
+from regraft.formats.caffe.building import Call
+from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
 

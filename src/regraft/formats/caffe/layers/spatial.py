@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from regraft.formats.caffe.building import Call, Unsupported
+from regraft.formats.caffe.building import Call
+from regraft.network.building import Unsupported
 from regraft.network.lengths import pooled_length
 
 Pair = tuple[int, int]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from regraft.formats.keras.building import Call, Unsupported
+from regraft.formats.keras.building import Call
 from regraft.formats.keras.model import Layer
 from regraft.formats.keras.weights import Weight
+from regraft.network.building import Unsupported
 from regraft.network.curves import CURVE_NAMES
 from regraft.network.graph import Ref
 

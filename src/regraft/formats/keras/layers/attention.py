@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from regraft.formats.keras.building import Call, Unsupported, Value
+from regraft.formats.keras.building import Call, Value
 from regraft.formats.keras.layers.passing import in_training
 from regraft.formats.keras.model import Layer
 from regraft.formats.keras.weights import Weight
+from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
 _PARTS = ("query", "key", "value", "attention_output")

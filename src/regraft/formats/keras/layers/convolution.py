@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from regraft.formats.keras.building import Call, Shape, Unsupported, Value
+from regraft.formats.keras.building import Call, Shape, Value
 from regraft.formats.keras.layers.activations import activated
 from regraft.formats.keras.layers.dense import biased, kernel_and_bias
 from regraft.formats.keras.model import Layer
 from regraft.formats.keras.weights import Weight
+from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
 _FUNCTIONS = {1: "conv1d", 2: "conv2d", 3: "conv3d"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from regraft.formats.keras.building import Call, Unsupported
+from regraft.formats.keras.building import Call
 from regraft.formats.keras.layers.activations import activated
 from regraft.formats.keras.model import Layer
 from regraft.formats.keras.weights import Weight
+from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from regraft.formats.keras.building import Call, Shape, Unsupported, Value
+from regraft.formats.keras.building import Call, Shape, Value
+from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
 

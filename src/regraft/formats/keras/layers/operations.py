@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from regraft.formats.keras.building import Call, Shape, Unsupported, Value
+from regraft.formats.keras.building import Call, Shape, Value
 from regraft.formats.keras.layers.joining import joint_shape
 from regraft.formats.keras.layers.shaping import filled
-from regraft.formats.keras.model import Layer, values
+from regraft.formats.keras.model import Layer, Made, values
+from regraft.network.building import Unsupported
 
 _Operation = Callable[[Call, dict[str, Any]], None]
 
@@ -153,7 +154,7 @@ def _tensor(call: Call, value: Any, detail: str) -> Value:
     """A value, or a constant as one."""
     if isinstance(value, Value):
         return value
-    if isinstance(value, list) and not any(True for _ in values(value)):
+    if isinstance(value, list) and not any(True for _ in values(Made, value)):
         shape, rest = [], value
         while isinstance(rest, list):
             shape.append(len(rest))

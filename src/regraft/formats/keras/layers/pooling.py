@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from regraft.formats.keras.building import Call, Unsupported
+from regraft.formats.keras.building import Call
 from regraft.formats.keras.layers.convolution import channels, layout, placed, spread
+from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
 _WINDOWED = {

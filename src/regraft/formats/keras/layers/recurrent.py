@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from regraft.formats.keras.building import Call, Unsupported, Value
+from regraft.formats.keras.building import Call, Value
 from regraft.formats.keras.layers.activations import curve_of
 from regraft.formats.keras.model import Layer
 from regraft.formats.keras.weights import Weight
+from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
 _CELLS = {"LSTM": ("lstm", 2, 4), "GRU": ("gru", 1, 3), "SimpleRNN": ("simple_rnn", 1, 1)}

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from regraft.formats.keras.building import Call, Shape, Unsupported, Value
+from regraft.formats.keras.building import Call, Shape, Value
 from regraft.formats.keras.layers.convolution import spread
+from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
 _RESIZED = {

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from regraft.formats.onnx.building import Call, Handler, Unsupported, plain
+from regraft.formats.onnx.building import Call, Handler, plain
 from regraft.formats.onnx.tensors import DTYPES, type_name
+from regraft.network.building import Unsupported
 from regraft.network.graph import Node, Ref
 
 # Operations that are functions TensorFlow has too, for numbers with fractions; ONNX's name -> ours.
@@ -20,11 +21,11 @@ _SAME = {
 }  # fmt: skip
 _OWN = {
     "Abs": "onnx_abs", "BitwiseAnd": "bitwise_and", "BitwiseNot": "bitwise_not", "BitwiseOr": "bitwise_or",
-    "BitwiseXor": "bitwise_xor", "BitShift": "bit_shift", "CastLike": "cast_like", "Celu": "celu", "Div": "onnx_div",
-    "Elu": "elu", "Equal": "onnx_equal", "Gelu": "gelu", "Greater": "onnx_greater",
+    "BitwiseXor": "bitwise_xor", "BitShift": "bit_shift", "Celu": "celu", "Div": "onnx_div",
+    "Elu": "elu", "Equal": "onnx_equal", "Greater": "onnx_greater",
     "GreaterOrEqual": "onnx_greater_equal", "HardSigmoid": "hard_sigmoid", "HardSwish": "hard_swish",
     "IsInf": "onnx_is_inf", "LeakyRelu": "leaky_relu", "Less": "onnx_less", "LessOrEqual": "onnx_less_equal",
-    "Max": "onnx_max", "Mean": "onnx_mean", "Min": "onnx_min", "Mish": "mish", "Mod": "onnx_mod", "Mul": "onnx_mul",
+    "Max": "onnx_max", "Mean": "onnx_mean", "Min": "onnx_min", "Mod": "onnx_mod", "Mul": "onnx_mul",
     "Pow": "onnx_pow", "PRelu": "onnx_prelu", "Selu": "onnx_selu", "Shrink": "shrink", "Sign": "onnx_sign",
     "Sub": "onnx_sub", "SwiGLU": "swiglu", "Swish": "swish", "ThresholdedRelu": "thresholded_relu", "Add": "onnx_add",
 }  # fmt: skip
@@ -95,7 +96,7 @@ def _type(call: Call, attribute: str) -> str:
 
 def softmax(call: Call) -> None:
     """Before opset 13 over all dimensions from `axis` on."""
-    _along(call, {"Softmax": "onnx_softmax", "LogSoftmax": "onnx_log_softmax", "Hardmax": "hardmax"})
+    _along(call, {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Hardmax": "hardmax"})
 
 
 def _along(call: Call, functions: dict[str, str]) -> None:
@@ -105,6 +106,11 @@ def _along(call: Call, functions: dict[str, str]) -> None:
         return
     rows = call.inner("rows", "flat_rows", call.input(), axis=axis)
     call.give("shaped_like", call.inner("row", function, rows, axis=1), call.input())
+
+
+def gelu(call: Call) -> None:
+    """Nothing is refused."""
+    call.give("activation", call.input(), kind="gelu_tanh" if call.attribute("approximate") == "tanh" else "gelu")
 
 
 def dropout(call: Call) -> None:
@@ -137,8 +143,10 @@ OPS: dict[str, Handler] = {
     "CastLike": cast_like,
     "Clip": clip,
     "Dropout": dropout,
+    "Gelu": gelu,
     "Hardmax": softmax,
     "LogSoftmax": softmax,
+    "Mish": plain("activation", kind="mish"),
     "Softmax": softmax,
     "Xor": exclusive_or,
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from regraft.formats.onnx.building import Call, Handler, Unsupported, plain
+from regraft.formats.onnx.building import Call, Handler, plain
 from regraft.formats.onnx.ops.shaping import axes
+from regraft.network.building import Unsupported
 
 _REDUCTIONS = {
     "ReduceL1": "reduce_l1", "ReduceL2": "reduce_l2", "ReduceLogSum": "reduce_log_sum",

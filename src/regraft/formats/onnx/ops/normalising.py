@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from regraft.formats.onnx.building import Call, Handler, Unsupported, plain
+from regraft.formats.onnx.building import Call, Handler, plain
+from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
 

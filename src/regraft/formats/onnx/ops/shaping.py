@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from regraft.formats.onnx.building import Call, Handler, Unsupported, integers, plain
+from regraft.formats.onnx.building import Call, Handler, integers, plain
 from regraft.formats.onnx.tensors import DTYPES, dtype_of, to_array, type_name
+from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
 
