@@ -8,10 +8,7 @@ nothing depends on them, and refused where weights do.
 from __future__ import annotations
 
 import json
-import mmap
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
@@ -19,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from regraft.errors import UnreadableFile, UnsafeFile, UnsupportedFormat
+from regraft.errors import RegraftError, UnreadableFile, UnsafeFile, UnsupportedFormat
+from regraft.files.mapped import mapped
+from regraft.files.zips import MAGIC, Zip
 
 _MODEL = re.compile(r"[^/]+/models/([^/]+)\.json")
 _OLD = "serialized_exported_program.json"
-_MOST = 100_000  # members
 # torch's numbers for types in the schema of exported programs (torch/_export/serde/schema.py, ScalarType).
 DTYPES = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
@@ -36,12 +34,11 @@ def is_archive(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        if file.read(4) != b"PK\x03\x04":
+        if file.read(4) != MAGIC:
             return False
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except Exception:  # zipfile breaks in many ways on damaged files, which other readers refuse with reason
+        names = Zip(mapped(path), str(path)).members
+    except RegraftError:  # the other rooms that read zip files refuse it with the reason
         return False
     return any(_MODEL.fullmatch(name) for name in names) or _OLD in names
 
@@ -57,10 +54,16 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.where = str(path)
-        with path.open("rb") as file:
-            self._data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        self._places = self._members(path)
-        models = [found for name in self._places if (found := _MODEL.fullmatch(name))]
+        self._zip = Zip(mapped(path), self.where)
+        packed = [name for name, member in self._zip.members.items() if member.method]
+        if packed:
+            raise UnsupportedFormat(
+                "members of the archive are compressed, which torch never does",
+                where=self.where,
+                got=", ".join(packed[:3]),
+                fix="save it with torch.export.save",
+            )
+        models = [found for name in self._zip.members if (found := _MODEL.fullmatch(name))]
         if not models:
             raise UnsupportedFormat(
                 "this program was saved by a torch before 2.8",
@@ -87,7 +90,7 @@ class Archive:
 
     def has(self, name: str) -> bool:
         """Whether there is such a member."""
-        return f"{self.root}/{name}" in self._places
+        return f"{self.root}/{name}" in self._zip.members
 
     def arrays(self, kind: str) -> dict[str, np.ndarray]:
         """The "weights" or the "constants" by name; those that share their numbers are views of the same bytes."""
@@ -139,37 +142,10 @@ class Archive:
         return np.lib.stride_tricks.as_strided(flat[offset:], sizes, steps, writeable=False)
 
     def _bytes(self, name: str) -> memoryview:
-        place = self._places.get(f"{self.root}/{name}")
-        if place is None:
+        whole = f"{self.root}/{name}"
+        if whole not in self._zip.members:
             raise self.damaged(f"no member {name}")
-        start, size, crc = place
-        head = bytes(self._data[start : start + 30])
-        begin = start + 30 + int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
-        found = self._data[begin : begin + size]
-        if head[:4] != b"PK\x03\x04" or len(found) != size:
-            raise self.damaged(f"{name} is cut short")
-        if zlib.crc32(found) != crc:
-            raise self.damaged(f"{name} has another checksum than the archive says")
-        return found
-
-    def _members(self, path: Path) -> dict[str, tuple[int, int, int]]:
-        """Where each member begins, its size and checksum: torch stores them as they are."""
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
-        except Exception as error:  # zipfile breaks in many ways on damaged files
-            raise self.damaged(f"{type(error).__name__}: {error}") from error
-        if len(members) > _MOST or sum(member.compress_size for member in members) > len(self._data):
-            raise UnsafeFile("the members of the archive overlap, or are too many", where=self.where)
-        packed = [m.filename for m in members if m.compress_type != zipfile.ZIP_STORED or m.flag_bits & 1]
-        if packed:
-            raise UnsupportedFormat(
-                "members of the archive are compressed or encrypted, which torch never does",
-                where=self.where,
-                got=", ".join(packed[:3]),
-                fix="save it with torch.export.save",
-            )
-        return {member.filename: (member.header_offset, member.compress_size, member.CRC) for member in members}
+        return self._zip.read(whole)
 
 
 def _numbers(sizes: Any) -> list[int] | None:
