@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from regraft.errors import UnsupportedOp
@@ -142,7 +142,7 @@ class Conversion:
     def _step(self, step: Step, position: int) -> None:
         if step.name in self.program.wholes or any(word in step.target for word in _CHECKS):
             return
-        lost = [value.name for value in values_in(step) if value.name in self._lost]
+        lost = [value.name for value in step.reads() if value.name in self._lost]
         if lost:
             self._lost.add(step.name)
             return
@@ -188,7 +188,7 @@ class Conversion:
 
     def _read(self, name: str) -> bool:
         given = any(value.name == name for value in self.program.outputs)
-        return given or any(value.name == name for step in self.program.steps for value in values_in(step))
+        return given or any(value.name == name for step in self.program.steps for value in step.reads())
 
     def _spec(self, name: str) -> InputSpec:
         shape = tuple(size if isinstance(size, int) else None for size in self.program.sizes[name])
@@ -212,19 +212,3 @@ def _layout(shape: tuple[int | None, ...]) -> Layout:
     if len(shape) == 4 and shape[1] in (1, 3):
         return "NCHW"
     return "flat" if len(shape) == 2 and shape[1] is not None else "other"
-
-
-def values_in(step: Step) -> Iterator[Value]:
-    """The values a step reads."""
-    yield from _values((*step.args, *step.kwargs.values()))
-
-
-def _values(item: Any) -> Iterator[Value]:
-    if isinstance(item, Value):
-        yield item
-    elif isinstance(item, tuple):
-        for part in item:
-            yield from _values(part)
-
-
-Handler = Callable[[Conversion, Step], None]

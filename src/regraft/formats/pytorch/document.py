@@ -10,7 +10,7 @@ import numpy as np
 
 from regraft.errors import RegraftError, UnsupportedFormat, UnsupportedOp
 from regraft.formats.pytorch.archive import DTYPES, Archive
-from regraft.formats.pytorch.program import Call, Program, Size, Source, Step, Value
+from regraft.formats.pytorch.program import Call, Program, Size, Source, Step, Value, first_names
 from regraft.formats.pytorch.symbols import samples_of_text
 
 _ATEN = re.compile(r"torch\.ops\.(aten\.\w+\.\w+)")
@@ -70,7 +70,7 @@ class _Reader:
         """Every value is made before it is read, every weight is there."""
         known = set(program.sources)
         for step in program.steps:
-            for value in _values((*step.args, *step.kwargs.values())):
+            for value in step.reads():
                 if value.name not in known:
                     raise ValueError(f"{step.name} reads {value.name}, which is not computed before it")
             if step.name in known:
@@ -88,16 +88,14 @@ class _Reader:
 
     def _weights(self) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         held = {**self._archive.arrays("weights"), **self._archive.arrays("constants")}
-        owners: dict[Any, str] = {}
-        weights: dict[str, np.ndarray] = {}
-        aliases: dict[str, str] = {}
-        for name, value in held.items():
-            key = (value.ctypes.data, value.shape, value.strides, value.dtype.str) if value.size else name
-            first = owners.setdefault(key, name)
-            if first == name:
-                weights[name] = value
-            else:
-                aliases[name] = first
+        firsts = first_names(
+            {
+                name: (value.ctypes.data, value.shape, value.strides, value.dtype.str) if value.size else name
+                for name, value in held.items()
+            }
+        )
+        weights = {name: held[name] for name, first in firsts.items() if name == first}
+        aliases = {name: first for name, first in firsts.items() if name != first}
         return weights, aliases
 
     def _source(self, spec: Mapping[str, Any]) -> tuple[str, Source]:
@@ -247,14 +245,6 @@ def _target(target: str) -> str:
 def _calls(stack: str) -> tuple[Call, ...]:
     parts = [part.split(",", 2) for part in stack.split(";") if part.count(",") >= 2]
     return tuple(Call(key, path, kind) for key, path, kind in parts if not path.startswith("_empty_nn_module_stack"))
-
-
-def _values(item: Any) -> Iterator[Value]:
-    if isinstance(item, Value):
-        yield item
-    elif isinstance(item, tuple):
-        for part in item:
-            yield from _values(part)
 
 
 def _rename(program: Program, names: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 
 from regraft.errors import UnsupportedFormat, UnsupportedOp
-from regraft.formats.pytorch.program import Call, Program, Size, Source, Step, Value
+from regraft.formats.pytorch.program import Call, Program, Size, Source, Step, Value, first_names
 from regraft.formats.pytorch.symbols import samples_of
 
 _KINDS = {InputKind.PARAMETER: "parameter", InputKind.BUFFER: "buffer", InputKind.CONSTANT_TENSOR: "constant"}
@@ -64,19 +64,17 @@ class _Reader:
     def _weights(self) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         """The values by name, each once: one that is shared goes by its first name."""
         held: dict[str, Any] = {**self._exported.state_dict, **self._exported.constants}
-        owners: dict[Any, str] = {}
-        weights: dict[str, np.ndarray] = {}
-        aliases: dict[str, str] = {}
-        for name, value in held.items():
-            if not isinstance(value, torch.Tensor):
-                raise UnsupportedFormat("the program holds an object that is no tensor", where=self._where, got=name)
-            key = (value.data_ptr(), tuple(value.shape), value.stride(), value.dtype) if value.numel() else name
-            first = owners.setdefault(key, name)
-            if first == name:
-                weights[name] = self._array(name, value)
-            else:
-                aliases[name] = first
-        return weights, aliases
+        strange = [name for name, value in held.items() if not isinstance(value, torch.Tensor)]
+        if strange:
+            raise UnsupportedFormat("the program holds an object that is no tensor", where=self._where, got=strange[0])
+        firsts = first_names(
+            {
+                name: (value.data_ptr(), tuple(value.shape), value.stride(), value.dtype) if value.numel() else name
+                for name, value in held.items()
+            }
+        )
+        weights = {name: self._array(name, held[name]) for name, first in firsts.items() if name == first}
+        return weights, {name: first for name, first in firsts.items() if name != first}
 
     def _array(self, name: str, value: torch.Tensor) -> np.ndarray:
         if value.dtype == torch.bfloat16:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -40,6 +40,25 @@ class Step:
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     calls: tuple[Call, ...] = ()
+
+    def reads(self) -> Iterator[Value]:
+        """The values it reads."""
+        return values_in((*self.args, *self.kwargs.values()))
+
+
+def values_in(items: Iterable[Any]) -> Iterator[Value]:
+    """All values among arguments, and in tuples of them."""
+    for item in items:
+        if isinstance(item, Value):
+            yield item
+        elif isinstance(item, tuple):
+            yield from values_in(item)
+
+
+def first_names(keys: Mapping[str, Hashable]) -> dict[str, str]:
+    """For each name the first one that has the same key."""
+    owners: dict[Hashable, str] = {}
+    return {name: owners.setdefault(key, name) for name, key in keys.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

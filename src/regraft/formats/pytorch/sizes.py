@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from regraft.errors import UnsupportedOp
-from regraft.formats.pytorch.program import Size, Step, Value
+from regraft.formats.pytorch.program import Size, Step, Value, values_in
 from regraft.formats.pytorch.storage import overload_of
 from regraft.network.functions import FUNCTIONS
 from regraft.network.functions.aten import said
@@ -42,7 +42,7 @@ class Sizes:
             given |= self._shape(step, given, "shape" if "shape" in given else "size")
         elif target == _EXPANDED:
             given |= self._expanded(step, given)
-        near = tuple(value for value in _tensors(given.values()) if value.name in self._program.sizes)
+        near = tuple(value for value in values_in(given.values()) if value.name in self._program.sizes)
         wanted = said(overload)
         values = [
             self._into.take(given[argument.name], near) if argument.name in given else argument.default_value
@@ -116,7 +116,7 @@ class Sizes:
             function = "aten.sym_size.int" if step.target == "aten.sym_size.int" else _ARITHMETIC.get(step.target)
             if function not in FUNCTIONS:
                 raise UnsupportedOp(f"a size made by {step.target}")
-            own = tuple(value for value in _tensors(step.args) if value.name in self._program.sizes)
+            own = tuple(value for value in values_in(step.args) if value.name in self._program.sizes)
             args = tuple(self._into.take(arg, own or near) for arg in step.args)
             self._made[step.name] = self._into.emit(self._into.name(step), function, *args)
         return self._made[step.name]
@@ -134,16 +134,6 @@ def _ratio(wanted: tuple[int, ...], have: tuple[int, ...]) -> Fraction | None:
     """Wanted / have where it is one number in all samples."""
     ratios = {Fraction(a, b) for a, b in zip(wanted, have, strict=True) if b}
     return ratios.pop() if len(ratios) == 1 else None
-
-
-def _tensors(items: Any) -> list[Value]:
-    found: list[Value] = []
-    for item in items:
-        if isinstance(item, Value):
-            found.append(item)
-        elif isinstance(item, tuple):
-            found += _tensors(item)
-    return found
 
 
 def _is_default(argument: Any, value: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from regraft.errors import UnsupportedOp
-from regraft.formats.pytorch.program import Program, Step, Value
+from regraft.formats.pytorch.program import Program, Step, Value, values_in
 from regraft.network.functions import FUNCTIONS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Storage:
         for position, step in enumerate(program.steps):
             self._steps[step.name] = step
             self._made_at[step.name] = position
-            for value in _values((*step.args, *step.kwargs.values())):
+            for value in step.reads():
                 self._last_read[value.name] = position
             source = self._source(step)
             if source is not None:
@@ -100,7 +100,7 @@ class Storage:
 
     def _source(self, step: Step) -> str | None:
         """The value a step's result may share its numbers with."""
-        values = list(_values(step.args[:1]))
+        values = list(values_in(step.args[:1]))
         if not values:
             return None
         if step.target == "operator.getitem" or step.target in _MAY_SHARE or _writes(step.target):
@@ -124,9 +124,3 @@ def overload_of(target: str) -> Any:
 def _writes(target: str) -> bool:
     name = target.split(".")[1] if target.startswith("aten.") else ""
     return name.endswith("_") and not name.endswith("__")
-
-
-def _values(item: Any) -> list[Value]:
-    if isinstance(item, Value):
-        return [item]
-    return [value for part in item for value in _values(part)] if isinstance(item, tuple) else []
