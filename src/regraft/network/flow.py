@@ -87,13 +87,14 @@ class Cut:
     """A tensor through which all data flow, at the end of a block.
 
     `shape` is with the batch (None where free); `parameters` counts the numbers in the weights below it,
-    `layers` the weighted layers below it.
+    `layers` the weighted layers below it, `flops` what computing it takes for one example.
     """
 
     tensor: str
     shape: tuple[int | None, ...] | None
     layers: int
     parameters: int
+    flops: int
 
 
 def by_name(graph: Graph) -> dict[str, Node]:

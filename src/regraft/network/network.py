@@ -147,7 +147,7 @@ class GraphNetwork:
         path = self._path(self.outputs[-1])
         blocks = block_outputs if is_of_modules(path) else block_ends
         ends = narrow_points(path)[:-1] if all else blocks(path)
-        return [self._cut(node.name) for node in ends]
+        return [self.cut(node.name) for node in ends]
 
     def bottleneck(self) -> str:
         """The input of the last trainable layer, below its dropout: where transfer usually cuts.
@@ -184,7 +184,8 @@ class GraphNetwork:
         """The data path with both sides of its conditionals: a cut must hold in every mode."""
         return data_path(self.graph.nodes, [spec.name for spec in self.graph.inputs if not spec.side], output)
 
-    def _cut(self, tensor: str) -> Cut:
+    def cut(self, tensor: str) -> Cut:
+        """What lies below one tensor."""
         below = ancestors(self.nodes, [tensor], stop=self.inputs)
         parameters = {self.nodes[n].args[0] for n in below if self.nodes[n].function == "parameter"}
         return Cut(
@@ -192,6 +193,7 @@ class GraphNetwork:
             shape=self.tensors[tensor].shape,
             layers=sum(self.nodes[name].function in WEIGHTED for name in below),
             parameters=sum(prod(self.parameters[p].shape) for p in parameters if self.parameters[p].trainable),
+            flops=sum(self.tensors[name].flops for name in below if name in self.tensors),
         )
 
     # --- running ------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
     width = layer.width
     if width is None:
         raise BadArgument(f"the dense layer {name} has no width", fix="give it one: dense:64")
-    _flatten(stack, name)
+    flatten(stack, name)
     (units,) = stack.shape
     kernel = stack.parameter(f"{name}/kernel", glorot_uniform(f"{name}/kernel", (units or 0, width), stack.seed))
     bias = stack.parameter(f"{name}/bias", np.zeros(width))
@@ -95,8 +95,12 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
     stack.shape = (width,)
 
 
-def _flatten(stack: Stack, name: str) -> None:
-    """Average a spatial tensor over its places: a dense layer reads one vector an example."""
+def flatten(stack: Stack, name: str) -> None:
+    """Average a spatial tensor over its places: a dense layer reads one vector an example.
+
+    Raises:
+        ShapeMismatch: it is neither a vector nor a picture.
+    """
     if len(stack.shape) == 3:
         axes = (2, 3) if stack.channels_first else (1, 2)
         where = stack.constant(f"{name}/Mean/reduction_indices:0", axes, "int32")

@@ -220,19 +220,25 @@ def _redirected(args: tuple[object, ...], to: Mapping[str, str]) -> tuple[object
     return tuple(redirect(value) for value in args)
 
 
+def stack_on(network: GraphNetwork, tensor: str, seed: int) -> Stack | None:
+    """New layers begin here, on a tensor; None where its shape or type is not known."""
+    known = network.tensors[tensor]
+    if known.shape is None or known.dtype is None:
+        return None
+    first = _channels_first(network.graph, tensor)
+    return Stack(top=tensor, shape=known.shape[1:], dtype=known.dtype, channels_first=first, seed=seed)
+
+
 def _grow(
     trunk: GraphNetwork, at: str, layers: Sequence[New], classes: int, seed: int, fresh: Mapping[str, np.ndarray]
 ) -> tuple[GraphNetwork, str]:
     """The trunk with the new layers on top, and the name of its output."""
-    top = trunk.graph.outputs[0]
-    tensor = trunk.tensors[at]
-    if tensor.shape is None or tensor.dtype is None:
+    stack = stack_on(trunk, at, seed)
+    if stack is None:
         raise BadArgument(
             f"the shape of {at} depends on the data: nothing can be put on it", fix="cut below it: --at NAME"
         )
-    stack = Stack(
-        top=top, shape=tensor.shape[1:], dtype=tensor.dtype, channels_first=_channels_first(trunk.graph, at), seed=seed
-    )
+    stack.top = trunk.graph.outputs[0]
     taken = {name.partition("/")[0] for name in (*trunk.nodes, *trunk.parameters)}
     for index, layer in enumerate(layers):
         name = _name(layer, index, taken)

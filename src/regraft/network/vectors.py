@@ -1,0 +1,36 @@
+"""One vector an example at any tensor: what a dense layer put there would read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from regraft.errors import ShapeMismatch
+from regraft.network.network import GraphNetwork
+from regraft.network.new_layers import Stack, flatten
+from regraft.network.surgery import stack_on
+
+
+def with_vectors(network: GraphNetwork, tensors: Iterable[str]) -> tuple[GraphNetwork, dict[str, str]]:
+    """The network with a vector of each tensor as its outputs: {tensor: its vector (b d)}.
+
+    Pictures are averaged over their places and sequences over their steps, as a new dense layer does; a vector stands
+    for itself. Tensors no dense layer can stand on are left out.
+    """
+    found: dict[str, str] = {}
+    nodes = list(network.graph.nodes)
+    for tensor in tensors:
+        stack = stack_on(network, tensor, seed=0)
+        if stack is not None and _flattened(stack, f"{tensor}@vector"):
+            found[tensor] = stack.top
+            nodes += stack.nodes
+    outputs = tuple(found.values())
+    return GraphNetwork(replace(network.graph, nodes=tuple(nodes), outputs=outputs), network.values, format=network.format), found
+
+
+def _flattened(stack: Stack, name: str) -> bool:
+    try:
+        flatten(stack, name)
+    except ShapeMismatch:
+        return False
+    return True

@@ -1,0 +1,51 @@
+"""The cuts a search compares: how many layers are reused at each, and the vector a head reads there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from regraft.errors import BadArgument
+from regraft.network import Cut, GraphNetwork
+from regraft.network.vectors import with_vectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """One cut.
+
+    Attributes:
+        cut: the tensor.
+        layers: layers with weights that are reused when the network is cut here.
+        vector: the tensor (b d) of the surveyed network that a dense head on this cut reads.
+        flops: what computing it takes for one example.
+    """
+
+    cut: str
+    layers: int
+    vector: str
+    flops: int
+
+
+def survey(network: GraphNetwork) -> tuple[GraphNetwork, tuple[Level, ...]]:
+    """The network with the vectors of its cuts as outputs, and its cuts from input to output: one a block.
+
+    The bottleneck is always the last of them: where only pooling and the like lies between it and the end of
+    the last block, it stands for that.
+
+    Raises:
+        BadArgument: there is no cut that a head can stand on.
+    """
+    bottleneck = network.cut(network.bottleneck())
+    below = [cut for cut in network.cuts() if cut.layers < bottleneck.layers]
+    with_outputs, vectors = with_vectors(network, [cut.tensor for cut in (*below, bottleneck)])
+    if not vectors:
+        raise BadArgument(
+            "this network has no cut that a head can stand on",
+            expected="a tensor (b d), (b t d) or (b h w c) through which all data flow",
+            fix="name one: `regraft fit --at TENSOR`",
+        )
+    return with_outputs, tuple(
+        Level(cut=cut.tensor, layers=cut.layers, vector=vectors[cut.tensor], flops=cut.flops)
+        for cut in (*below, bottleneck)
+        if cut.tensor in vectors
+    )
