@@ -6,7 +6,7 @@ address is turned into a network in `regraft.opening`; the rooms below take netw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from regraft.tasks.like_source import GoneOn
     from regraft.tasks.predict import Predictions
     from regraft.train.settings import Settings
+    from regraft.trials.record import Found
 
 __version__ = "0.1.0"
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "match",
     "open",
     "predict",
+    "search",
 ]
 
 _HOMES = {
@@ -228,6 +230,54 @@ def fit_like_source(
         as_network(source, weights=weights),
         Path(data) if isinstance(data, PathLike) else data,
         settings=settings,
+        out=None if out is None else Path(out),
+        input=input,
+        resume=resume,
+    )
+
+
+def search(
+    source: str | PathLike[str] | GraphNetwork,
+    data: str | PathLike[str] | Splits,
+    *,
+    schemes: str | PathLike[str] | Sequence[Mapping[str, Any]] | None = None,
+    passes: float | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    out: str | PathLike[str] | None = None,
+    input: str | None = None,
+    resume: bool = False,
+    weights: str | PathLike[str] | None = None,
+) -> Found:
+    """Find out how many layers of a network are worth reusing for labelled data, and train the best scheme found.
+
+    Args:
+        source: a network, or the address of one.
+        data: labelled data as `fit` takes them.
+        schemes: what is tried: a YAML file, or a list, of {"name": ..., "plan": {...}, "settings": {...}}; None: what
+            the amount of data suggests.
+        passes: the budget, in passes over the data; None: ten, or a minute where those take less.
+        minutes: the budget in time, in place of passes.
+        seed: of the split, the folds, fresh weights and the order of examples.
+        out: the run folder; None: a new one in `runs`.
+        input: how pictures are fed; None: as the file says, or guessed.
+        resume: go on with the run in `out`.
+        weights: of the source, as for `open`.
+
+    Raises:
+        RegraftError: the network or the data cannot be searched, or a scheme does not fit.
+    """
+    from regraft.opening import as_network
+    from regraft.trials.budget import Budget
+    from regraft.trials.schemes import as_schemes
+    from regraft.trials.search import search as carry_out
+
+    return carry_out(
+        as_network(source, weights=weights),
+        Path(data) if isinstance(data, PathLike) else data,
+        schemes=None if schemes is None else as_schemes(schemes),
+        budget=Budget(passes=passes, minutes=minutes),
+        seed=seed,
         out=None if out is None else Path(out),
         input=input,
         resume=resume,

@@ -19,6 +19,7 @@ from regraft.cli.export import export
 from regraft.cli.fit import fit
 from regraft.cli.match import match
 from regraft.cli.predict import predict
+from regraft.cli.search import search
 from regraft.cli.show import show
 from regraft.errors import BadArgument, OutOfSpace, RegraftError
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (show, match, fit, predict, evaluate, export, demo):
+for _command in (show, match, fit, search, predict, evaluate, export, demo):
     app.command()(_command)
 
 

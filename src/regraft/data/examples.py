@@ -60,6 +60,12 @@ class Examples:
         """A hash of all contents in their order; labels and names do not count."""
         return hashlib.blake2b(self.kind.encode() + b"".join(self.hashes), digest_size=16).hexdigest()
 
+    def some(self, indices: np.ndarray) -> Part:
+        """The examples at `indices` alone, as a part that is all of its examples."""
+        items = self.items[indices] if isinstance(self.items, np.ndarray) else [self.items[k] for k in indices]
+        hashes = tuple(self.hashes[index] for index in indices)
+        return whole(replace(self, items=items, labels=self.labels[indices], hashes=hashes, skipped=()))
+
     def with_classes(self, classes: Sequence[str]) -> Examples:
         """The same examples, labelled by another list of classes that holds all of theirs.
 

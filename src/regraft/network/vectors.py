@@ -25,7 +25,9 @@ def with_vectors(network: GraphNetwork, tensors: Iterable[str]) -> tuple[GraphNe
             found[tensor] = stack.top
             nodes += stack.nodes
     outputs = tuple(found.values())
-    return GraphNetwork(replace(network.graph, nodes=tuple(nodes), outputs=outputs), network.values, format=network.format), found
+    return GraphNetwork(
+        replace(network.graph, nodes=tuple(nodes), outputs=outputs), network.values, format=network.format
+    ), found
 
 
 def _flattened(stack: Stack, name: str) -> bool:

@@ -40,6 +40,7 @@ class RunFolder:
         checkpoints/     the training's own state, last and best
         model/           the finished model
         tensorboard/     the curves
+        trials/          the trainings of a search, each a run of its own
 
     Attributes:
         path: the folder.
@@ -108,6 +109,11 @@ class RunFolder:
     def model(self) -> Path:
         """Where the finished model is."""
         return self.path / "model"
+
+    @property
+    def trials(self) -> Path:
+        """Where the trainings of a search are."""
+        return self.path / "trials"
 
     @property
     def tensorboard(self) -> Path:
@@ -206,11 +212,11 @@ class RunFolder:
 
     def _worth_keeping(self) -> bool:
         """Whether there is something to go on from, or a model."""
-        return any(place.is_dir() and any(place.iterdir()) for place in (self.checkpoints, self.model))
+        return any(place.is_dir() and any(place.iterdir()) for place in (self.checkpoints, self.model, self.trials))
 
     def _remove(self) -> None:
         """Remove what a run consists of, and the folder if nothing else lies in it."""
-        for place in (self.checkpoints, self.model, self.tensorboard):
+        for place in (self.checkpoints, self.model, self.tensorboard, self.trials):
             shutil.rmtree(place, ignore_errors=True)
         with suppress(OSError):
             for path in (self.settings, self.metrics, self.results, self.path / _MARK, self.path / _LOCK):
@@ -226,8 +232,8 @@ def is_run(path: Path | str) -> bool:
     return (Path(path) / _MARK).is_file()
 
 
-def place_of(out: Path | str | None, *, resume: bool) -> Path:
-    """Where a run goes, known to be usable before any work is done: `out`, or a new folder in `runs`.
+def place_of(out: Path | str | None, *, resume: bool, kind: str = "fit") -> Path:
+    """Where a run goes, known to be usable before any work is done: `out`, or a new folder in `runs` named by its kind.
 
     To resume, something must be there: a run, or the empty folder of one that was killed in its first moment.
 
@@ -237,7 +243,7 @@ def place_of(out: Path | str | None, *, resume: bool) -> Path:
     """
     if out is None and resume:
         raise BadArgument("which run shall be resumed?", fix="name its folder: --out DIR")
-    path = Path(out) if out is not None else Path("runs") / f"fit-{datetime.now():%Y%m%d-%H%M%S-%f}"
+    path = Path(out) if out is not None else Path("runs") / f"{kind}-{datetime.now():%Y%m%d-%H%M%S-%f}"
     if not resume:
         _require_free(path)
     elif not path.exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from regraft.errors import BadArgument
-from regraft.network import Cut, GraphNetwork
+from regraft.network import GraphNetwork
 from regraft.network.vectors import with_vectors
 
 

@@ -1,0 +1,121 @@
+"""What any search has to beat, measured on the test part: trunks that know nothing, and training everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from regraft.data import Splits
+from regraft.data.examples import Part
+from regraft.features import extract
+from regraft.network import GraphNetwork, Plan
+from regraft.network.surgery import untrained
+from regraft.run import Progress
+from regraft.tasks.baselines import embedded, majority, neighbours
+from regraft.tasks.head import Head, own_copy
+from regraft.tasks.rows import InputRows
+from regraft.train.learner import Batch, Rows
+from regraft.train.loop import train
+from regraft.train.settings import Settings
+from regraft.trials.folds import folds
+from regraft.trials.ground import Ground
+from regraft.trials.probe import Reading, probe
+from regraft.trials.stored import Stored, hits, parts
+
+_LEAST = 20  # examples of a part without which nothing is measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """An accuracy on the test part, and what must be said beside it."""
+
+    name: str
+    accuracy: float
+    note: str = ""
+
+
+def simple(splits: Splits, stored: Stored, top: Reading) -> list[Baseline]:
+    """The most frequent class, the nearest neighbours at the bottleneck, and a linear head on it as `fit` takes it."""
+    vector = top.level.vector
+    train, validation, test = (embedded(stored.rows(part, [vector])) for part in parts(splits))
+    kernel, bias = top.usual
+    linear = stored.values(splits.test, vector).numpy() @ kernel + bias
+    return [
+        Baseline(name="majority class", accuracy=majority(splits.train.labels, splits.test.labels)),
+        Baseline(name="nearest neighbours", accuracy=neighbours(train, validation, test)),
+        Baseline(name="frozen + linear", accuracy=float(hits(linear, splits.test.labels).mean())),
+    ]
+
+
+def untrained_trunk(ground: Ground, share: float, progress: Progress) -> tuple[Baseline, Mapping[str, float]]:
+    """Linear heads on a trunk with fresh weights: on its best cut, and the validation accuracy on each cut."""
+    splits = _some(ground.splits, share, ground.seed)
+    surveyed = untrained(ground.surveyed, ground.seed)
+    vectors = [level.vector for level in ground.levels]
+    features = {
+        id(part.examples): extract(surveyed, vectors, part.examples, ground.spec, ground.place, progress)
+        for part in parts(splits)
+    }
+    stored = Stored(splits=splits, features=features)
+    classes = len(splits.classes)
+    readings = probe(ground.levels, stored, folds(splits, ground.seed), classes, Progress(silent=True))
+    best = max(readings, key=lambda reading: reading.accuracy)
+    logits = stored.values(splits.test, best.level.vector).numpy() @ best.kernel + best.bias
+    note = f"its best cut is {best.level.cut}"
+    if share < 1:
+        note += f"; on {len(splits.train)} examples of the training part and {len(splits.test)} of the test part"
+    accuracy = float(hits(logits, splits.test.labels).mean())
+    found = Baseline(name="untrained trunk", accuracy=accuracy, note=note)
+    return found, {reading.level.cut: reading.accuracy for reading in readings}
+
+
+def trained_whole(
+    ground: Ground, name: str, network: GraphNetwork, settings: Settings, epochs: float, progress: Progress
+) -> Baseline:
+    """The whole network trained for so many epochs, or for a part of one where that is all there is time for."""
+    grafted = ground.graft(Plan(at=ground.levels[-1].cut, freeze=None), network)
+    head = Head(own_copy(grafted.network), (ground.spec.name,), grafted.logits, ground.device)
+    rows: Rows = InputRows(ground.splits.train, ground.spec)
+    note = f"{settings.epochs} epochs"
+    if epochs < 1:
+        rows = _FirstRows(rows, max(1, int(len(rows) * epochs)), ground.seed)
+        note = f"stopped early: {len(rows)} of {len(ground.splits.train)} training examples were seen once"
+    elif epochs < settings.epochs:
+        note = f"stopped early after {int(epochs)} of {settings.epochs} epochs"
+    train(head.learner(), rows, settings, until=max(1, int(epochs)), progress=progress)
+    logits, labels = head.logits(InputRows(ground.splits.test, ground.spec), settings.batch)
+    return Baseline(name=name, accuracy=float(hits(logits, labels.numpy()).mean()), note=note)
+
+
+class _FirstRows:
+    """The first rows of an order that a seed gives."""
+
+    def __init__(self, rows: Rows, count: int, seed: int) -> None:
+        self._rows = rows
+        self._chosen = np.random.default_rng(seed).permutation(len(rows))[:count]
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def take(self, rows: np.ndarray) -> Batch:
+        return self._rows.take(self._chosen[rows])
+
+
+def _some(splits: Splits, share: float, seed: int) -> Splits:
+    """A share of each part, the classes in their proportions; examples of their own, which are computed by themselves."""
+    if share >= 1:
+        return splits
+    train, validation, test = (_some_of(part, share, seed) for part in parts(splits))
+    return Splits(train=train, validation=validation, test=test, classes=splits.classes)
+
+
+def _some_of(part: Part, share: float, seed: int) -> Part:
+    from sklearn.model_selection import train_test_split
+
+    count = min(len(part), max(_LEAST, len(part.examples.classes) * 2, round(len(part) * share)))
+    chosen = part.indices
+    if count < len(part) - len(part.examples.classes):
+        chosen = train_test_split(part.indices, train_size=count, stratify=part.labels, random_state=seed)[0]
+    return part.examples.some(np.sort(chosen))

@@ -1,0 +1,67 @@
+"""Which examples choices are made on: the validation part, or every example in turn where it is small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regraft.data import Splits
+from regraft.data.examples import Part
+
+FEW = (
+    200  # a validation part smaller than this decides nothing between neighbours: it is crossed with the training part
+)
+_FOLDS = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Folds:
+    """The training and validation examples, in this order, and how they take turns.
+
+    Attributes:
+        labels: (n) of the examples.
+        learns: (n f) bool, which examples each fold learns from. Fold 0 is the training part itself.
+        judge: (n) the fold that judges an example; -1 for none.
+    """
+
+    labels: np.ndarray
+    learns: np.ndarray
+    judge: np.ndarray
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Positions of the examples that are judged."""
+        return np.flatnonzero(self.judge >= 0)
+
+    @property
+    def crossed(self) -> int:
+        """How many folds cross training and validation; 1 where the validation part decides alone."""
+        return max(1, self.learns.shape[1] - 1)
+
+
+def folds(splits: Splits, seed: int) -> Folds:
+    """The folds of a search: copies of an example stay together, and each class is spread evenly."""
+    trained, n = len(splits.train), len(splits.train) + len(splits.validation)
+    labels = np.concatenate([splits.train.labels, splits.validation.labels])
+    first = np.arange(n) < trained
+    if len(splits.validation) >= FEW or np.bincount(labels).min() < _FOLDS:
+        return Folds(labels=labels, learns=first[:, None], judge=np.where(first, -1, 0))
+    judge = _crossed([*_hashes(splits.train), *_hashes(splits.validation)], labels, seed)
+    learns = np.stack([first, *(judge != fold for fold in range(1, _FOLDS + 1))], axis=1)
+    return Folds(labels=labels, learns=learns, judge=judge)
+
+
+def _crossed(hashes: list[bytes], labels: np.ndarray, seed: int) -> np.ndarray:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = np.unique(np.array([key.hex() for key in hashes]), return_inverse=True)[1]
+    judge = np.zeros(len(labels), np.int64)
+    division = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(labels, labels, groups)
+    for number, (_, judged) in enumerate(division, 1):
+        judge[judged] = number
+    return judge
+
+
+def _hashes(part: Part) -> list[bytes]:
+    return [part.examples.hashes[index] for index in part.indices]

@@ -1,0 +1,102 @@
+"""What a search is about: a network, its cuts and the data, with all that every stage needs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from regraft.data import Part, Splits
+from regraft.features import Place, cache_folder
+from regraft.network import GraphNetwork, InputSpec, Plan
+from regraft.network.flow import ancestors
+from regraft.network.surgery import Graft, graft
+from regraft.run import Progress
+from regraft.tasks.inputs import only_input, settled
+from regraft.tasks.rows import InputRows
+from regraft.train.learner import Rows, device_of
+from regraft.trials.folds import Folds, folds
+from regraft.trials.levels import Level, survey
+from regraft.trials.stored import Stored
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ground:
+    """What is searched.
+
+    Attributes:
+        network: the source, with its input described.
+        surveyed: the same with the vectors of all cuts as outputs.
+        levels: its cuts from input to output; the last is the bottleneck.
+    """
+
+    network: GraphNetwork
+    surveyed: GraphNetwork
+    levels: tuple[Level, ...]
+    spec: InputSpec
+    splits: Splits
+    folds: Folds
+    place: Place
+    seed: int
+    device: torch.device
+
+    @property
+    def flops(self) -> int:
+        """What the network up to its bottleneck takes for one example."""
+        return max(1, self.levels[-1].flops)
+
+    def graft(self, plan: Plan, network: GraphNetwork | None = None) -> Graft:
+        """A plan carried out, for the classes of the data."""
+        return graft(network or self.network, plan, classes=len(self.splits.classes), seed=self.seed)
+
+    def level_of(self, cut: str) -> Level:
+        """The level at a cut; one of its own where a plan cuts elsewhere."""
+        found = next((level for level in self.levels if level.cut == cut), None)
+        if found:
+            return found
+        other = self.network.cut(cut)
+        return Level(cut=cut, layers=other.layers, vector=cut, flops=other.flops)
+
+    def flops_below(self, tensors: Sequence[str]) -> int:
+        """What computing some tensors of the network from its input takes for one example."""
+        known = self.network.tensors
+        below = ancestors(self.network.nodes, [name for name in tensors if name in self.network.nodes])
+        return sum(known[name].flops for name in below if name in known)
+
+    def inputs(self, wanted: Sequence[str], stored: Collection[str]) -> tuple[str, ...]:
+        """The tensors to compute `wanted` from: themselves if stored, else the highest stored cut, else the input."""
+        if set(wanted) <= set(stored):
+            return tuple(wanted)
+        below = ancestors(self.network.nodes, [name for name in wanted if name in self.network.nodes])
+        cuts = [level.cut for level in self.levels if level.cut in stored and level.cut in below]
+        return (cuts[-1],) if cuts else (self.spec.name,)
+
+    def rows(self, part: Part, inputs: Sequence[str], stored: Stored) -> Rows:
+        """Rows of a part for some `inputs`."""
+        if tuple(inputs) == (self.spec.name,):
+            return InputRows(part, self.spec)
+        return stored.rows(part, inputs)
+
+
+def ground_of(network: GraphNetwork, splits: Splits, input: str | None, seed: int, progress: Progress) -> Ground:
+    """The ground of a search, with all that is chosen about it said.
+
+    Raises:
+        RegraftError: the network has no cut a head can stand on, or the data do not fit its input.
+    """
+    device = device_of("auto")
+    spec = settled(network, only_input(network, [network.bottleneck()]), splits.train, input, progress)
+    network = network.with_input(spec)
+    surveyed, levels = survey(network)
+    return Ground(
+        network=network,
+        surveyed=surveyed,
+        levels=levels,
+        spec=spec,
+        splits=splits,
+        folds=folds(splits, seed),
+        place=Place(root=cache_folder(), device=str(device)),
+        seed=seed,
+        device=device,
+    )

@@ -1,0 +1,202 @@
+"""Dense heads on a frozen cut, trained together: those that differ in their learning rate alone share every batch.
+
+Each head gets the gradients, the steps and the choice of its best epoch that it would get by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from regraft.network.plan import New
+from regraft.network.surgery import Graft
+from regraft.tasks import classify
+from regraft.tasks.rows import ScaledRows, Scaling, batches, scaling_of
+from regraft.train.learner import Batch, Learner, Rows, Step
+from regraft.train.loop import Measured, train
+from regraft.train.settings import Settings
+from regraft.trials.levels import Level
+from regraft.trials.schemes import Scheme
+from regraft.trials.stored import Stored
+from regraft.trials.trial import Trial
+
+_CURVES = {
+    None: lambda x: x,
+    "relu": functional.relu,
+    "elu": functional.elu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DenseHead:
+    """A scheme whose trunk is frozen and whose new layers are all dense.
+
+    `names` are its weights, kernel and bias of each layer in turn.
+    """
+
+    number: int
+    scheme: Scheme
+    level: Level
+    graft: Graft
+    settings: Settings
+    names: tuple[str, ...]
+
+    @property
+    def alike(self) -> tuple[object, ...]:
+        """Heads for which this is equal are trained together."""
+        layers = tuple((layer.width, layer.activation) for layer in self.graft.plan.new or ())
+        return self.level.vector, layers, str(replace(self.settings, lr=1.0).as_json())
+
+
+def dense_head(number: int, scheme: Scheme, level: Level, graft: Graft, settings: Settings) -> DenseHead | None:
+    """The scheme as such a head, or None where it is something else."""
+    names = tuple(row.parameter for row in graft.rows if row.state == "new")
+    trained = {p.name for p in graft.network.parameters.values() if p.trainable and not p.frozen}
+    if trained != set(names) or any(layer.kind != "dense" for layer in graft.plan.new or ()):
+        return None
+    return DenseHead(number=number, scheme=scheme, level=level, graft=graft, settings=settings, names=names)
+
+
+def train_heads(heads: Sequence[DenseHead], stored: Stored) -> list[Trial]:
+    """The trials of all heads, in their order."""
+    groups: dict[tuple[object, ...], list[DenseHead]] = {}
+    for head in heads:
+        groups.setdefault(head.alike, []).append(head)
+    trials = [trial for group in groups.values() for trial in _together(group, stored)]
+    return sorted(trials, key=lambda trial: trial.number)
+
+
+def _together(group: Sequence[DenseHead], stored: Stored) -> list[Trial]:
+    started = time.monotonic()
+    settings = group[0].settings
+    train_rows, validation_rows = (
+        stored.rows(part, [group[0].level.vector]) for part in (stored.splits.train, stored.splits.validation)
+    )
+    scaling = scaling_of(train_rows) if settings.centred else None
+    rows = [ScaledRows(some, scaling) if scaling else some for some in (train_rows, validation_rows)]
+    bundle = _Bundle(group, centred=settings.centred)
+    # Which epoch is best is each head's own matter: the loop keeps the last, the bundle the best of each.
+    together = replace(settings, keep="last", patience=None)
+    train(bundle.learner(), rows[0], together, validate=lambda: bundle.look(rows[1], settings))
+    seconds = (time.monotonic() - started) / len(group)
+    logits = bundle.best_logits(rows[1])
+    return [
+        Trial(
+            number=head.number,
+            scheme=head.scheme,
+            stage="heads",
+            level=head.level,
+            logits=logits[place].numpy(),
+            values=_as_arrays(bundle.best[place].weights, scaling),
+            settings=head.settings.as_json(),
+            epochs=settings.epochs,
+            seconds=seconds,
+            learning=tuple(bundle.best[place].learning),
+        )
+        for place, head in enumerate(group)
+    ]
+
+
+@dataclass(kw_only=True)
+class _Best:
+    """The best epoch of one head so far."""
+
+    score: tuple[float, ...] = ()
+    epoch: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    learning: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+class _Bundle:
+    """Heads with the same layers on the same vector, as one learner."""
+
+    def __init__(self, group: Sequence[DenseHead], *, centred: bool) -> None:
+        self._group = group
+        self._curves = [_CURVES[layer.activation] for layer in _layers(group[0])]
+        self._weights = {
+            f"{place}:{name}": torch.tensor(head.graft.network.values[name] * (0 if centred else 1), requires_grad=True)
+            for place, head in enumerate(group)
+            for name in head.names
+        }
+        self.best = [_Best() for _ in group]
+
+    def learner(self) -> Learner:
+        """What the loop trains: every head at its own rate."""
+        first = self._group[0].settings.lr
+        rates = {
+            f"{place}:{name}": head.settings.lr / first for place, head in enumerate(self._group) for name in head.names
+        }
+        return Learner(weights=self._weights, trained=tuple(self._weights), step=self._step, rates=rates)
+
+    def look(self, rows: Rows, settings: Settings) -> Measured:
+        """A look at validation, at which each head keeps its weights where they are its best."""
+        epoch = len(self.best[0].learning) + 1
+        weights = [self._of(place) for place in range(len(self._group))]
+        labels = _labels(rows)
+        losses: list[float] = []
+        for best, own, logits in zip(self.best, weights, self._logits(rows, weights), strict=True):
+            measured = classify.measured(logits, labels)
+            waited = settings.patience is not None and epoch - best.epoch > settings.patience
+            if not waited and (settings.keep == "last" or measured.score > (best.score or (-1.0,))):
+                best.score, best.epoch = measured.score, epoch
+                best.weights = {name: tensor.detach().clone() for name, tensor in own.items()}
+            best.learning.append(
+                {"epoch": epoch, **{f"validation_{name}": value for name, value in measured.metrics.items()}}
+            )
+            losses.append(measured.metrics["loss"])
+        mean = sum(losses) / len(losses)
+        return Measured(score=(-mean,), metrics={"loss": mean})
+
+    def best_logits(self, rows: Rows) -> Tensor:
+        """(h v k) of every head in its best epoch."""
+        return self._logits(rows, [best.weights for best in self.best])
+
+    def _of(self, place: int) -> dict[str, Tensor]:
+        return {name: self._weights[f"{place}:{name}"] for name in self._group[place].names}
+
+    def _step(self, batch: Batch) -> Step:
+        features, labels = batch
+        logits = self._forward(features, [self._of(place) for place in range(len(self._group))])
+        return Step(loss=sum((classify.loss(own, labels) for own in logits), start=torch.zeros(())))
+
+    @torch.no_grad()
+    def _logits(self, rows: Rows, weights: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        parts = [self._forward(rows.take(numbers)[0], weights) for numbers in batches(len(rows), 256)]
+        return torch.cat(parts, dim=1)
+
+    def _forward(self, features: Tensor, weights: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        """(b d) -> (h b k): one product a layer for all heads."""
+        layers = zip(*(list(own.values()) for own in weights), strict=True)
+        stacked = [torch.stack(same) for same in layers]
+        values = features.expand(len(weights), *features.shape)
+        for curve, kernel, bias in zip(self._curves, stacked[::2], stacked[1::2], strict=True):
+            values = curve(torch.baddbmm(bias[:, None], values, kernel))
+        return values
+
+
+def _layers(head: DenseHead) -> Sequence[New]:
+    return head.graft.plan.new or ()
+
+
+def _labels(rows: Rows) -> Tensor:
+    return torch.cat([rows.take(numbers)[-1] for numbers in batches(len(rows), 256)])
+
+
+def _as_arrays(weights: Mapping[str, Tensor], scaling: Scaling | None) -> dict[str, np.ndarray]:
+    """The weights for features as they are; the first layer's are for scaled ones where there is a scaling."""
+    values = {name: tensor.numpy() for name, tensor in weights.items()}
+    if scaling is None:
+        return values
+    kernel, bias = list(values)[:2]
+    scaled = values[kernel].astype(np.float64) / scaling.spread
+    shift = scaling.mean.double().numpy() @ scaled
+    return {**values, kernel: scaled.astype(np.float32), bias: (values[bias] - shift).astype(np.float32)}

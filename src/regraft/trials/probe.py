@@ -1,0 +1,113 @@
+"""The probe: how good a linear head is on each cut, from features of one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regraft.run import Progress
+from regraft.tasks.baselines import embedded, neighbours
+from regraft.trials.evidence import interval
+from regraft.trials.folds import Folds
+from regraft.trials.levels import Level
+from regraft.trials.linear import Heads, Problem, solve
+from regraft.trials.stored import Pool, Stored, hits
+
+# The penalty of a head on d features and n examples is d / (spread * n), as `fit` has it with a spread of 30.
+SPREADS = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
+USUAL = SPREADS.index(30.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """What the probe found at one cut.
+
+    Attributes:
+        penalty: the best one, chosen by accuracy, then by loss, on the judged examples.
+        hits: right or wrong (j) bool for each judged example, by heads that did not learn from it.
+        accuracy, low, high: of them, with the interval of 95 %.
+        knn: accuracy of the nearest neighbours on the validation part.
+        kernel, bias: (d k), (k) of the head that learned from the training part, on the features as they are.
+        usual: the same with the penalty that `fit` takes.
+        validation: logits (v k) of the head for the validation part, and their mean cross entropy `loss`.
+    """
+
+    level: Level
+    penalty: float
+    hits: np.ndarray
+    accuracy: float
+    low: float
+    high: float
+    knn: float
+    kernel: np.ndarray
+    bias: np.ndarray
+    usual: tuple[np.ndarray, np.ndarray]
+    validation: np.ndarray
+
+
+def probe(
+    levels: tuple[Level, ...], stored: Stored, folds: Folds, classes: int, progress: Progress
+) -> tuple[Reading, ...]:
+    """A reading of each cut."""
+    found: list[Reading] = []
+    with progress.task("probing cuts", len(levels)) as advance:
+        for level in levels:
+            found.append(_reading(level, stored, folds, classes))
+            advance(1)
+    return tuple(found)
+
+
+def _reading(level: Level, stored: Stored, folds: Folds, classes: int) -> Reading:
+    features, labels = stored.pool(level.vector), torch.from_numpy(folds.labels)
+    trained = int(folds.learns[:, 0].sum())
+    penalties = features.width / (torch.tensor(SPREADS) * trained)
+    problem = Problem(features=features, labels=labels, classes=classes, learns=torch.from_numpy(folds.learns))
+    heads = solve(problem, penalties)
+    logits = _crossed(heads, features, folds)
+    judged = labels[folds.judged]
+    best = max(range(len(SPREADS)), key=lambda p: _score(logits[p], judged))
+    right = hits(logits[best], judged.numpy())
+    low, high = interval(right)
+    return Reading(
+        level=level,
+        penalty=float(penalties[best]),
+        hits=right,
+        accuracy=float(right.mean()),
+        low=low,
+        high=high,
+        knn=_nearest(level, stored),
+        kernel=heads.kernels[0, best].numpy(),
+        bias=heads.biases[0, best].numpy(),
+        usual=(heads.kernels[0, USUAL].numpy(), heads.biases[0, USUAL].numpy()),
+        validation=heads.logits(stored.values(stored.splits.validation, level.vector), 0, best).numpy(),
+    )
+
+
+def _crossed(heads: Heads, features: Pool, folds: Folds) -> Tensor:
+    """Logits (p j k) of the judged examples for each penalty, by the heads of their folds."""
+    judge = torch.from_numpy(folds.judge)
+    parts: list[Tensor] = []
+    for number in range(len(features)):
+        block = features[number]
+        mine = judge[features.span(number)]
+        found = torch.zeros(heads.biases.shape[1], len(block), heads.biases.shape[-1])
+        for fold in mine.unique().tolist():
+            own = mine == fold
+            found[:, own] = torch.einsum("nd,pdk->pnk", block[own], heads.kernels[fold]) + heads.biases[fold][:, None]
+        parts.append(found[:, mine >= 0])
+    return torch.cat(parts, 1)
+
+
+def _score(logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    loss = torch.nn.functional.cross_entropy(logits, labels)
+    return float((logits.argmax(1) == labels).double().mean()), -float(loss)
+
+
+def _nearest(level: Level, stored: Stored) -> float:
+    train, validation = (
+        embedded(stored.rows(part, [level.vector])) for part in (stored.splits.train, stored.splits.validation)
+    )
+    return neighbours(train, validation, validation)

@@ -1,0 +1,111 @@
+"""The recipe the field teaches, as a rule: which schemes are tried, and in which order, for few data and for plenty.
+
+Freeze all that is reused and look. Then unfreeze the top one or two blocks and look again; the more data, the more
+blocks. Where data are few and it is still bad, drop top layers and freeze the rest; where they are plenty, add layers or
+train all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from regraft.network import Plan
+from regraft.network.plan import New
+from regraft.trials.levels import Level
+from regraft.trials.schemes import Scheme
+
+_PLENTY = 100  # training examples of a class from which on data are plenty
+_LAYER_DECAY = 0.8
+
+# Frozen batch norms keep their statistics: a few hundred examples would spoil them.
+_THAWED = {"optimizer": "adamw", "schedule": "one-cycle", "keep": "best"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What the amount of data means for the order of things.
+
+    Attributes:
+        name: "few data" or "plenty of data".
+        text: why, and what is done, for people.
+        widths: of a hidden layer that is tried on the best cuts.
+        thaw: how many blocks from the top are thawed, in the order they are tried.
+        all: whether training everything is tried, the lower layers more slowly.
+        bottom: whether training the lowest block alone is tried.
+    """
+
+    name: str
+    text: str
+    widths: tuple[int, ...]
+    thaw: tuple[int, ...]
+    all: bool
+    bottom: bool
+
+
+def rule_for(per_class: float, blocks: int) -> Rule:
+    """The rule for so many training examples of a class (mean) and blocks of a network."""
+    if per_class < _PLENTY:
+        return Rule(
+            name="few data",
+            text=f"{per_class:.0f} examples of a class are few: lower cuts first, with everything reused frozen; "
+            "then the top one and two blocks thawed",
+            widths=(64,),
+            thaw=_up_to((1, 2), blocks),
+            all=False,
+            bottom=False,
+        )
+    return Rule(
+        name="plenty of data",
+        text=f"{per_class:.0f} examples of a class are plenty: hidden layers added on the best cuts; "
+        "then more and more blocks thawed from the top, the lowest alone, and everything",
+        widths=(64, 256),
+        thaw=_up_to((2, 4, 8), blocks),
+        all=True,
+        bottom=blocks > 2,
+    )
+
+
+def linear(level: Level, penalty: float) -> Scheme:
+    """A linear head on a cut, everything below frozen."""
+    return Scheme(name=f"linear on {level.cut}", plan=Plan(at=level.cut), settings={"l2": penalty})
+
+
+def added_layers(rule: Rule, levels: Sequence[Level]) -> Iterator[Scheme]:
+    """A hidden layer on each of some cuts, everything below frozen."""
+    for level in levels:
+        for width in rule.widths:
+            for lr in (3e-3, 1e-3):
+                yield Scheme(
+                    name=f"dense {width} on {level.cut}, lr {lr:g}",
+                    plan=Plan(at=level.cut, new=(New(kind="dense", width=width, activation="relu"), New(kind="dense"))),
+                    settings={"lr": lr, "epochs": 30, "keep": "best", "l2": 1e-3},
+                )
+
+
+def thawed(rule: Rule, levels: Sequence[Level], top: int) -> Iterator[Scheme]:
+    """Schemes that go on training the blocks below `levels[top]` from the linear head solved there."""
+    at = levels[top].cut
+    for depth in rule.thaw:
+        if depth <= top:
+            plan = Plan(at=at, freeze=None, freeze_below=levels[top - depth].cut, freeze_statistics=True)
+            yield Scheme(name=f"top {depth} {_blocks(depth)} thawed", plan=plan, settings=_THAWED)
+    if rule.bottom and top > 1:
+        plan = Plan(at=at, freeze=None, freeze_above=levels[0].cut, freeze_statistics=True)
+        yield Scheme(name="lowest block thawed", plan=plan, settings=_THAWED)
+    if rule.all:
+        yield everything(at)
+
+
+def everything(at: str) -> Scheme:
+    """Full fine-tuning, the lower a layer the smaller its steps."""
+    plan = Plan(at=at, freeze=None, freeze_statistics=True)
+    return Scheme(name="everything thawed", plan=plan, settings={**_THAWED, "layer_decay": _LAYER_DECAY})
+
+
+def _up_to(depths: Sequence[int], blocks: int) -> tuple[int, ...]:
+    return tuple(depth for depth in depths if depth < blocks)
+
+
+def _blocks(count: int) -> str:
+    return "block" if count == 1 else "blocks"

@@ -1,0 +1,193 @@
+"""What a search found, as its run folder keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regraft.network import GraphNetwork
+from regraft.tasks.classify import Report
+from regraft.trials.baselines import Baseline
+from regraft.trials.evidence import interval
+from regraft.trials.forecast import Calibration
+from regraft.trials.ground import Ground
+from regraft.trials.planning import Planned
+from regraft.trials.probe import Reading
+from regraft.trials.trial import Trial
+
+_MISTAKES = 24
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Winner:
+    """The scheme that did best on validation, and what became of it.
+
+    `network` is the trunk with its trained head; `ties` names trials that cannot be told apart from it;
+    `probability` is (t k) for the test part.
+    """
+
+    trial: Trial
+    network: GraphNetwork = field(repr=False)
+    plan: Mapping[str, Any]
+    validation: Report
+    test: Report
+    probability: np.ndarray
+    ties: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """A finished search. `seconds` are those of each stage, `forecast` what they were expected to be."""
+
+    run: Path
+    model: Path
+    winner: Winner
+    readings: tuple[Reading, ...]
+    trials: tuple[Trial, ...]
+    baselines: tuple[Baseline, ...]
+    untrained: Mapping[str, float]
+    plan: Planned
+    calibration: Calibration
+    forecast: Mapping[str, float]
+    seconds: Mapping[str, float]
+    naive: float
+    minutes: float | None
+    warnings: tuple[str, ...]
+    ground: Ground = field(repr=False)
+
+    @property
+    def network(self) -> GraphNetwork:
+        """The network that won, trained."""
+        return self.winner.network
+
+    def as_json(self) -> dict[str, Any]:
+        """The search as results.json holds it."""
+        splits = self.ground.splits
+        labels = splits.validation.labels
+        return {
+            "run": str(self.run),
+            "model": str(self.model),
+            "source": _source(self.ground),
+            "data": {
+                "source": splits.train.examples.source,
+                "classes": list(splits.classes),
+                "train": len(splits.train),
+                "validation": len(splits.validation),
+                "test": len(splits.test),
+            },
+            "rule": {"name": self.plan.rule.name, "text": self.plan.rule.text},
+            "folds": self.ground.folds.crossed,
+            "budget": self._budget(),
+            "seconds": dict(self.seconds),
+            "curve": [_point(reading, self.untrained) for reading in self.readings],
+            "trials": [trial.as_json(labels) for trial in self.trials],
+            "winner": self._winner(),
+            "baselines": {baseline.name: baseline.accuracy for baseline in self.baselines},
+            "baseline_notes": {baseline.name: baseline.note for baseline in self.baselines if baseline.note},
+            "augmentation": None,
+            "warnings": list(self.warnings),
+            "mistakes": mistakes(self.ground, self.winner.probability),
+        }
+
+    def _budget(self) -> dict[str, Any]:
+        measured = self.calibration
+        return {
+            "passes": self.plan.schedule.passes,
+            "minutes": self.minutes,
+            "pass_seconds": self.plan.work.total * measured.example,
+            "engine": measured.engine.name,
+            "engines": [
+                {
+                    "name": timing.kind,
+                    "seconds": timing.seconds,
+                    "difference": timing.difference,
+                    "note": timing.note or "",
+                }
+                for timing in measured.timings
+            ],
+            "stored": [{"tensor": name, "bytes": size} for name, size in self.plan.stored.items()],
+            "forecast": dict(self.forecast),
+            "naive_seconds": self.naive,
+        }
+
+    def _winner(self) -> dict[str, Any]:
+        import yaml
+
+        winner = self.winner
+        right = winner.probability.argmax(1) == self.ground.splits.test.labels
+        return {
+            "number": winner.trial.number,
+            "name": winner.trial.scheme.name,
+            "plan": dict(winner.plan),
+            "settings": dict(winner.trial.settings),
+            "plan_text": yaml.safe_dump(dict(winner.plan), sort_keys=False),
+            "command": "regraft fit SOURCE DATA --plan plan.yaml",
+            "validation": winner.validation.as_json(),
+            "test": winner.test.as_json(),
+            "interval": list(interval(right)),
+            "ties": list(winner.ties),
+        }
+
+
+def mistakes(ground: Ground, probability: np.ndarray) -> list[dict[str, Any]]:
+    """The test examples that were taken for something else, the worst first."""
+    test = ground.splits.test
+    losses = -np.log(np.maximum(probability[np.arange(len(test)), test.labels], np.finfo(np.float32).tiny))
+    taken = probability.argmax(1)
+    order = [place for place in np.argsort(-losses, kind="stable").tolist() if taken[place] != test.labels[place]]
+    classes = ground.splits.classes
+    return [
+        {
+            "index": int(test.indices[place]),
+            "input": test.examples.name(int(test.indices[place])),
+            "truth": classes[test.labels[place]],
+            "taken": classes[taken[place]],
+            "probability": float(probability[place, taken[place]]),
+            "loss": float(losses[place]),
+        }
+        for place in order[:_MISTAKES]
+    ]
+
+
+def about(found: Found, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What is saved with the model beside its graph."""
+    winner = found.winner
+    return {
+        "task": "classify",
+        "classes": list(found.ground.splits.classes),
+        "source": {"format": found.ground.network.format},
+        "metrics": {
+            "validation": {"accuracy": winner.validation.accuracy, "n": winner.validation.n},
+            "test": {"accuracy": winner.test.accuracy, "n": winner.test.n},
+        },
+        "plan": dict(winner.plan),
+        "training": dict(winner.trial.settings),
+        "data": record["data"],
+    }
+
+
+def _source(ground: Ground) -> dict[str, Any]:
+    network = ground.network
+    return {
+        "format": network.format,
+        "name": network.format,
+        "parameters": sum(p.value.size for p in network.parameters.values()),
+        "flops": ground.flops,
+        "blocks": len(ground.levels),
+    }
+
+
+def _point(reading: Reading, untrained: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        "cut": reading.level.cut,
+        "layers_reused": reading.level.layers,
+        "accuracy": reading.accuracy,
+        "low": reading.low,
+        "high": reading.high,
+        "knn": reading.knn,
+        "untrained": untrained.get(reading.level.cut),
+    }

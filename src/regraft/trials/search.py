@@ -1,0 +1,319 @@
+"""How many layers to reuse? All cuts from one pass, the best of them thawed, one look at the test part at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regraft.data import Part, Splits, open_splits
+from regraft.features import extract
+from regraft.formats import saved
+from regraft.network import GraphNetwork
+from regraft.network.plan import plan_to_data
+from regraft.network.surgery import Graft, untrained
+from regraft.run import Progress, RunFolder, place_of
+from regraft.tasks import classify
+from regraft.tasks.defaults import settings_for
+from regraft.tasks.head import Head, own_copy
+from regraft.tasks.record import data_record, require_same, source_record
+from regraft.tasks.rows import InputRows
+from regraft.train.settings import Settings
+from regraft.trials.baselines import Baseline, simple, trained_whole, untrained_trunk
+from regraft.trials.budget import MINUTE, PASSES, Budget
+from regraft.trials.evidence import ties
+from regraft.trials.forecast import Calibration, calibrated, forecast, naive, passes_for
+from regraft.trials.ground import Ground, ground_of
+from regraft.trials.heads import DenseHead, dense_head, train_heads
+from regraft.trials.planning import Planned, planned, said
+from regraft.trials.probe import Reading, probe
+from regraft.trials.race import Track, race
+from regraft.trials.recipe import added_layers, linear
+from regraft.trials.record import Found, Winner, about
+from regraft.trials.schemes import Scheme
+from regraft.trials.stored import Stored, parts
+from regraft.trials.trial import Trial
+
+_BEST_CUTS = 2  # on which hidden layers are tried
+_BATCH = 32
+
+
+class _Clock:
+    """Seconds that each stage took."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Generator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - started
+
+
+def search(
+    network: GraphNetwork,
+    data: Splits | Path | str,
+    *,
+    schemes: Sequence[Scheme] | None = None,
+    budget: Budget | None = None,
+    seed: int = 0,
+    out: Path | str | None = None,
+    input: str | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Found:
+    """Find out how many layers of a network are worth reusing for labelled data, and give back the best model.
+
+    Choices are made on the validation part, or by folds of training and validation part where that is small. The test
+    part is looked at once, at the end, for the winner and what it is compared with.
+
+    Args:
+        data: what `open_splits` gives, or takes.
+        schemes: what is tried; None: what the recipe proposes.
+        budget: what it may cost; None: ten passes over the data, or a minute where those take less.
+        seed: of the split, the folds, fresh weights and the order of examples.
+        out: the run folder; None: a new one in `runs`.
+        input: how pictures are prepared, as `--input` says it; None: as the file says, or guessed.
+        resume: go on with the run in `out`.
+        progress: None: said and shown on stderr.
+
+    Raises:
+        RegraftError: the network or the data cannot be searched, or a scheme does not fit.
+        KeyboardInterrupt: Ctrl-C; the run can be resumed.
+    """
+    progress = progress or Progress()
+    budget = budget or Budget()
+    place = place_of(out, resume=resume, kind="search")
+    splits = data if isinstance(data, Splits) else open_splits(data, seed=seed, progress=progress)
+    ground = ground_of(network, splits, input, seed, progress)
+    draft = planned(ground, PASSES, schemes)
+    measured = calibrated(ground, tensors(ground, draft))
+    run = RunFolder.at(place, resume=resume)
+    record = require_same(run, _record(ground, network, schemes, seed))
+    passes = _passes(run, budget, ground, draft, measured, schemes)
+    plan = planned(ground, passes, schemes)
+    with run.working():
+        run.write_json(run.settings.name, {**record, "passes": passes})
+        for line in said(ground, plan, forecast(ground, plan, measured), measured.engine.name):
+            progress.say(line)
+        found = _Search(ground, plan, measured, run, progress).carried_out(schemes, budget.minutes)
+        saved.write(found.network, run.model, about(found, record))
+        run.write_json(run.results.name, found.as_json())
+    return found
+
+
+def _record(ground: Ground, network: GraphNetwork, schemes: Sequence[Scheme] | None, seed: int) -> dict[str, Any]:
+    """What the run is about: to go on with it, all of this must be the same."""
+    return {
+        "source": source_record(network),
+        "plan": "recipe" if schemes is None else [scheme.as_json() for scheme in schemes],
+        "input": asdict(ground.spec),
+        "classes": list(ground.splits.classes),
+        "data": data_record(ground.splits),
+        "seed": seed,
+        "device": str(ground.device),
+    }
+
+
+def _passes(
+    run: RunFolder,
+    budget: Budget,
+    ground: Ground,
+    draft: Planned,
+    measured: Calibration,
+    schemes: Sequence[Scheme] | None,
+) -> float:
+    """The budget in passes: of a run that is resumed as it was."""
+    if run.settings.exists() and (before := run.read_json(run.settings.name).get("passes")):
+        return float(before)
+    if budget.passes is not None:
+        return budget.passes
+    seconds = (
+        max(PASSES * draft.work.total * measured.example, MINUTE) if budget.minutes is None else budget.minutes * 60
+    )
+    return passes_for(seconds, lambda passes: forecast(ground, planned(ground, passes, schemes), measured))
+
+
+class _Search:
+    """A search under way."""
+
+    def __init__(
+        self, ground: Ground, plan: Planned, measured: Calibration, run: RunFolder, progress: Progress
+    ) -> None:
+        self._ground = ground
+        self._plan = plan
+        self._measured = measured
+        self._run = run
+        self._progress = progress
+        self._clock = _Clock()
+        self._labels = ground.splits.validation.labels
+
+    def carried_out(self, given: Sequence[Scheme] | None, minutes: float | None) -> Found:
+        """All stages in turn."""
+        expected = forecast(self._ground, self._plan, self._measured)
+        with self._clock("probe"):
+            stored = self._extracted()
+            readings = self._probed(stored)
+        with self._clock("heads"):
+            trials = self._heads(readings, stored, given)
+        with self._clock("thaw"):
+            trials += self._thawed(readings, stored, given)
+        trials = [replace(trial, number=number) for number, trial in enumerate(trials, 1)]
+        best = self._best(readings, trials)
+        with self._clock("baselines"):
+            baselines, untrained = self._baselines(readings, stored)
+        with self._clock("test"):
+            winner = self._judged(best, trials)
+        return Found(
+            run=self._run.path,
+            model=self._run.model,
+            winner=winner,
+            readings=readings,
+            trials=tuple(trials),
+            baselines=tuple(baselines),
+            untrained=untrained,
+            plan=self._plan,
+            calibration=self._measured,
+            forecast=expected,
+            seconds=self._clock.seconds,
+            naive=self._naive(trials),
+            minutes=minutes,
+            warnings=(),
+            ground=self._ground,
+        )
+
+    def _extracted(self) -> Stored:
+        ground, wanted = self._ground, tensors(self._ground, self._plan)
+        different = {id(part.examples): part.examples for part in parts(ground.splits)}
+        features = {
+            key: extract(
+                ground.surveyed, wanted, examples, ground.spec, ground.place, self._progress, self._measured.engine
+            )
+            for key, examples in different.items()
+        }
+        return Stored(splits=ground.splits, features=features)
+
+    def _probed(self, stored: Stored) -> tuple[Reading, ...]:
+        classes = len(self._ground.splits.classes)
+        return probe(self._ground.levels, stored, self._ground.folds, classes, self._progress)
+
+    def _heads(self, readings: Sequence[Reading], stored: Stored, given: Sequence[Scheme] | None) -> list[Trial]:
+        """The linear heads of all cuts, and hidden layers on the best; or the dense heads that are given."""
+        if given is not None:
+            return train_heads(self._plan.heads, stored)
+        best = sorted(readings, key=lambda reading: reading.accuracy, reverse=True)[:_BEST_CUTS]
+        schemes = added_layers(self._plan.rule, [reading.level for reading in best])
+        heads = [self._dense(number, scheme) for number, scheme in enumerate(schemes, 1)]
+        return [*map(self._linear, readings), *train_heads(heads, stored)]
+
+    def _dense(self, number: int, scheme: Scheme) -> DenseHead:
+        ground = self._ground
+        grafted = ground.graft(scheme.plan)
+        settings = settings_for(grafted, len(ground.splits.train), {"seed": ground.seed, **scheme.settings})
+        head = dense_head(number, scheme, ground.level_of(grafted.at), grafted, settings)
+        assert head is not None
+        return head
+
+    def _linear(self, reading: Reading) -> Trial:
+        """The solved head of a cut as a trial."""
+        scheme = linear(reading.level, reading.penalty)
+        grafted = self._ground.graft(scheme.plan)
+        settings = settings_for(grafted, len(self._ground.splits.train), scheme.settings)
+        return Trial(
+            number=0,
+            scheme=scheme,
+            stage="probe",
+            level=reading.level,
+            logits=reading.validation,
+            values=_head_values(grafted, reading),
+            settings=settings.as_json(),
+            epochs=0,
+            seconds=0.0,
+        )
+
+    def _thawed(self, readings: Sequence[Reading], stored: Stored, given: Sequence[Scheme] | None) -> list[Trial]:
+        """The race, from the solved heads where the recipe proposes it."""
+        entries = [entry for entry in self._plan.entries if entry.stretches]
+        by_cut = {reading.level.cut: reading for reading in readings}
+        starts = [
+            entry.graft.network.assign(_head_values(entry.graft, by_cut[entry.level.cut]))
+            if given is None
+            else entry.graft.network
+            for entry in entries
+        ]
+        track = Track(ground=self._ground, stored=stored, folder=self._run.trials, progress=self._progress)
+        return race(entries, starts, track)
+
+    def _best(self, readings: Sequence[Reading], trials: Sequence[Trial]) -> Trial:
+        """The winner on validation; of the linear heads, only the one that is best by the folds takes part."""
+        linear = [trial for trial in trials if trial.stage == "probe"]
+        others = [trial for trial in trials if trial.stage != "probe"]
+        if linear:
+            best = max(range(len(readings)), key=lambda one: (readings[one].accuracy, linear[one].score(self._labels)))
+            others.append(linear[best])
+        return max(others, key=lambda trial: trial.score(self._labels))
+
+    def _baselines(self, readings: Sequence[Reading], stored: Stored) -> tuple[list[Baseline], Mapping[str, float]]:
+        ground, bought = self._ground, self._plan.schedule
+        found = simple(ground.splits, stored, readings[-1])
+        fresh, untrained_curve = untrained_trunk(ground, bought.untrained, self._progress)
+        epoch = self._plan.work.epoch(ground.flops)
+        settings = Settings(epochs=20, seed=ground.seed)
+        scratch = trained_whole(
+            ground,
+            "from scratch",
+            untrained(ground.network, ground.seed),
+            settings,
+            bought.scratch / epoch,
+            self._progress,
+        )
+        return [*found, fresh, scratch], untrained_curve
+
+    def _judged(self, best: Trial, trials: Sequence[Trial]) -> Winner:
+        """The one look at the test part."""
+        ground = self._ground
+        grafted, network = best.grafted(ground.network, len(ground.splits.classes), ground.seed)
+        judge = Head(own_copy(network), (ground.spec.name,), grafted.logits, ground.device)
+        reports, probabilities = zip(
+            *(_looked(judge, part, ground) for part in (ground.splits.validation, ground.splits.test)), strict=True
+        )
+        right = {trial.scheme.name: trial.hits(self._labels) for trial in trials}
+        return Winner(
+            trial=best,
+            network=network,
+            plan=plan_to_data(grafted.plan),
+            validation=reports[0],
+            test=reports[1],
+            probability=probabilities[1],
+            ties=ties(best.scheme.name, right),
+        )
+
+    def _naive(self, trials: Sequence[Trial]) -> float:
+        costs = {entry.scheme.name: (entry.settings.epochs, entry.epoch) for entry in self._plan.entries}
+        races = [costs[trial.scheme.name] for trial in trials if trial.stage == "thaw"]
+        return naive(self._plan, self._measured, len(trials) - len(races), races)
+
+
+def tensors(ground: Ground, plan: Planned) -> list[str]:
+    """All that the one pass computes: the vectors of all cuts, and the maps that trials begin at."""
+    return list(dict.fromkeys([*(level.vector for level in ground.levels), *plan.stored]))
+
+
+def _looked(judge: Head, part: Part, ground: Ground) -> tuple[classify.Report, np.ndarray]:
+    logits, labels = judge.logits(InputRows(part, ground.spec), _BATCH)
+    probability = logits.double().softmax(1).numpy()
+    return classify.report(probability, labels.numpy(), ground.splits.classes), probability
+
+
+def _head_values(grafted: Graft, reading: Reading) -> dict[str, np.ndarray]:
+    """The solved head under the names of the graft's one new layer."""
+    kernel, bias = (row.parameter for row in grafted.rows if row.state == "new")
+    return {kernel: reading.kernel, bias: reading.bias}

@@ -1,0 +1,87 @@
+"""The features of a search: computed in one pass for all trials, each of which reads some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regraft.data import Part, Splits
+from regraft.features import Features
+from regraft.tasks.rows import FeatureRows
+
+_HELD = 2**27  # bytes of vectors that are held in memory; of more, a quarter of it at a time
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stored:
+    """Features of all three parts, by the identity of the examples they were computed from."""
+
+    splits: Splits
+    features: Mapping[int, Features]
+
+    def rows(self, part: Part, tensors: Sequence[str]) -> FeatureRows:
+        """A part as training reads it."""
+        return FeatureRows(part, self.features[id(part.examples)].only(tensors))
+
+    def values(self, part: Part, tensor: str) -> Tensor:
+        """All rows (n ...) of one tensor, in memory."""
+        return torch.from_numpy(self.features[id(part.examples)].rows(tensor, part.indices))
+
+    def pool(self, tensor: str) -> Pool:
+        """The rows of the training part, then those of the validation part: the order `Folds` has them in."""
+        return Pool([(self.features[id(part.examples)], part) for part in parts(self.splits)[:2]], tensor)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all of them."""
+        return sum(features.nbytes for features in self.features.values())
+
+
+class Pool:
+    """The rows (n d) of one tensor in several parts, in blocks: held in memory if they are few, else read each time."""
+
+    def __init__(self, parts: Sequence[tuple[Features, Part]], tensor: str) -> None:
+        self._places = [(features, index) for features, part in parts for index in part.indices.tolist()]
+        self._tensor = tensor
+        (self.width,) = parts[0][0].shape(tensor)
+        size = len(self._places) * self.width * 4
+        self._rows = max(1, len(self._places) if size <= _HELD else _HELD // 4 // (self.width * 4))
+        self._held = self._read(0) if size <= _HELD else None
+
+    def __len__(self) -> int:
+        return -(-len(self._places) // self._rows)
+
+    def __getitem__(self, number: int, /) -> Tensor:
+        return self._read(number) if self._held is None else self._held
+
+    def span(self, number: int) -> slice:
+        """Which rows a block holds."""
+        return slice(number * self._rows, min(len(self._places), (number + 1) * self._rows))
+
+    def _read(self, number: int) -> Tensor:
+        wanted = self._places[self.span(number)]
+        found = [
+            features.rows(self._tensor, [index for _, index in same])
+            for features, same in groupby(wanted, key=lambda place: place[0])
+        ]
+        return torch.from_numpy(np.concatenate(found))
+
+
+def parts(splits: Splits) -> tuple[Part, ...]:
+    """The three parts."""
+    return splits.train, splits.validation, splits.test
+
+
+def total(splits: Splits) -> int:
+    """How many examples there are in all."""
+    return sum(map(len, parts(splits)))
+
+
+def hits(logits: np.ndarray | Tensor, labels: np.ndarray) -> np.ndarray:
+    """Right or wrong (n) bool."""
+    return np.asarray(logits).argmax(1) == labels

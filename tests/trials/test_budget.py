@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from regraft.errors import BadArgument
+from regraft.trials.budget import Budget, Work, race_of, schedule
+
+WORK = Work(flops=100, train=700, validation=150, total=1000)
+
+
+def test_an_epoch_through_everything_costs_three_passes_over_the_training_part_and_one_over_validation():
+    assert WORK.epoch(100) == pytest.approx(3 * 0.7 + 0.15)
+
+
+def test_an_epoch_from_stored_features_costs_its_share_of_the_operations():
+    assert WORK.epoch(20) == pytest.approx(0.2 * (3 * 0.7 + 0.15))
+
+
+def test_what_is_frozen_but_not_stored_is_run_forward_only():
+    assert WORK.epoch(20, 80) == pytest.approx(0.2 * 2 * 0.7 + 0.85)
+
+
+def cost(schedule_, epochs):
+    """Passes of a race in which the dearest always survive."""
+    ends = [race for race in schedule_.races if race]
+    spent, left = 0.0, sorted(((e, r) for e, r in zip(epochs, schedule_.races, strict=True) if r), reverse=True)
+    for stretch in range(len(ends[0]) if ends else 0):
+        spent += sum(e * (r[stretch] - (r[stretch - 1] if stretch else 0)) for e, r in left)
+        left = left[: -(-len(left) // 2)]
+    return spent
+
+
+@pytest.mark.parametrize("passes", [4, 8, 10, 20, 40])
+def test_a_race_costs_about_what_is_left_of_the_budget(passes):
+    epochs = [0.1, 0.3, 0.7, 2.1]
+    bought = schedule(passes, epochs)
+    assert any(bought.races)
+    assert cost(bought, epochs) <= (passes - 1.3) * 0.8 * 1.3
+
+
+def test_every_stretch_of_every_scheme_adds_an_epoch():
+    for race in schedule(10, [0.1, 0.3, 0.7, 2.1]).races:
+        assert all(later > earlier for earlier, later in zip(race, race[1:], strict=False))
+
+
+def test_what_is_too_dear_is_left_out_first():
+    assert schedule(3, [0.1, 0.3, 2.1]).races[2] == ()
+    assert schedule(1, [0.5]).races == ((),)
+
+
+def test_a_larger_budget_never_gives_a_scheme_fewer_epochs():
+    before = 0
+    for passes in (2, 5, 10, 20, 50):
+        (race,) = schedule(passes, [0.7]).races
+        assert (race[-1] if race else 0) >= before
+        before = race[-1] if race else 0
+
+
+def test_given_schemes_are_halved_until_the_last_has_all_its_epochs():
+    assert race_of([20, 20, 8]) == ((5, 10, 20), (5, 10, 20), (2, 4, 8))
+
+
+def test_a_budget_is_passes_or_minutes_and_above_nothing():
+    with pytest.raises(BadArgument) as both:
+        Budget(passes=1, minutes=1)
+    assert str(both.value) == "a search has one budget\n  got: passes and minutes\n  to do: give one of them"
+    with pytest.raises(BadArgument) as none:
+        Budget(minutes=0)
+    assert str(none.value) == "the budget of minutes must be above 0\n  got: 0"
