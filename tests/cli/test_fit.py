@@ -78,6 +78,23 @@ def test_a_plan_file_and_flags_over_it(regraft, model: Path, rows: Path, tmp_pat
     assert done.record["plan"]["new"][0]["width"] == 7
 
 
+def test_tensors_say_what_is_frozen(regraft, model: Path, rows: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("at: hidden[1]/Relu\nfreeze_statistics: true\nnew: [{kind: dense, width: 7}, {kind: dense}]\n")
+    done = regraft("fit", model, rows, "--plan", plan, "--freeze-below", "hidden[1]/MatMul", "--dry-run", "--json")
+    assert done.code == 0, done.err
+    states = {row["parameter"]: row["state"] for row in done.record["parameters"]}
+    assert (states["hidden[1]/kernel"], states["hidden[1]/bias"]) == ("frozen", "reused")
+    words = {word: value for word, value in done.record["plan"].items() if word.startswith("freeze")}
+    assert words == {
+        "freeze": None, "freeze_below": "hidden[1]/MatMul", "freeze_above": None, "freeze_statistics": True
+    }  # fmt: skip
+    done = regraft("fit", model, rows, "--freeze-above", "x", "--freeze-statistics", "--dry-run", "--json")
+    assert done.record["matched"]["percent"] == 100
+    assert {"frozen", "new", "dropped"} == {row["state"] for row in done.record["parameters"]}
+    assert done.record["plan"]["freeze_statistics"] is True
+
+
 @pytest.mark.slow
 def test_predict_evaluate_and_export_take_the_run(regraft, run: Path, rows: Path, tmp_path: Path) -> None:
     one = tmp_path / "one.npy"

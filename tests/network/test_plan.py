@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ PLAN = Plan(
     reuse="hidden[123]",
     rename={"hidden1/(.*)": r"first/\1"},
     freeze=None,
+    freeze_below="dnn/hidden1/Relu",
+    freeze_above="dnn/hidden2/Relu",
+    freeze_statistics=True,
     stop_gradient=("dnn/hidden1/Relu:0",),
     new=(New(kind="dense", width=50, activation="relu", name="hidden4"), New(kind="dropout", rate=0.2)),
 )
@@ -28,12 +32,21 @@ def test_a_plan_survives_json_and_yaml(tmp_path: Path) -> None:
     assert read_plan(tmp_path / "plan.yaml") == Plan(reuse="hidden[12]", freeze=None, new=(New(kind="dense", width=8),))
 
 
+def test_a_tensor_that_says_what_is_frozen_takes_the_place_of_the_default() -> None:
+    assert plan_to_data(Plan())["freeze"] == ".*"
+    for plan in (Plan(freeze_below="a"), plan_from_data({"freeze_above": "a"}), replace(Plan(), freeze_below="a")):
+        assert plan_to_data(plan)["freeze"] is None
+    assert Plan(freeze="b", freeze_below="a").freeze == "b"
+    assert Plan(freeze_statistics=True).freeze == ".*"
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         (
             {"frezee": "a"},
-            "a plan has no frezee\n  where: plan\n  expected: at, reuse, rename, freeze, stop_gradient, new\n"
+            "a plan has no frezee\n  where: plan\n"
+            "  expected: at, reuse, rename, freeze, freeze_below, freeze_above, freeze_statistics, stop_gradient, new\n"
             "  nearest: freeze",
         ),
         ({"reuse": None}, "reuse cannot be None\n  where: plan\n  expected: a pattern"),
@@ -44,6 +57,9 @@ def test_a_plan_survives_json_and_yaml(tmp_path: Path) -> None:
         ({"new": [{"kind": "lstm"}]}, "kind cannot be 'lstm'\n  where: plan, new layer 1"),
         ({"new": [{"kind": "dense", "width": True}]}, "width cannot be True"),
         ({"rename": {"a": 3}}, "rename cannot be {'a': 3}\n  where: plan\n  expected: old names and new names"),
+        ({"freeze_below": 3}, "freeze_below cannot be 3\n  where: plan\n  expected: a tensor's name"),
+        ({"freeze_statistics": "yes"}, "freeze_statistics cannot be 'yes'\n  where: plan\n  expected: true or false"),
+        ({"freeze": True}, "freeze cannot be True\n  where: plan\n  expected: a pattern, or null for nothing"),
         ({"stop_gradient": [1]}, "stop_gradient cannot be [1]\n  where: plan\n  expected: a list of tensor names"),
         (["a"], "this is no plan\n  where: plan\n  expected: words and values"),
     ],

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from network.conftest import Builder
 
 from regraft.errors import BadArgument, ShapeMismatch, UnknownName
-from regraft.network import GraphNetwork, New, Plan, Slice
+from regraft.network import Graph, GraphNetwork, InputSpec, New, Node, Plan, Slice
 from regraft.network.surgery import Graft, graft
 
 
@@ -197,3 +198,40 @@ def test_a_plan_on_a_grafted_network_starts_from_its_own_marks(dense_net: GraphN
     assert trained(again) == {
         "hidden2/kernel", "hidden2/bias", "hidden3/kernel", "hidden3/bias", "outputs/kernel", "outputs/bias"
     }  # fmt: skip
+
+
+def of_tokens(b: Builder, top: str, *, turned: bool) -> GraphNetwork:
+    """Six tokens of four numbers, (b t d); or turned by an operation, then convolved (b d t)."""
+    if turned:
+        top = b.add("turned", "aten.permute.default", top, (0, 2, 1))
+        weight = b.parameter("conv.weight", 4, 4, 1)
+        top = b.add("conv", "aten.conv1d.default", top, weight)
+    spec = InputSpec(name="tokens", shape=(None, 6, 4), layout="NCHW")
+    return GraphNetwork(Graph(nodes=tuple(b.nodes), inputs=(spec,), outputs=(top,)), b.values, format="test")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_dense_layer_averages_a_sequence_over_its_steps(turned: bool) -> None:
+    b = Builder()
+    network = of_tokens(b, b.add("tokens", "input"), turned=turned)
+    done = graft(network, Plan(at=network.outputs[0], new=(New(kind="dense"),)), classes=3)
+    x = np.random.default_rng(0).normal(size=(2, 6, 4)).astype("float32")
+    steps = network.run(x)
+    assert steps.shape == ((2, 4, 6) if turned else (2, 6, 4))
+    expected = steps.mean(2 if turned else 1) @ done.network.values["outputs/kernel"]
+    np.testing.assert_allclose(done.network.run(x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_dense_layer_on_numbers_of_too_many_dimensions_is_refused() -> None:
+    spec = InputSpec(name="x", shape=(None, 2, 3, 4, 5))
+    network = GraphNetwork(
+        Graph(nodes=(Node(name="x", function="input"),), inputs=(spec,), outputs=("x",)), {}, format="test"
+    )
+    with pytest.raises(ShapeMismatch) as error:
+        graft(network, Plan(at="x"), classes=2)
+    assert str(error.value) == (
+        "the dense layer outputs cannot stand on x\n"
+        "  expected: one vector an example (b d), or a picture (b h w c) or a sequence (b t d) to average over\n"
+        "  got: (b, 2, 3, 4, 5)\n"
+        "  to do: cut at another tensor: --at NAME"
+    )

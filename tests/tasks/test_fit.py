@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -295,3 +296,13 @@ def test_five_flowers_from_a_frozen_mobilenet(shared: Path, tmp_path: Path) -> N
     train, test = (stored.rows(name, part.indices) for part in (splits.train, splits.test))
     theirs = LogisticRegression(max_iter=1000).fit(train, splits.train.labels).score(test, splits.test.labels)
     assert result.test.accuracy >= theirs - 0.01
+
+
+def test_a_run_of_a_time_when_plans_had_fewer_words_is_resumed(tmp_path: Path) -> None:
+    run = go(tmp_path / "run", HEAD, epochs=2)
+    settings = run.run / "settings.json"
+    record = json.loads(settings.read_text())
+    for word in ("freeze_below", "freeze_above", "freeze_statistics"):
+        del record["plan"][word]
+    settings.write_text(json.dumps(record))
+    assert go(tmp_path / "run", HEAD, epochs=3, resume=True).trained.epochs == 3

@@ -29,6 +29,11 @@ def fit(
     reuse: Annotated[str | None, Option(metavar="REGEX", help="Parameters that keep their values; else all.")] = None,
     rename: Annotated[list[str] | None, Option(metavar="OLD=NEW", help="New names for parameters, by pattern.")] = None,
     freeze: Annotated[str | None, Option(metavar="REGEX", help="Parameters that stay as they are; else all.")] = None,
+    freeze_below: Annotated[str | None, Option(metavar="TENSOR", help="Freeze what this is computed from.")] = None,
+    freeze_above: Annotated[str | None, Option(metavar="TENSOR", help="Freeze the trunk above this.")] = None,
+    freeze_statistics: Annotated[
+        bool | None, Option("--freeze-statistics", help="Freeze the moving averages of batch norms.")
+    ] = None,
     stop_gradient: Annotated[list[str] | None, Option(metavar="TENSOR", help="Stop gradients here.")] = None,
     new: Annotated[list[str] | None, Option(metavar="LAYER", help="A layer on top: dense:50:relu:NAME.")] = None,
     plan: Annotated[Path | None, Option(metavar="FILE", help="A plan in YAML or JSON; flags go before it.")] = None,

@@ -21,7 +21,18 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
 _TYPES: Mapping[str, Callable[[str], object]] = {"width": int, "kernel": int, "rate": float}
 _ACTIVATIONS = ("relu", "elu", "sigmoid", "tanh")
 
-NAMES = ("plan", "at", "reuse", "rename", "freeze", "stop_gradient", "new")  # the flags that make a plan
+NAMES = (
+    "plan",
+    "at",
+    "reuse",
+    "rename",
+    "freeze",
+    "freeze_below",
+    "freeze_above",
+    "freeze_statistics",
+    "stop_gradient",
+    "new",
+)
 NOTHING = "none"  # `--freeze none`
 
 
@@ -99,6 +110,9 @@ def combined(flags: Mapping[str, Any]) -> Plan:
         "reuse": str,
         "rename": renames,
         "freeze": frozen,
+        "freeze_below": str,
+        "freeze_above": str,
+        "freeze_statistics": bool,
         "stop_gradient": tuple,
         "new": lambda layers: tuple(map(new_layer, layers)),
     }

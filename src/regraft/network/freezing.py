@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from regraft.errors import BadArgument, UnknownName
 from regraft.network.flow import RANDOM, ancestors, by_name, data_refs
 from regraft.network.graph import Graph, Node
 from regraft.network.layers import parameters_of
 from regraft.network.modes import specialise
+from regraft.network.naming import matching
 
 if TYPE_CHECKING:
     from regraft.network.network import GraphNetwork
+    from regraft.network.plan import Plan
 
 
 def frozen_graph(graph: Graph, frozen: Collection[str]) -> Graph:
@@ -22,7 +25,11 @@ def frozen_graph(graph: Graph, frozen: Collection[str]) -> Graph:
     They are no longer trained nor followed by moving averages, and conditionals on the mode are settled
     for evaluation where they hold a frozen layer or feed one: a frozen batch norm must not use the
     statistics of the batch, and dropout between two frozen layers stays off. Dropout above the last frozen
-    layer stays on: it belongs to what is trained.
+    layer stays on: it belongs to what is trained. A batch norm whose moving averages are frozen uses them in
+    training too, whatever else of it is trained.
+
+    Raises:
+        BadArgument: a conditional chooses frozen moving averages together with what must not be settled.
     """
     if not frozen:
         return graph
@@ -32,9 +39,66 @@ def frozen_graph(graph: Graph, frozen: Collection[str]) -> Graph:
         else node
         for node in graph.nodes
     )
+    statistics = {parameter for parameter in graph.updates if parameter in frozen}
     updates = {parameter: tensor for parameter, tensor in graph.updates.items() if parameter not in frozen}
     graph = replace(graph, nodes=nodes, updates=updates)
-    return _settled(graph, _fed_by_frozen_only(graph, frozen) | _sides_of_frozen(graph, frozen))
+    choices = _choices(graph)
+    still = _fed_by_frozen_only(graph, frozen) | _sides_of_frozen(graph, frozen, choices)
+    open_choices = [choice for choice in choices if choice.name not in still]
+    return _settled(graph, still | _sides_of_statistics(graph, statistics, open_choices))
+
+
+def frozen_parameters(trunk: GraphNetwork, plan: Plan, reused: Sequence[str]) -> frozenset[str]:
+    """The parameters of a trunk that a plan keeps as they are.
+
+    Args:
+        reused: those that keep the source's values; no others are frozen.
+
+    Raises:
+        UnknownName: a pattern or a tensor of the plan fits nothing.
+        BadArgument: a tensor has no parameter on its side.
+    """
+    frozen = set(matching(plan.freeze, reused, "freeze")) if plan.freeze is not None and reused else set[str]()
+    for word, tensor in (("freeze_below", plan.freeze_below), ("freeze_above", plan.freeze_above)):
+        if tensor is not None:
+            below = _parameters_below(trunk, _resolved(trunk, word, tensor))
+            wanted = {name for name in reused if (name in below) == (word == "freeze_below")}
+            frozen |= _some(wanted, word, tensor)
+    if plan.freeze_statistics:
+        frozen |= {name for name in reused if name in trunk.graph.updates}
+    return frozenset(frozen)
+
+
+def _resolved(trunk: GraphNetwork, word: str, tensor: str) -> str:
+    try:
+        return trunk.resolve(tensor)
+    except UnknownName as error:
+        raise UnknownName(
+            f"{word}: the trunk has no tensor {tensor!r}",
+            expected=f"{trunk.outputs[0]}, or a tensor that it is computed from",
+            nearest=error.nearest,
+            fix=error.fix,
+        ) from None
+
+
+def _parameters_below(network: GraphNetwork, tensor: str) -> set[str]:
+    """The parameters a tensor is computed from, and those that only the next values of these are."""
+    nodes, updates = network.nodes, network.graph.updates
+
+    def read(tensors: Iterable[str]) -> set[str]:
+        return {nodes[name].args[0] for name in ancestors(nodes, tensors) if nodes[name].function == "parameter"}
+
+    below = read([tensor])
+    return below | read(updates[name] for name in below if name in updates)
+
+
+def _some(names: set[str], word: str, tensor: str) -> set[str]:
+    if not names:
+        raise BadArgument(
+            f"{word}: no reused parameter of the trunk lies {word.removeprefix('freeze_')} {tensor}",
+            fix=f"leave out {word}, or name another tensor",
+        )
+    return names
 
 
 def thawed(graph: Graph) -> Graph:
@@ -142,18 +206,51 @@ def _fed_by_frozen_only(graph: Graph, frozen: Collection[str]) -> set[str]:
     return ancestors(nodes, layers)
 
 
-def _sides_of_frozen(graph: Graph, frozen: Collection[str]) -> set[str]:
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """A conditional that the outputs depend on: what its sides do not share, and the parameters read there."""
+
+    name: str
+    own: set[str]
+    read: set[str]
+
+
+def _choices(graph: Graph) -> list[_Choice]:
+    nodes = by_name(graph)
+    found: list[_Choice] = []
+    for name in ancestors(nodes, graph.outputs):
+        if nodes[name].function == "select":
+            sides = [ancestors(nodes, [ref.name]) for ref in nodes[name].args[1:]]
+            own = set.union(*sides) - set.intersection(*sides)
+            read = {p for inner in own for p in parameters_of(nodes[inner], nodes)}
+            read |= {nodes[inner].args[0] for inner in own if nodes[inner].function == "parameter"}
+            found.append(_Choice(name=name, own=own, read=read))
+    return found
+
+
+def _sides_of_frozen(graph: Graph, frozen: Collection[str], choices: Iterable[_Choice]) -> set[str]:
     """Conditionals that read frozen parameters, and nothing trained, in what the two sides do not share."""
     nodes = by_name(graph)
     trained = {nodes[name].args[0] for name in _trained_nodes(graph)}
+    return {choice.name for choice in choices if choice.read & set(frozen) and not choice.read & trained}
+
+
+def _sides_of_statistics(graph: Graph, statistics: Collection[str], choices: Iterable[_Choice]) -> set[str]:
+    """Conditionals between frozen moving averages and the statistics of the batch."""
+    nodes = by_name(graph)
     found: set[str] = set()
-    for node in graph.nodes:
-        if node.function == "select":
-            sides = [ancestors(nodes, [ref.name]) for ref in node.args[1:]]
-            own = set.union(*sides) - set.intersection(*sides)
-            read = {p for name in own for p in parameters_of(nodes[name], nodes)}
-            if read & set(frozen) and not read & trained:
-                found.add(node.name)
+    for choice in choices:
+        if choice.read & set(statistics):
+            noise = [name for name in choice.own if nodes[name].function in RANDOM]
+            others = [*sorted(choice.read & graph.updates.keys()), *sorted(noise)]
+            if others:
+                raise BadArgument(
+                    f"{min(choice.read & set(statistics))} cannot be frozen by itself",
+                    where=choice.name,
+                    got=f"what chooses between it and the batch's own statistics chooses {', '.join(others[:3])} too",
+                    fix="freeze all moving averages there, or all that the tensor above is computed from",
+                )
+            found.add(choice.name)
     return found
 
 

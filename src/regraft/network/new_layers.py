@@ -25,7 +25,7 @@ class Stack:
     """Layers being put on top of each other.
 
     `top` is the tensor reached so far, `shape` its dimensions without the batch, `dtype` its numpy type,
-    `channels_first` whether a spatial tensor is (b c h w) instead of (b h w c).
+    `channels_first` whether a spatial tensor is (b c h w) instead of (b h w c), a sequence (b d t) instead of (b t d).
     """
 
     top: str
@@ -96,20 +96,21 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
 
 
 def flatten(stack: Stack, name: str) -> None:
-    """Average a spatial tensor over its places: a dense layer reads one vector an example.
+    """Average a picture or a sequence over its places: a dense layer reads one vector an example.
 
     Raises:
-        ShapeMismatch: it is neither a vector nor a picture.
+        ShapeMismatch: it is none of these.
     """
-    if len(stack.shape) == 3:
-        axes = (2, 3) if stack.channels_first else (1, 2)
+    if len(stack.shape) in (2, 3):
+        places = range(1, len(stack.shape))
+        axes = tuple(place + stack.channels_first for place in places)
         where = stack.constant(f"{name}/Mean/reduction_indices:0", axes, "int32")
         stack.top = stack.add(f"{name}/Mean:0", "mean", stack.top, where, keep_dims=False).name
         stack.shape = (stack.shape[0] if stack.channels_first else stack.shape[-1],)
     if len(stack.shape) != 1 or not stack.shape[0]:
         raise ShapeMismatch(
             f"the dense layer {name} cannot stand on {stack.top}",
-            expected="one vector an example (b d), or a picture (b h w c) to average over",
+            expected="one vector an example (b d), or a picture (b h w c) or a sequence (b t d) to average over",
             got=f"(b, {', '.join(str(size or '?') for size in stack.shape)})",
             fix="cut at another tensor: --at NAME",
         )

@@ -14,6 +14,8 @@ from regraft.errors import BadArgument, MissingFile, UnreadableFile, nearest_nam
 Kind = Literal["dense", "conv", "dropout", "batch_norm"]
 Activation = Literal["relu", "elu", "sigmoid", "tanh"]
 
+_EVERYTHING = ".*"
+
 
 @dataclass(frozen=True, kw_only=True)
 class New:
@@ -41,15 +43,24 @@ class Plan:
     """Which part of a source is reused and how.
 
     Patterns are matched as `tf.get_collection(key, scope)` does: `re.match` on the parameter's name,
-    with and without its ":0".
+    with and without its ":0". Beside `freeze_below` or `freeze_above`, which would add nothing to it, the
+    `freeze` of everything becomes None.
     """
 
     at: str | None = None  # the tensor where the trunk ends; None: the bottleneck
-    reuse: str = ".*"  # parameters that keep the source's values; all others start fresh
+    reuse: str = _EVERYTHING  # parameters that keep the source's values; all others start fresh
     rename: Mapping[str, str] = field(default_factory=dict)  # old name (a full-match regex) -> new name
-    freeze: str | None = ".*"  # reused parameters that stay as they are; None: none of them
+    freeze: str | None = _EVERYTHING  # reused parameters that stay as they are; None: none of them
+    freeze_below: str | None = None  # so do those that this tensor is computed from
+    freeze_above: str | None = None  # so do those that it is not computed from
+    freeze_statistics: bool = False  # so do the moving averages of batch norms, which then use them in training too
     stop_gradient: tuple[str, ...] = ()  # tensors through which no gradient flows
     new: tuple[New, ...] | None = None  # None: one output layer; (): the trunk's end is the output
+
+    def __post_init__(self) -> None:
+        """Let a tensor that says what is frozen take the place of the default."""
+        if self.freeze == _EVERYTHING and (self.freeze_below is not None or self.freeze_above is not None):
+            object.__setattr__(self, "freeze", None)
 
 
 def read_plan(path: Path) -> Plan:
@@ -72,7 +83,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def plan_from_data(data: Any, where: str = "plan") -> Plan:
-    """A plan from what YAML or JSON gives: {at, reuse, rename, freeze, stop_gradient, new: [{kind, name, ...}]}.
+    """A plan from what YAML or JSON gives: {at, reuse, rename, freeze, ..., new: [{kind, name, ...}]}.
 
     Raises:
         BadArgument: a word is unknown or a value of the wrong kind.
@@ -100,6 +111,8 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "reuse": ((str,), "a pattern"),
     "rename": ((dict,), "old names and new names: {old: new}"),
     "freeze": ((str, type(None)), "a pattern, or null for nothing"),
+    **dict.fromkeys(("freeze_below", "freeze_above"), ((str, type(None)), "a tensor's name")),
+    "freeze_statistics": ((bool,), "true or false"),
     "stop_gradient": ((list, tuple), "a list of tensor names"),
     "new": ((list, tuple, type(None)), "a list of layers"),
     "kind": ((str,), "dense, conv, dropout or batch_norm"),
@@ -116,7 +129,11 @@ _BOUNDS = {"width": (1, inf), "kernel": (1, inf), "rate": (0, 1)}  # the least, 
 def _require_fitting(word: str, value: Any, where: str | None) -> None:
     """Raise BadArgument unless a word of a plan may hold this value."""
     types, expected = _KINDS[word]
-    fits = isinstance(value, types) and not isinstance(value, bool) and value in _CHOICES.get(word, [value])
+    fits = (
+        isinstance(value, types)
+        and (bool in types or not isinstance(value, bool))
+        and value in _CHOICES.get(word, [value])
+    )
     if fits and word in ("rename", "stop_gradient"):
         fits = all(isinstance(item, str) for item in _items(value))
     if fits and value is not None and word in _BOUNDS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal
@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
-from regraft.network.flow import ancestors, by_name, channels_first
-from regraft.network.freezing import feature_tensors, frozen_graph, thawed
+from regraft.network.flow import WEIGHTED, ancestors, by_name, channels_first
+from regraft.network.freezing import feature_tensors, frozen_graph, frozen_parameters, thawed
 from regraft.network.graph import Graph, Node, Ref, Slice
 from regraft.network.halves import restricted
 from regraft.network.layers import parameters_of
@@ -92,7 +92,7 @@ def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0) -> 
     trained = [name for name in trunk.parameters if _is_weight(trunk, name)]
     reused = set(matching(plan.reuse, trained, "reuse")) if trained else set()
     fresh = {name: _fresh(trunk, name, seed) for name in trained if name not in reused}
-    frozen = _frozen(plan, [name for name in trained if name in reused])
+    frozen = frozen_parameters(trunk, plan, [name for name in trained if name in reused])
     layers = _with_output(plan.new)
     grown, logits = _grow(_stopped(trunk, plan), at, layers, classes, seed, fresh)
     grown = GraphNetwork(frozen_graph(grown.graph, frozen), grown.values, format=grown.format)
@@ -105,7 +105,7 @@ def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0) -> 
         network=grown,
         at=at,
         rows=rows,
-        frozen=frozenset(frozen),
+        frozen=frozen,
         features=feature_tensors(grown, logits),
         logits=logits,
         plan=replace(plan, at=at, new=tuple(layers)),
@@ -124,12 +124,6 @@ def _parameter_names(graph: Graph) -> list[str]:
 def _is_weight(network: GraphNetwork, name: str) -> bool:
     """Counters and other whole numbers are no weights: they are kept, never reset or frozen by a pattern."""
     return network.parameters[name].value.dtype.kind == "f"
-
-
-def _frozen(plan: Plan, reused: Sequence[str]) -> set[str]:
-    if plan.freeze is None or not reused:
-        return set()
-    return set(matching(plan.freeze, reused, "freeze"))
 
 
 def _renamed(network: GraphNetwork, plan: Plan) -> GraphNetwork:
@@ -247,8 +241,9 @@ def stack_on(network: GraphNetwork, tensor: str, seed: int) -> Stack | None:
     known = network.tensors[tensor]
     if known.shape is None or known.dtype is None:
         return None
-    first = _channels_first(network.graph, tensor)
-    return Stack(top=tensor, shape=known.shape[1:], dtype=known.dtype, channels_first=first, seed=seed)
+    shape = known.shape[1:]
+    first = _steps_last(network.graph, tensor) if len(shape) == 2 else _channels_first(network.graph, tensor)
+    return Stack(top=tensor, shape=shape, dtype=known.dtype, channels_first=first, seed=seed)
 
 
 def _grow(
@@ -308,17 +303,33 @@ def _joined(trunk: GraphNetwork, stack: Stack, fresh: Mapping[str, np.ndarray]) 
 
 def _channels_first(graph: Graph, tensor: str) -> bool:
     """The layout of a spatial tensor: what the nearest operation below it that has one says."""
+    told = (channels_first(node) for node in _downwards(graph, tensor))
+    by_input = any(spec.layout == "NCHW" for spec in graph.inputs)
+    return next((first for first in told if first is not None), by_input)
+
+
+def _steps_last(graph: Graph, tensor: str) -> bool:
+    """Whether a sequence is (b d t), as convolutions of torch and ONNX leave it, and not (b t d)."""
+    for node in _downwards(graph, tensor):
+        told = channels_first(node)
+        if told is not None or node.function in (*WEIGHTED, *_TURNS):
+            return node.function in _OVER_STEPS if told is None else told
+    return False
+
+
+_OVER_STEPS = ("aten.conv1d.default", "aten.conv_transpose1d.default", "onnx_conv", "onnx_conv_transpose")
+_TURNS = ("aten.permute.default", "aten.transpose.int", "onnx_transpose", "transpose")
+
+
+def _downwards(graph: Graph, tensor: str) -> Iterator[Node]:
+    """A tensor's node and those it is computed from, the nearest first."""
     nodes = by_name(graph)
-    waiting, seen = [tensor], set[str]()
+    waiting, seen = [tensor], {tensor}
     while waiting:
-        name = waiting.pop(0)
-        told = channels_first(nodes[name])
-        if told is not None:
-            return told
-        if name not in seen:
-            seen.add(name)
-            waiting.extend(nodes[name].refs())
-    return any(spec.layout == "NCHW" for spec in graph.inputs)
+        node = nodes[waiting.pop(0)]
+        yield node
+        waiting += [name for name in dict.fromkeys(node.refs()) if name not in seen]
+        seen.update(node.refs())
 
 
 def _trunk_rows(

@@ -12,6 +12,7 @@ import numpy as np
 from regraft.data import Part, Splits
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork
+from regraft.network.plan import plan_from_data, plan_to_data
 from regraft.run import RunFolder
 
 # Settings may differ: more epochs are no other run. The training loop looks after the ones that matter to it.
@@ -51,7 +52,7 @@ def require_same(run: RunFolder, record: Mapping[str, Any]) -> dict[str, Any]:
         BadArgument: source, plan, data or input differ; the message says what was there.
     """
     now = json.loads(json.dumps(record))  # tuples are lists, as they will be when the record is read again
-    before = run.read_json(run.settings.name) if run.settings.exists() else now
+    before = _in_todays_words(run.read_json(run.settings.name)) if run.settings.exists() else now
     different = [key for key in _SAME if before.get(key) != now[key]]
     if different:
         raise BadArgument(
@@ -62,6 +63,12 @@ def require_same(run: RunFolder, record: Mapping[str, Any]) -> dict[str, Any]:
             fix="give the same again, or name another folder: --out DIR",
         )
     return now
+
+
+def _in_todays_words(record: dict[str, Any]) -> dict[str, Any]:
+    """A stored record, its plan with the words that plans have had since."""
+    plan = record.get("plan")
+    return {**record, "plan": plan_to_data(plan_from_data(plan))} if isinstance(plan, dict) else record
 
 
 def _part_record(part: Part) -> dict[str, Any]:

@@ -295,7 +295,8 @@ def _identity(learner: Learner, rows: Rows, settings: Settings) -> dict[str, Any
 
 
 def _same(stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    one, other = {**stored, **stored["settings"]}, {**now, **now["settings"]}
+    known = {**Settings().as_json(), **stored["settings"]}  # older checkpoints have fewer settings
+    one, other = {**stored, **known}, {**now, **now["settings"]}
     different = [key for key in now["settings"] if one[key] != other[key]]
     different += [key for key in now if key != "settings" and one[key] != other[key]]
     if different:

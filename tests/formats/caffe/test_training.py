@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 from formats.caffe.making import layer, net, written
+from thawing import assert_same_in_both_modes, draws, thawed
 from torch import nn
 
 import regraft
-from regraft.errors import UnsupportedOp
+from regraft.errors import BadArgument, UnsupportedOp
 from regraft.network import GraphNetwork, Plan
 from regraft.network.surgery import graft
 
@@ -149,3 +150,23 @@ def test_export_to_tensorflow_is_refused_with_the_reason(network: GraphNetwork, 
         regraft.export(network, tmp_path / "model.ckpt")
     assert "conv@conv/product" in str(caught.value)
     assert not (tmp_path / "model.ckpt.meta").exists()
+
+
+def test_frozen_statistics_are_used_in_training_and_the_rest_learns(network: GraphNetwork) -> None:
+    x = data(8)
+    done = thawed(network, Plan(at="conv", freeze=None, freeze_statistics=True), x)
+    assert done.graft.frozen == {"bn/0", "bn/1", "bn/2"}
+    assert done.changed == {"conv/0", "conv/1", "scale/0", "scale/1"}
+    assert_same_in_both_modes(done.graft, x, "conv@relu")
+    assert draws(done.graft, x)
+
+
+def test_some_statistics_of_a_batch_norm_are_not_frozen_without_the_others(network: GraphNetwork) -> None:
+    with pytest.raises(BadArgument) as error:
+        graft(network, Plan(at="conv", freeze="bn/0"), classes=3)
+    assert str(error.value) == (
+        "bn/0 cannot be frozen by itself\n"
+        "  where: conv@bn\n"
+        "  got: what chooses between it and the batch's own statistics chooses bn/1, bn/2 too\n"
+        "  to do: freeze all moving averages there, or all that the tensor above is computed from"
+    )

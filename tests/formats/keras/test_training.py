@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 from formats.keras.golden_files import golden, inputs, names, written
+from thawing import assert_same_in_both_modes, of_state, thawed
 
+import regraft
 from regraft.formats import keras
 from regraft.network import GraphNetwork, Plan
 from regraft.network.surgery import graft
@@ -106,3 +108,29 @@ def test_a_frozen_batch_norm_stays_in_evaluation(tmp_path: Path) -> None:
     features = grown.run(x, to="inner", training=True)
     np.testing.assert_array_equal(features, network.run(x, to="inner"))
     assert not grown.graph.updates
+
+
+def test_frozen_statistics_are_used_in_training_and_the_rest_learns(tmp_path: Path) -> None:
+    network = opened(tmp_path, 3, "nested")
+    x = np.repeat(next(iter(inputs(3, "nested").values())), 3, axis=0)
+    done = thawed(network, Plan(at="inner", freeze=None, freeze_statistics=True), x)
+    assert done.graft.frozen == set(network.graph.updates) & set(done.graft.network.parameters) != set()
+    assert done.changed == of_state(done.graft, "reused")
+    assert any(name.endswith("gamma") for name in done.changed)
+    assert_same_in_both_modes(done.graft, x, "inner")
+
+
+@pytest.mark.slow
+def test_an_emotion_net_is_thawed_at_its_top_and_at_its_bottom(shared: Path) -> None:
+    (file,) = (shared / "models").glob("fer*/*.hdf5")
+    network = regraft.open(file)
+    x = np.random.default_rng(0).uniform(-1, 1, (8, 64, 64, 1)).astype("float32")
+    top = thawed(network, Plan(freeze_below="add_3", freeze_statistics=True), x)
+    assert top.graft.features == ("add_3",)
+    bottom = thawed(network, Plan(freeze_above="add_1", freeze_statistics=True), x)
+    assert bottom.graft.features == ("input_1",)
+    for done in (top, bottom):
+        assert done.changed == of_state(done.graft, "reused")
+        assert any("gamma" in name for name in done.changed)
+        assert_same_in_both_modes(done.graft, x, done.graft.at)
+    assert not top.changed & bottom.changed

@@ -11,6 +11,7 @@ import torch
 import torchvision
 from formats.onnx.exporting import exported
 from formats.onnx.making import runtime
+from thawing import assert_same_in_both_modes, of_state, thawed
 
 import regraft
 from regraft.network import GraphNetwork
@@ -62,3 +63,15 @@ def test_mobilenet_learns_flowers(freeze: str | None, path: Path, shared: Path, 
         assert not any(np.array_equal(again.values[name], network.values[name]) for name in top)
     else:
         assert len(frozen) == len(again.parameters) - 2
+
+
+@pytest.mark.slow
+def test_frozen_statistics_are_used_in_training_and_the_rest_learns(path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(8, 3, 96, 96)).astype(np.float32)
+    network = regraft.open(path)
+    cut = network.cuts()[14].tensor
+    done = thawed(network, regraft.Plan(freeze_below=cut, freeze_statistics=True), x)
+    assert done.graft.features == (cut,)
+    assert done.changed == of_state(done.graft, "reused")
+    assert {"features.18.1.weight", "features.18.1.bias"} <= done.changed
+    assert_same_in_both_modes(done.graft, x, done.graft.at)

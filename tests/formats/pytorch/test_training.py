@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from formats.pytorch.modules import PICTURE, ROWS, Attention, Small, settled
+from thawing import assert_same_in_both_modes, draws, of_state, thawed
 from torch import nn
 from torch.nn import functional
 
 import regraft
-from regraft.network import GraphNetwork
+from regraft.network import GraphNetwork, Plan
 
 
 def opened(module: nn.Module, shape: tuple[int, ...] = PICTURE) -> GraphNetwork:
@@ -98,3 +99,13 @@ def test_paths_that_only_training_drops_are_said() -> None:
         UserWarning, match=r"does not drop paths as the module does \(blocks.1.drop_path1, blocks.1.drop"
     ):
         opened(module, (3, 32, 32))
+
+
+def test_frozen_statistics_are_used_in_training_and_the_rest_learns() -> None:
+    network = opened(settled(Small()))
+    x = np.random.default_rng(0).normal(size=(12, *PICTURE)).astype("f4")
+    done = thawed(network, Plan(at="drop", freeze=None, freeze_statistics=True), x)
+    assert done.graft.frozen == {name for name in done.graft.network.parameters if "running" in name}
+    assert done.changed == of_state(done.graft, "reused")
+    assert_same_in_both_modes(done.graft, x, "flatten")
+    assert draws(done.graft, x)
