@@ -1,4 +1,4 @@
-"""Engines compute what torch computes, each under a name of its own; the soonest done is taken, or it is said why not."""
+"""Engines compute what torch computes, each under its own name; the soonest done is taken, or it is said why not."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from features.test_features import TOPS, digits, network
 
 import regraft
-from features.test_features import TOPS, digits, network
 from regraft.data import open_unlabelled, parse_input, prepare
 from regraft.data.arrays import unlabelled
 from regraft.data.said import with_user
@@ -160,7 +160,7 @@ def test_what_cannot_be_exported_is_run_by_torch() -> None:
     assert engine.kind == "torch"
     reason = "cannot be exported: select (1): y:0"
     assert notes(found) == {"torch": None, "torch channels_last": ASIDE, "onnxruntime": reason, "openvino": reason}
-    with pytest.raises(UnsupportedOp, match="the network cannot be written: torch.export does not take it"):
+    with pytest.raises(UnsupportedOp, match=r"the network cannot be written: torch\.export does not take it"):
         make_engine("openvino", Trunk(net, ["y:0"], spec))
 
 
