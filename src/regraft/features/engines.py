@@ -180,7 +180,11 @@ def _onnxruntime(trunk: Trunk, device: str) -> _Made:
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(trunk.exported(), options, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
-    return lambda batch: session.run(None, {given.name: batch}), f"onnxruntime {onnxruntime.__version__}, {device}"
+
+    def compute(batch: np.ndarray) -> Sequence[np.ndarray]:
+        return cast("list[np.ndarray]", session.run(None, {given.name: batch}))
+
+    return compute, f"onnxruntime {onnxruntime.__version__}, {device}"
 
 
 def _openvino(trunk: Trunk, device: str) -> _Made:
