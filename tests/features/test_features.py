@@ -84,6 +84,36 @@ def test_they_are_computed_once(place: Place) -> None:
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
+def test_some_of_the_tensors(place: Place) -> None:
+    net, examples = network(), digits(40)
+    features = extract(net, TOPS, examples, net.inputs["image:0"], place)
+    pooled = features.only(["pool:0"])
+    assert (pooled.names, pooled.nbytes, len(pooled)) == (("pool:0",), 40 * 6 * 4, 40)
+    np.testing.assert_array_equal(pooled.rows("pool:0", [3, 1]), features.rows("pool:0", [3, 1]))
+    assert features.only(TOPS[::-1]).names == ("pool:0", "conv:0")
+    with pytest.raises(UnknownName) as caught:
+        pooled.rows("conv:0", [3])
+    assert str(caught.value) == "no features of 'conv:0' are stored\n  nearest: pool:0"
+    with pytest.raises(UnknownName, match="no features of 'conv:0' are stored"):
+        pooled.only(["conv:0"])
+
+
+def test_large_rows_lie_in_chunks_smaller_than_a_batch(place: Place) -> None:
+    net, examples = network(4000), digits(40)
+    spec = net.inputs["image:0"]
+    features = extract(net, TOPS, examples, spec, place)
+    assert (features.store.chunk_rows, features.store.chunks) == (16, 3)
+    fresh = net.run(prepare(examples, range(32), spec), to="pool:0")
+    np.testing.assert_array_equal(features.rows("pool:0", range(32)), fresh)
+    sound = files(features.store.folder)
+    stamp = (features.store.folder / "000001.chunk").stat().st_mtime_ns
+    (features.store.folder / "000000.chunk").unlink()
+    (features.store.folder / "000002.chunk").unlink()
+    extract(net, TOPS, examples, spec, place)
+    assert files(features.store.folder) == sound
+    assert (features.store.folder / "000001.chunk").stat().st_mtime_ns == stamp
+
+
 def test_a_row_does_not_depend_on_where_it_stands(place: Place) -> None:
     net, examples = network(), digits()
     whole = extract(net, TOPS, examples, net.inputs["image:0"], place)
@@ -259,6 +289,38 @@ def test_unknown_names(place: Place) -> None:
 def test_the_users_cache_is_shared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "regraft/features"
+
+
+# --- memory ------------------------------------------------------------------------------------------
+
+FRUGAL = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from features.test_features import TOPS, digits, network
+from regraft.features import Place, extract
+
+net, place = network(1000), Place(root=Path(sys.argv[1]))  # 576 kB a row
+spec = net.inputs["image:0"]
+extract(net, TOPS, digits(64, seed=2), spec, place)  # whatever is loaded late is loaded now
+(used,) = (int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData"))
+limit = used * 1024 + 300_000_000
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+features = extract(net, TOPS, digits(1500), spec, place)
+total = sum(float(features.rows(TOPS[0], range(k, min(k + 32, 1500))).sum()) for k in range(0, 1500, 32))
+print(features.nbytes, np.isfinite(total))
+try: np.zeros(features.nbytes // 2, np.uint8)
+except MemoryError: print("the limit holds")
+"""
+
+
+@pytest.mark.slow
+def test_features_larger_than_memory(tmp_path: Path) -> None:
+    """870 MB are computed, stored and read with 300 MB."""
+    paths = os.pathsep.join([*sys.path, str(Path(__file__).parents[1])])
+    env = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", FRUGAL, tmp_path], env=env, capture_output=True, text=True)
+    assert done.stdout == "870000000 True\nthe limit holds\n", done.stderr
 
 
 # --- kill -9 ------------------------------------------------------------------------------------------

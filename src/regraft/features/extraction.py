@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regraft.data import Examples, prepare
-from regraft.errors import ShapeMismatch, UnreadableFile
+from regraft.errors import UnreadableFile
 from regraft.features.cache import BUDGET, make_room
+from regraft.features.engines import BATCH, Engine, Trunk, make_engine
 from regraft.features.features import Features
 from regraft.features.key import FeatureKey, feature_key
 from regraft.features.store import FeatureStore, Stored, stored_tensors
 from regraft.network import GraphNetwork, InputSpec
 from regraft.run import Progress
-
-if TYPE_CHECKING:
-    from torch import nn
-
-# Always so many rows at once, the last ones filled up: the result of a row does not depend on where it stands.
-BATCH = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +37,7 @@ def extract(
     spec: InputSpec,
     place: Place,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> Features:
     """The values of `tensors` for all examples, from the store if they are there, else computed and stored.
 
@@ -56,27 +50,34 @@ def extract(
         spec: the input they are prepared for, with a known range.
         place: where to.
         progress: silent where left out.
+        engine: what computes them, made for this trunk and input; None: torch on the device of the place.
 
     Raises:
+        BadArgument: the engine was made for something else.
         OutOfSpace: they do not fit into the budget or on the disk; nothing is started then.
         ShapeMismatch: a tensor has no row for each example.
         BadData: a picture is damaged.
     """
     progress = progress or Progress(silent=True)
-    tensors = [network.resolve(name) for name in tensors]
-    compute = _Trunk(network, tensors, spec, place.device)
-    key = feature_key(network, tensors, examples, spec, compute.engine)
-    store = _store(key, tensors, examples, place, lambda: compute(prepare(examples, range(1), spec)))
-    missing = [chunk for chunk in range(store.chunks) if not _is_sound(store, chunk, progress)]
-    batches = [rows for chunk in missing for rows in _batches(store.span(chunk))]
-    prepared = _ahead(batches, lambda rows: prepare(examples, rows, spec))
+    trunk = Trunk(network, tensors, spec)
+    if engine is None:
+        engine = make_engine("torch", trunk, place.device)
+    else:
+        engine.require(trunk)
+    key = feature_key(network, trunk.tensors, examples, spec, engine.name)
+    store = _store(key, trunk.tensors, examples, place, lambda: engine(prepare(examples, range(1), spec)))
+    missing = {chunk for chunk in range(store.chunks) if not _is_sound(store, chunk, progress)}
+    groups = [group for group in _groups(store) if not missing.isdisjoint(group)]
+    batches = [rows for group in groups for rows in _batches(store, group)]
+    computed = map(engine, _ahead(batches, lambda rows: prepare(examples, rows, spec)))
     with progress.task("features", len(examples), len(examples) - sum(map(len, batches))) as advance:
-        for chunk in missing:
+        for group in groups:
             parts: list[list[np.ndarray]] = []
-            for rows in _batches(store.span(chunk)):
-                parts.append(compute(next(prepared)))
+            for rows in _batches(store, group):
+                parts.append(next(computed))
                 advance(len(rows))
-            store.write(chunk, [np.concatenate(values) for values in zip(*parts, strict=True)])
+            for chunk in missing.intersection(group):
+                store.write(chunk, parts if len(group) == 1 else _rows(parts[0], store, group, chunk))
     return Features(store)
 
 
@@ -105,9 +106,22 @@ def _is_sound(store: FeatureStore, chunk: int, progress: Progress) -> bool:
     return True
 
 
-def _batches(rows: range) -> Iterator[range]:
-    for start in range(rows.start, rows.stop, BATCH):
-        yield range(start, min(start + BATCH, rows.stop))
+def _groups(store: FeatureStore) -> list[range]:
+    """The chunks, those of one batch together: the rows of a chunk are some batches, or the other way round."""
+    several = max(1, BATCH // store.chunk_rows)
+    return [range(first, min(first + several, store.chunks)) for first in range(0, store.chunks, several)]
+
+
+def _batches(store: FeatureStore, group: range) -> list[range]:
+    """The rows of a group of chunks, batch by batch."""
+    end = store.span(group[-1]).stop
+    return [range(first, min(first + BATCH, end)) for first in range(store.span(group[0]).start, end, BATCH)]
+
+
+def _rows(batch: list[np.ndarray], store: FeatureStore, group: range, chunk: int) -> list[list[np.ndarray]]:
+    """The part of a batch that one of its chunks holds."""
+    start, rows = store.span(group[0]).start, store.span(chunk)
+    return [[value[rows.start - start : rows.stop - start] for value in batch]]
 
 
 def _ahead(batches: Sequence[range], make: Callable[[range], np.ndarray]) -> Iterator[np.ndarray]:
@@ -120,36 +134,3 @@ def _ahead(batches: Sequence[range], make: Callable[[range], np.ndarray]) -> Ite
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-class _Trunk:
-    """Computes tensors for a batch of at most BATCH rows."""
-
-    def __init__(self, network: GraphNetwork, tensors: Sequence[str], spec: InputSpec, device: str) -> None:
-        import torch
-
-        self._tensors = tensors
-        self._device = torch.device(device)
-        module = network.module(tensors, [spec.name])
-        # on another device a copy: the network's own weights stay where they are
-        self._module: nn.Module = module if self._device.type == "cpu" else copy.deepcopy(module).to(self._device)
-        name = "cpu" if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
-        self.engine = f"torch {torch.__version__}, {name}, {BATCH} rows at once"
-
-    def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
-        import torch
-
-        count = len(batch)
-        full = np.concatenate([batch, np.repeat(batch[-1:], BATCH - count, axis=0)])
-        with torch.inference_mode():
-            values = self._module(torch.from_numpy(full).to(self._device))
-        found = [value.cpu().numpy() for value in values]
-        for name, value in zip(self._tensors, found, strict=True):
-            if value.shape[:1] != (BATCH,):
-                raise ShapeMismatch(
-                    f"{name} has no row for each example",
-                    expected=f"({BATCH}, ...)",
-                    got=str(value.shape),
-                    fix="cut elsewhere",
-                )
-        return [value[:count] for value in found]

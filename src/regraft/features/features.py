@@ -15,23 +15,30 @@ class Features:
 
     Attributes:
         store: where they lie.
+        names: the tensors, all that are stored or some of them.
     """
 
-    def __init__(self, store: FeatureStore) -> None:
+    def __init__(self, store: FeatureStore, names: Sequence[str] | None = None) -> None:
         self.store = store
+        self.names = tuple(tensor.name for tensor in store.tensors) if names is None else tuple(names)
 
     def __len__(self) -> int:
         return self.store.rows
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The tensors."""
-        return tuple(tensor.name for tensor in self.store.tensors)
-
-    @property
     def nbytes(self) -> int:
-        """Bytes of all rows of all tensors."""
-        return len(self) * sum(tensor.nbytes for tensor in self.store.tensors)
+        """Bytes of all rows of the tensors."""
+        return len(self) * sum(self.store.tensors[self._position(name)].nbytes for name in self.names)
+
+    def only(self, names: Sequence[str]) -> Features:
+        """Some of the tensors, in this order, in the same store.
+
+        Raises:
+            UnknownName: a tensor is not among these.
+        """
+        for name in names:
+            self._position(name)
+        return Features(self.store, names)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of one row of a tensor, without the batch."""
@@ -59,4 +66,4 @@ class Features:
     def _position(self, name: str) -> int:
         if name not in self.names:
             raise UnknownName(f"no features of {name!r} are stored", nearest=nearest_names(name, self.names))
-        return self.names.index(name)
+        return next(k for k, tensor in enumerate(self.store.tensors) if tensor.name == name)

@@ -22,8 +22,10 @@ from regraft.run.locks import take
 _FORMAT = 1
 INDEX, LOCK = "index.json", ".lock"
 _FOOTER = struct.Struct("<I")  # the crc32c of all before it
-# A chunk has so many rows, or fewer where those would be more bytes than this.
+# A chunk has so many rows, or half of them, a quarter, ... where those would be more bytes than this: so batches of a
+# power of two never have rows in two chunks, or are chunks themselves.
 _ROWS, _BYTES = 256, 2**26
+_BLOCK = 2**22  # bytes looked at in one go
 _OPEN = 64  # chunks mapped at a time: each holds a file open
 
 
@@ -66,7 +68,7 @@ class FeatureStore:
         self.rows = rows
         self.tensors = tuple(tensors)
         row_bytes = max(1, sum(tensor.nbytes for tensor in tensors))
-        self.chunk_rows = max(1, min(_ROWS, _BYTES // row_bytes))
+        self.chunk_rows = min(_ROWS, 2 ** max(0, (_BYTES // row_bytes).bit_length() - 1))
         lock = _locked(folder)
         weakref.finalize(self, os.close, lock)  # held as long as the store is used, so that nobody removes it
         os.utime(folder / LOCK)
@@ -87,19 +89,21 @@ class FeatureStore:
         """The rows of a chunk."""
         return range(chunk * self.chunk_rows, min(self.rows, (chunk + 1) * self.chunk_rows))
 
-    def write(self, chunk: int, values: Sequence[np.ndarray]) -> None:
-        """Store a chunk: one array (rows ...) a tensor.
+    def write(self, chunk: int, parts: Sequence[Sequence[np.ndarray]]) -> None:
+        """Store a chunk, given in parts that follow each other: in each one array (rows ...) a tensor.
 
         Raises:
             OutOfSpace: the disk is full; nothing of the chunk is left.
         """
         crc = 0
         with writing(self._path(chunk)) as file:
-            for tensor, value in zip(self.tensors, values, strict=True):
-                assert value.shape == (len(self.span(chunk)), *tensor.shape), (tensor, value.shape)
-                data = np.ascontiguousarray(value, dtype=tensor.dtype).tobytes()
-                crc = google_crc32c.extend(crc, data)
-                file.write(data)
+            for tensor, values in zip(self.tensors, zip(*parts, strict=True), strict=True):
+                assert sum(map(len, values)) == len(self.span(chunk)), (tensor, chunk)
+                for value in values:
+                    assert value.shape[1:] == tensor.shape, (tensor, value.shape)
+                    data = np.ascontiguousarray(value, dtype=tensor.dtype).tobytes()
+                    crc = google_crc32c.extend(crc, data)
+                    file.write(data)
             file.write(_FOOTER.pack(crc))
         self._sound.add(chunk)
 
@@ -116,14 +120,13 @@ class FeatureStore:
         if chunk in self._sound:
             return
         path = self._path(chunk)
-        data = path.read_bytes() if path.exists() else b""
-        body, footer = data[: -_FOOTER.size], data[-_FOOTER.size :]
-        if len(data) != self._size(chunk) or footer != _FOOTER.pack(google_crc32c.value(body)):
+        size = path.stat().st_size if path.exists() else 0
+        if size != self._size(chunk) or not _is_whole(path, size):
             raise UnreadableFile(
                 "stored features are damaged",
                 where=str(path),
                 expected=f"{self._size(chunk)} bytes and their checksum",
-                got=f"{len(data)} bytes" + (" and another checksum" if len(data) == self._size(chunk) else ""),
+                got=f"{size} bytes" + (" and another checksum" if size == self._size(chunk) else ""),
                 fix="run the same command again: damaged chunks are computed anew",
             )
         self._sound.add(chunk)
@@ -161,6 +164,16 @@ class FeatureStore:
             "chunk_rows": self.chunk_rows,
             "tensors": [{**asdict(tensor), "shape": list(tensor.shape)} for tensor in self.tensors],
         }
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    """Whether a chunk is what its checksum was taken of; read in blocks, as chunks need not fit into memory."""
+    crc, left = 0, size - _FOOTER.size
+    with open(path, "rb") as file:
+        while left and (block := file.read(min(_BLOCK, left))):
+            crc = google_crc32c.extend(crc, block)
+            left -= len(block)
+        return file.read() == _FOOTER.pack(crc)
 
 
 def _locked(folder: Path) -> int:

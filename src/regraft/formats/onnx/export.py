@@ -45,6 +45,20 @@ def write(network: GraphNetwork, path: Path) -> Written:
     return Written(format="onnx", files=(path,), difference=found)
 
 
+def engine_model(network: GraphNetwork) -> bytes:
+    """An ONNX model for a program that runs it at once and keeps nothing of it.
+
+    Its inputs and outputs stand in the order of the network's, each output once, under names of no meaning; what lies
+    between is not told.
+
+    Raises:
+        UnsupportedOp: ONNX has no operation for some nodes, which are named; or it would be too large.
+    """
+    _, model = _translated(network, every=False)
+    _refuse_too_large(model)
+    return model.SerializeToString()
+
+
 class _Runtime:
     """Computes the outputs with onnxruntime."""
 
@@ -64,14 +78,7 @@ def _model(network: GraphNetwork) -> bytes:
     """The model as bytes."""
     import onnx
 
-    from regraft.network.program import program, quiet, refused
-
-    traced = program(network, every=True)
-    with quiet():
-        try:
-            model = _exported(traced.exported, len(traced.inputs), len(traced.outputs))
-        except Exception as error:
-            raise refused(network, traced.nodes, "ONNX", _exported, error) from error
+    traced, model = _translated(network, every=True)
     wanted = len(set(network.outputs))
     model.graph.value_info.extend(model.graph.output[wanted:])
     del model.graph.output[wanted:]
@@ -80,6 +87,24 @@ def _model(network: GraphNetwork) -> bytes:
     nodes.extend(onnx.helper.make_node("Identity", [value], [name]) for name, value in traced.same.items())
     _tidy(model.graph)
     model.metadata_props.add(key=noted.KEY, value=noted.note_of(network.graph.inputs))
+    _refuse_too_large(model)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def _translated(network: GraphNetwork, *, every: bool) -> tuple[Program, Any]:
+    """What was traced of a network, and the exporter's model of it."""
+    from regraft.network.program import program, quiet, refused
+
+    traced = program(network, every=every)
+    with quiet():
+        try:
+            return traced, _exported(traced.exported, len(traced.inputs), len(traced.outputs))
+        except Exception as error:
+            raise refused(network, traced.nodes, "ONNX", _exported, error) from error
+
+
+def _refuse_too_large(model: Any) -> None:
     if model.ByteSize() > _LARGEST:
         raise UnsupportedOp(
             "the network is too large for one ONNX file",
@@ -87,8 +112,6 @@ def _model(network: GraphNetwork) -> bytes:
             got=f"{model.ByteSize():,} bytes",
             fix="keep it as a regraft model, or write its weights as safetensors",
         )
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
 
 
 def _exported(exported: ExportedProgram, inputs: int = 0, outputs: int = 0) -> Any:

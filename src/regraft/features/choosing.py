@@ -1,0 +1,156 @@
+"""Which engine runs a trunk: measured on the network, the data and the machine at hand, and checked against torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+
+from regraft.data import Examples, prepare
+from regraft.errors import BadArgument, MissingExtra, UnsupportedOp
+from regraft.features.engines import BATCH, KINDS, Engine, Kind, Trunk, make_engine
+from regraft.network import GraphNetwork, InputSpec
+from regraft.network.proof import TOLERANCE, difference
+
+# Seconds of torch's work below which no other engine is looked at: export and comparison take about as long.
+_WORTH = 10.0
+_REPEATS = 3
+# No second look is taken at an engine so many times slower than the fastest whose first look took so many seconds.
+_HOPELESS, _LONG = 2.0, 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """What was found out about an engine.
+
+    Attributes:
+        kind: which engine.
+        start: seconds it took to make it ready, with the export of the trunk for the first that needs it; None where
+            it was not.
+        seconds: that it needs for a picture, prepared already; None where it was not run.
+        difference: the greatest between its results and torch's, as a share of the greatest value of the tensor.
+        note: why it is not used; None where it could be.
+    """
+
+    kind: Kind
+    start: float | None = None
+    seconds: float | None = None
+    difference: float | None = None
+    note: str | None = None
+
+
+def choose(
+    network: GraphNetwork, tensors: Sequence[str], spec: InputSpec, examples: Examples, device: str, count: int
+) -> tuple[Engine, tuple[Timing, ...]]:
+    """The engine that computes `tensors` for `count` more examples soonest, and what was found out about each.
+
+    Each is made ready, compared with torch on a batch of real examples, and timed in turns with the others. With few
+    examples only torch is looked at: to make the others ready would take longer than they could save.
+
+    Raises:
+        ShapeMismatch: a tensor has no row for each example.
+        BadData: a picture is damaged.
+    """
+    batch = _sample(examples, spec)
+    trial = _Trial(Trunk(network, tensors, spec), device, batch)
+    trial.take("torch")
+    forecast = trial.seconds("torch") * count
+    if device != "cpu":
+        trial.leave(KINDS[1:], f"not tried: it runs on the CPU alone, and the device is {device}")
+    elif forecast < _WORTH:
+        trial.leave(KINDS[1:], f"not tried: torch needs {forecast:.1f} s for {count} examples")
+    else:
+        for kind in KINDS[1:]:
+            trial.take(kind)
+    trial.race()
+    # what it took to make them ready is spent, whichever is taken
+    best = min(trial.engines, key=trial.seconds)
+    return trial.engines[best], tuple(trial.timing(kind) for kind in KINDS)
+
+
+def _sample(examples: Examples, spec: InputSpec) -> np.ndarray:
+    """A full batch from all over the examples, some of them repeated if they are fewer."""
+    return prepare(examples, np.linspace(0, len(examples) - 1, BATCH).astype(np.int64), spec)
+
+
+class _Trial:
+    """The engines that are made ready for one trunk, and what is known of each."""
+
+    def __init__(self, trunk: Trunk, device: str, batch: np.ndarray) -> None:
+        self._trunk = trunk
+        self._device = device
+        self._batch = batch
+        self._expected: list[np.ndarray] = []
+        self._times: dict[Kind, list[float]] = {}
+        self._timings: dict[Kind, Timing] = {}
+        self.engines: dict[Kind, Engine] = {}
+
+    def take(self, kind: Kind) -> None:
+        """Make an engine ready, and keep it where it computes what torch does; the first one is torch itself."""
+        begun = time.perf_counter()
+        try:
+            made = make_engine(kind, self._trunk, self._device)
+            ready = time.perf_counter()
+            found = made(self._batch)
+        except Exception as error:
+            if kind == "torch":
+                raise
+            self.leave([kind], _reason(error))
+            return
+        seconds = (time.perf_counter() - ready) / BATCH
+        self._times[kind] = [seconds]
+        timing = Timing(kind=kind, start=ready - begun, seconds=seconds)
+        if kind == "torch":
+            self._expected = found
+        else:
+            differences = dict(zip(self._trunk.tensors, map(difference, found, self._expected), strict=True))
+            timing = _judged(timing, differences)
+        self._timings[kind] = timing
+        if timing.note is None:
+            self.engines[kind] = made
+
+    def leave(self, kinds: Sequence[Kind], note: str) -> None:
+        """Say why some are not used."""
+        self._timings.update({kind: Timing(kind=kind, note=note) for kind in kinds})
+
+    def race(self) -> None:
+        """Time the engines in turns. The first run of each was slower than others will be: it counts if it is alone."""
+        for _ in range(_REPEATS if len(self.engines) > 1 else 0):
+            fastest = min(map(self.seconds, self.engines))
+            for kind, one in self.engines.items():
+                if self.seconds(kind) <= _HOPELESS * fastest or self.seconds(kind) * BATCH < _LONG:
+                    begun = time.perf_counter()
+                    one(self._batch)
+                    self._times[kind].append((time.perf_counter() - begun) / BATCH)
+
+    def seconds(self, kind: Kind) -> float:
+        """Seconds of an engine for a picture: the median, without the first run if there were more."""
+        times = self._times[kind]
+        return median(times[1:] or times)
+
+    def timing(self, kind: Kind) -> Timing:
+        """What is known of an engine."""
+        known = self._timings[kind]
+        return known if known.seconds is None else replace(known, seconds=self.seconds(kind))
+
+
+def _judged(timing: Timing, differences: Mapping[str, float]) -> Timing:
+    """The timing with the greatest difference of all tensors, and a note where it is too great."""
+    name = max(differences, key=differences.__getitem__)
+    most = differences[name]
+    note = None if most <= TOLERANCE else f"features differ by {most:.0e} of the greatest in {name}"
+    return replace(timing, difference=most, note=note)
+
+
+def _reason(error: Exception) -> str:
+    """Why an engine could not be made or run, in a line."""
+    if isinstance(error, MissingExtra):
+        return f"not installed: {error.fix}"
+    if isinstance(error, UnsupportedOp):
+        return f"cannot be exported: {error.got}"
+    if isinstance(error, BadArgument):
+        return f"not tried: {error.what}"
+    return f"failed: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"

@@ -1,0 +1,222 @@
+"""Engines compute what torch computes, each under its own name; the soonest done is taken, or it is said why not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from features.test_features import TOPS, digits, network
+
+import regraft
+from regraft.data import open_unlabelled, parse_input, prepare
+from regraft.data.arrays import unlabelled
+from regraft.data.said import with_user
+from regraft.errors import BadArgument, UnsupportedOp
+from regraft.features import KINDS, Kind, Place, Timing, Trunk, choose, extract, make_engine
+from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref
+from regraft.network.proof import TOLERANCE, difference
+
+OTHERS: tuple[Kind, ...] = KINDS[1:]
+MANY = 10**9  # examples: so many that any engine is worth a look
+ASIDE = "not tried: channels can be put last only where they are second"
+
+
+def nodes(*more: Node, shape: tuple[int | None, ...] = (None, 3, 8, 8), to: str = "y:0") -> GraphNetwork:
+    """x -> ... -> y, x NCHW where it has four axes."""
+    spec = InputSpec(name="x:0", shape=shape, layout="NCHW" if len(shape) == 4 else "other", range=(0.0, 1.0))
+    graph = Graph(nodes=(Node(name="x:0", function="input"), *more), inputs=(spec,), outputs=(to,))
+    values = {"w": np.random.default_rng(0).normal(size=(5, 3, 3, 3)).astype(np.float32)}
+    return GraphNetwork(graph, values, format="test")
+
+
+def constant(name: str, value: object, dtype: str = "float32") -> Node:
+    return Node(name=name, function="constant", args=(value,), kwargs={"dtype": dtype})
+
+
+def op(name: str, function: str, *reads: str) -> Node:
+    return Node(name=name, function=function, args=tuple(map(Ref, reads)))
+
+
+def notes(found: tuple[Timing, ...]) -> dict[str, str | None]:
+    return {timing.kind: timing.note for timing in found}
+
+
+@pytest.mark.parametrize("kind", ["onnxruntime", "openvino"])
+def test_a_small_network(kind: Kind) -> None:
+    net, examples = network(), digits(40)
+    spec = net.inputs["image:0"]
+    trunk = Trunk(net, [*TOPS, "image:0"], spec)
+    batch = prepare(examples, range(40), spec)
+    engine = make_engine(kind, trunk)
+    expected = [make_engine("torch", trunk)(batch[:32]), make_engine("torch", trunk)(batch[32:])]
+    found = [engine(batch[:32]), engine(batch[32:])]  # the second must not write over the first
+    for ours, torchs in zip(found, expected, strict=True):
+        assert [value.shape for value in ours] == [value.shape for value in torchs]
+        assert max(map(difference, ours, torchs)) < TOLERANCE
+
+
+def test_each_has_features_of_its_own(tmp_path: Path) -> None:
+    net, examples, place = network(), digits(40), Place(root=tmp_path)
+    spec = net.inputs["image:0"]
+    plain = extract(net, TOPS, examples, spec, place)
+    trunk = Trunk(net, TOPS, spec)
+    for kind in ("torch", "onnxruntime", "openvino"):
+        found = extract(net, TOPS, examples, spec, place, engine=make_engine(kind, trunk))
+        assert (found.store.folder == plain.store.folder) == (kind == "torch")
+        np.testing.assert_allclose(
+            found.rows("pool:0", range(40)), plain.rows("pool:0", range(40)), rtol=1e-5, atol=1e-6
+        )
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_an_engine_for_another_trunk_is_refused(tmp_path: Path) -> None:
+    net, examples = network(), digits(40)
+    spec = net.inputs["image:0"]
+    engine = make_engine("torch", Trunk(net, TOPS, spec))
+    other = net.assign({"kernel": net.values["kernel"] + 1})
+    with pytest.raises(BadArgument) as caught:
+        extract(other, TOPS, examples, spec, Place(root=tmp_path), engine=engine)
+    assert str(caught.value) == (
+        f"this engine was made for another trunk\n  expected: conv:0, pool:0 from {spec}\n"
+        f"  got: conv:0, pool:0 from {spec}, or with other weights\n"
+        "  to do: make it from the same network, tensors and input"
+    )
+    for tensors, want in ((TOPS[:1], spec), (TOPS, replace(spec, range=(-1.0, 1.0)))):
+        with pytest.raises(BadArgument, match="this engine was made for another trunk"):
+            extract(net, tensors, examples, want, Place(root=tmp_path), engine=engine)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_soonest_done_is_chosen() -> None:
+    net, examples = network(), digits(40)
+    engine, found = choose(net, TOPS, net.inputs["image:0"], examples, "cpu", MANY)
+    assert notes(found) == {"torch": None, "torch channels_last": ASIDE, "onnxruntime": None, "openvino": None}
+    times = {timing.kind: timing.seconds or np.inf for timing in found}
+    assert engine.kind == min(times, key=times.__getitem__)
+    assert [timing.difference is None for timing in found] == [True, True, False, False]
+    assert all((timing.start is None) == (timing.note is not None) for timing in found)
+
+
+def test_channels_last_where_channels_are_second() -> None:
+    settings = {"strides": (1, 1, 1, 1), "padding": "SAME", "data_format": "NCHW", "filter_format": "OIHW"}
+    weight = Node(name="w:0", function="parameter", args=("w",), kwargs={"trainable": True})
+    conv = Node(name="y:0", function="conv2d", args=(Ref("x:0"), Ref("w:0")), kwargs=settings)
+    net = nodes(weight, conv)
+    pixels = np.random.default_rng(0).integers(0, 256, (33, 3, 8, 8)).astype(np.uint8)
+    before = net.weights["w"].stride()
+    _, found = choose(net, ["y:0"], net.inputs["x:0"], unlabelled(pixels, "here"), "cpu", MANY)
+    assert not any(notes(found).values())
+    assert net.weights["w"].stride() == before
+
+
+def test_for_a_few_examples_only_torch_is_looked_at() -> None:
+    net = network()
+    engine, found = choose(net, TOPS, net.inputs["image:0"], digits(40), "cpu", 40)
+    assert engine.kind == "torch"
+    assert notes(found) == {"torch": None} | dict.fromkeys(OTHERS, "not tried: torch needs 0.0 s for 40 examples")
+
+
+def test_features_that_differ_are_not_used() -> None:
+    """The sine of a large number is another one after the rounding of another program."""
+    net = nodes(
+        constant("matrix:0", np.random.default_rng(0).normal(size=(300, 7)).tolist()),
+        op("product:0", "mat_mul", "x:0", "matrix:0"),
+        constant("million:0", 1e6),
+        op("large:0", "mul", "product:0", "million:0"),
+        op("y:0", "sin", "large:0"),
+        shape=(None, 300),
+    )
+    rows = np.random.default_rng(1).normal(size=(40, 300)).astype(np.float32)
+    engine, found = choose(net, ["product:0", "y:0"], net.inputs["x:0"], unlabelled(rows, "here"), "cpu", MANY)
+    assert engine.kind == "torch"
+    for timing in found[2:]:
+        assert timing.difference is not None
+        assert timing.difference > 0.01
+        assert timing.note == f"features differ by {timing.difference:.0e} of the greatest in y:0"
+
+
+def test_what_cannot_be_exported_is_run_by_torch() -> None:
+    net = nodes(
+        constant("all:0", (-1,), "int32"),
+        op("flat:0", "reshape", "x:0", "all:0"),
+        constant("first:0", (0,), "int32"),
+        op("value:0", "gather", "flat:0", "first:0"),
+        constant("zero:0", 0.0),
+        op("truths:0", "greater", "value:0", "zero:0"),
+        constant("none:0", (), "int32"),
+        op("truth:0", "reshape", "truths:0", "none:0"),
+        op("minus:0", "neg", "x:0"),
+        op("y:0", "select", "truth:0", "x:0", "minus:0"),
+        shape=(None, 4),
+    )
+    rows = np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32)
+    spec = net.inputs["x:0"]
+    engine, found = choose(net, ["y:0"], spec, unlabelled(rows, "here"), "cpu", MANY)
+    assert engine.kind == "torch"
+    reason = "cannot be exported: select (1): y:0"
+    assert notes(found) == {"torch": None, "torch channels_last": ASIDE, "onnxruntime": reason, "openvino": reason}
+    with pytest.raises(UnsupportedOp, match=r"the network cannot be written: torch\.export does not take it"):
+        make_engine("openvino", Trunk(net, ["y:0"], spec))
+
+
+def test_a_missing_program_is_named() -> None:
+    script = (
+        "import sys; sys.modules['openvino'] = None; sys.modules['onnxscript'] = None\n"
+        "from features.test_features import TOPS, digits, network\n"
+        "from regraft.features import Trunk, choose, make_engine\n"
+        "net = network()\n"
+        "for timing in choose(net, TOPS, net.inputs['image:0'], digits(40), 'cpu', 10**9)[1][2:]: print(timing.note)\n"
+        "try: make_engine('openvino', Trunk(net, TOPS, net.inputs['image:0']))\n"
+        "except ImportError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert done.stdout == (
+        "not installed: pip install 'regraft[engines]'\n"
+        * 2
+        + "openvino, onnxscript is not installed, which the engine openvino needs\n"
+        "  to do: pip install 'regraft[engines]'\n"
+    ), done.stderr
+
+
+def test_what_is_nothing_for_an_engine() -> None:
+    net = network()
+    trunk = Trunk(net, TOPS, net.inputs["image:0"])
+    with pytest.raises(BadArgument) as caught:
+        make_engine("torch channels_last", trunk)
+    assert str(caught.value) == (
+        "channels can be put last only where they are second\n  expected: an input of layout NCHW\n"
+        "  got: NHWC (None, 12, 12, 1)\n  to do: take torch"
+    )
+    with pytest.raises(BadArgument) as caught:
+        make_engine("openvino", trunk, "cuda")
+    assert str(caught.value) == "openvino is an engine for the CPU\n  got: cuda\n  to do: take torch"
+
+
+RANGES = {
+    "mtcnn_six_formats/onnx/rnet.onnx": "range=-1..1,channels=rgb,size=24",
+    "mobilenet_v1_imagenet_tf1/retrained_graph.pb": "range=-1..1,channels=rgb",
+    "squeezenet_v1_imagenet_caffe/SqueezeNet_deploy.prototxt": "range=0..255,channels=bgr,mean=104,117,123",
+    "fer_emotion_keras_h5/emotion_model.hdf5": "range=-1..1,channels=grey",
+    "mobilenet_v2_imagenet_torch/mobilenet_v2-b0353104.pth": "",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", RANGES)
+def test_real_networks_at_all_their_cuts(path: str, shared: Path) -> None:
+    file = shared / "models" / path
+    with warnings.catch_warnings(action="ignore"):
+        net = regraft.open("torchvision:mobilenet_v2", weights=file) if file.suffix == ".pth" else regraft.open(file)
+    cuts = [cut.tensor for cut in net.cuts()]
+    (spec,) = net.inputs.values()
+    spec = with_user(spec, parse_input(RANGES[path])) if RANGES[path] else spec
+    photos = open_unlabelled([shared / "data/flowers5/rose"])
+    _, found = choose(net, cuts, spec, photos, "cpu", MANY)
+    first = "torch channels_last" if spec.layout == "NHWC" else ""
+    assert {kind: note for kind, note in notes(found).items() if note} == ({first: ASIDE} if first else {})
+    assert all(timing.difference <= TOLERANCE for timing in found if timing.difference is not None)
