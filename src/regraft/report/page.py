@@ -10,7 +10,6 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from regraft import __version__
 from regraft.data import Examples
 from regraft.report import bars, figures, words
 from regraft.report.pictures import shown
@@ -44,7 +43,6 @@ def _page(results: Results, pictures: Examples | None) -> str:
     return environment.get_template("report.html").render(
         r=results,
         words=words,
-        version=__version__,
         style=_part("report.css"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
