@@ -224,7 +224,7 @@ def test_settings_that_cannot_be_used(regraft, model: Path, rows: Path) -> None:
     assert done.code == 2
     assert done.err.endswith(
         "these training settings cannot be used\n"
-        "  got: optimizer 'sdg' is none of sgd, momentum, adam, rmsprop, adagrad, did you mean sgd?\n"
+        "  got: optimizer 'sdg' is none of sgd, momentum, adam, adamw, rmsprop, adagrad, did you mean sgd?\n"
     )
 
 

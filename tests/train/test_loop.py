@@ -15,6 +15,7 @@ from train.toy import Points, Toy, make_toy
 
 from regraft.errors import BadArgument, UnreadableFile
 from regraft.run import RunFolder
+from regraft.train import checkpoint
 from regraft.train.learner import Batch, Learner, Step, fingerprint
 from regraft.train.loop import Measured, Trained, train
 from regraft.train.settings import Settings
@@ -238,6 +239,30 @@ def test_a_learning_rate_for_each_step() -> None:
     points = Points(x=torch.zeros(3, 1), y=torch.zeros(3))
     train(learner, points, Settings(optimizer="sgd", epochs=1, batch=1))
     assert float(weights["w"].detach()) == -1.75
+
+
+def test_a_rate_for_each_block_needs_blocks() -> None:
+    with pytest.raises(BadArgument) as caught:
+        go(make_toy(), Settings(layer_decay=0.7))
+    assert str(caught.value) == (
+        "a learning rate for each block needs a network of blocks\n"
+        "  got: layer_decay 0.7, and weights that are of no block\n"
+        "  to do: leave out layer_decay"
+    )
+
+
+def test_a_checkpoint_of_a_time_when_there_were_fewer_settings(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run")
+    go(make_toy(), run=run)
+    stored = checkpoint.read(run.checkpoints)
+    assert stored is not None
+    settings = {name: value for name, value in stored.identity["settings"].items() if name != "layer_decay"}
+    older = replace(stored, identity={**stored.identity, "settings": settings})
+    checkpoint.write(run.checkpoints, older, new_best=False)
+    assert go(make_toy(), replace(SETTINGS, epochs=7), run, resume=True).epochs == 7
+    learner = replace(make_toy().learner, rates={"head/kernel": 0.5})
+    with pytest.raises(BadArgument, match=r"where: layer_decay\n  expected: None\n  got: 0\.5"):
+        train(learner, make_toy().rows, replace(SETTINGS, layer_decay=0.5), run=run, resume=True)
 
 
 def test_divergence() -> None:

@@ -11,7 +11,7 @@ import torch
 from regraft.errors import BadArgument, ShapeMismatch
 from regraft.train.ema import Ema
 from regraft.train.optimizers import Optimizer, clipped, make_optimizer
-from regraft.train.settings import Settings
+from regraft.train.settings import HYPER, Settings
 
 BATCH = 5
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -139,3 +139,40 @@ def test_state_of_another_shape() -> None:
     with pytest.raises(ShapeMismatch) as caught:
         optimizer.load({"w": {"momentum": torch.zeros(3)}}, {})
     assert str(caught.value) == "the slot momentum of w does not fit\n  expected: (2,)\n  got: (3,)"
+
+
+@pytest.mark.parametrize("hyper", [{}, {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-2, "weight_decay": 0.3}])
+def test_adamw_is_torchs(hyper: dict[str, float]) -> None:
+    random = torch.Generator().manual_seed(0)
+    start = {name: torch.randn(shape, generator=random, dtype=torch.float64) for name, shape in SHAPES.items()}
+    ours = {name: weight.clone() for name, weight in start.items()}
+    theirs = {name: weight.clone().requires_grad_(True) for name, weight in start.items()}
+    optimizer = make_optimizer(Settings(optimizer="adamw", lr=0.01, hyper=hyper), ours, {"low": 0.1})
+    named = {**HYPER["adamw"], **hyper}
+    groups = [
+        {"params": [weight], "lr": 0.001 if name == "low" else 0.01, "weight_decay": decay}
+        for name, weight in theirs.items()
+        for decay in [named["weight_decay"] if weight.ndim > 1 else 0.0]
+    ]
+    reference = torch.optim.AdamW(groups, betas=(named["beta1"], named["beta2"]), eps=named["epsilon"])
+    for _ in range(100):
+        gradients = {n: torch.randn(w.shape, generator=random, dtype=torch.float64) for n, w in start.items()}
+        for name, weight in theirs.items():
+            weight.grad = gradients[name].clone()
+        reference.step()
+        optimizer.step(gradients)
+    close(ours, {name: weight.detach() for name, weight in theirs.items()}, 1e-12)
+    assert all(not torch.allclose(ours[name], start[name]) for name in start)
+
+
+SHAPES = {"kernel": (4, 3), "bias": (3,), "low": (2, 4)}
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad"])
+def test_a_rate_of_its_own_reaches_a_weight(name: str) -> None:
+    settings = Settings(optimizer=name, lr=0.25, hyper={"weight_decay": 0.0} if name == "adamw" else {})  # type: ignore[arg-type]
+    weights = {"top": torch.zeros(2, dtype=torch.float64), "low": torch.zeros(2, dtype=torch.float64)}
+    optimizer = make_optimizer(settings, weights, {"low": 0.25})
+    optimizer.step({name: torch.ones(2, dtype=torch.float64) for name in weights})
+    assert float(weights["top"][0]) < -0.01
+    assert torch.equal(weights["low"], 0.25 * weights["top"])

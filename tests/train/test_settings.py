@@ -25,7 +25,7 @@ def test_an_unknown_optimizer() -> None:
         Settings(optimizer="adams")  # type: ignore[arg-type]
     assert str(caught.value) == (
         "these training settings cannot be used\n"
-        "  got: optimizer 'adams' is none of sgd, momentum, adam, rmsprop, adagrad, did you mean adam?"
+        "  got: optimizer 'adams' is none of sgd, momentum, adam, adamw, rmsprop, adagrad, did you mean adam?"
     )
 
 
@@ -40,8 +40,8 @@ def test_an_unknown_word() -> None:
         Settings.from_json({"epoch": 3})
     assert str(caught.value) == (
         "there is no training setting epoch\n"
-        "  expected: optimizer, lr, hyper, epochs, batch, seed, schedule, keep, patience, l2, clip_value, clip_norm, "
-        "ema, centred, features, device\n"
+        "  expected: optimizer, lr, hyper, epochs, batch, seed, schedule, layer_decay, keep, patience, l2, clip_value, "
+        "clip_norm, ema, centred, features, device\n"
         "  nearest: epochs"
     )
 
@@ -65,3 +65,12 @@ def test_values_of_another_kind() -> None:
         "patience must be a whole number, not 'a'; lr must be a number, not 'x'; "
         "clip_value must be two bounds, the lower first, not (1, 2, 3); hyper must be numbers by name, not 3"
     )
+
+
+def test_a_layer_decay_that_would_raise_the_rate() -> None:
+    for wrong in (0.0, 1.5):
+        with pytest.raises(BadArgument) as caught:
+            Settings(layer_decay=wrong)
+        assert str(caught.value) == (
+            f"these training settings cannot be used\n  got: layer_decay must lie above 0 and be at most 1, not {wrong}"
+        )

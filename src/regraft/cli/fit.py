@@ -47,7 +47,9 @@ def fit(
     out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
     epochs: Annotated[int | None, Option(help="At most so many passes over the data.")] = None,
     lr: Annotated[float | None, Option(help="Learning rate.")] = None,
-    optimizer: Annotated[str | None, Option(help="sgd, momentum, adam, rmsprop or adagrad.")] = None,
+    optimizer: Annotated[str | None, Option(help="sgd, momentum, adam, adamw, rmsprop or adagrad.")] = None,
+    schedule: Annotated[str | None, Option(help="Of the learning rate: constant, cosine or one-cycle.")] = None,
+    layer_decay: Annotated[float | None, Option(help="Learning rate of a block by that of the one above.")] = None,
     momentum: Annotated[float | None, Option(help="Of momentum or rmsprop.")] = None,
     clip_value: Annotated[float | None, Option(help="Clip each number of a gradient to -X..X.")] = None,
     clip_norm: Annotated[float | None, Option(help="Scale gradients to at most this joint norm.")] = None,
@@ -150,7 +152,19 @@ def _splits(flags: Mapping[str, Any]) -> Splits:
 
 def _settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The training settings among the flags, under the names `regraft.train.Settings` has for them."""
-    alike = ("epochs", "lr", "optimizer", "clip_norm", "batch", "seed", "device", "patience", "ema")
+    alike = (
+        "epochs",
+        "lr",
+        "optimizer",
+        "schedule",
+        "layer_decay",
+        "clip_norm",
+        "batch",
+        "seed",
+        "device",
+        "patience",
+        "ema",
+    )
     settings = _named(flags, *alike)
     if "clip_value" in flags:
         settings["clip_value"] = (-flags["clip_value"], flags["clip_value"])

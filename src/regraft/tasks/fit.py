@@ -20,6 +20,7 @@ from regraft.tasks.classify import Report
 from regraft.tasks.feeding import Fed, feed
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.job import Job, settle_job
+from regraft.tasks.layer_rates import layer_rates
 from regraft.tasks.linear import folded, require_linear, zeroed
 from regraft.tasks.record import require_same
 from regraft.tasks.rows import ScaledRows, scaling_of
@@ -142,7 +143,7 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
         train_rows, validation_rows = ScaledRows(fed.train, scaling), ScaledRows(fed.validation, scaling)
     head = Head(network, fed.inputs, job.graft.logits, job.device)
     trained = train(
-        head.learner(),
+        head.learner(layer_rates(job.graft, settings)),
         train_rows,
         settings,
         validate=lambda: head.measured(validation_rows, settings.batch),

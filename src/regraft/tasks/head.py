@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -28,12 +30,16 @@ class Head:
         self._evaluation = network.module([logits], inputs).to(device)
         self._updated: tuple[str, ...] = tuple(self._training.updated)  # pyright: ignore[reportArgumentType]
 
-    def learner(self) -> Learner:
-        """What the loop trains."""
+    def learner(self, rates: Mapping[str, float] = MappingProxyType({})) -> Learner:
+        """What the loop trains.
+
+        Args:
+            rates: what the learning rate is multiplied with for some weights (`layer_rates`).
+        """
         weights = self._network.weights
         used = {id(parameter) for parameter in self._training.parameters()}
         trained = (name for name, weight in weights.items() if weight.requires_grad and id(weight) in used)
-        return Learner(weights=weights, trained=tuple(trained), followed=self._updated, step=self._step)
+        return Learner(weights=weights, trained=tuple(trained), followed=self._updated, step=self._step, rates=rates)
 
     def logits(self, rows: Rows, batch: int) -> tuple[Tensor, Tensor]:
         """Logits (n k) and labels (n) of all rows, in evaluation, on the CPU."""

@@ -46,6 +46,7 @@ class Learner:
         trained: the ones the optimizer changes. It never sees the others.
         followed: the ones `Step.updates` changes (moving averages of batch norms, the global step).
         step: a batch -> its loss.
+        rates: what the learning rate is multiplied with for some weights; 1 for the others.
         slots: what the optimizer goes on from; empty: it starts anew.
         powers: the same, for Adam's counters.
     """
@@ -54,6 +55,7 @@ class Learner:
     trained: tuple[str, ...]
     step: Callable[[Batch], Step]
     followed: tuple[str, ...] = ()
+    rates: Mapping[str, float] = field(default_factory=dict)
     slots: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
     powers: Mapping[str, float] = field(default_factory=dict)
 

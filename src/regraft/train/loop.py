@@ -27,6 +27,7 @@ from regraft.train.interrupt import interruptible
 from regraft.train.learner import Learner, Rows, fingerprint
 from regraft.train.optimizers import clipped, make_optimizer
 from regraft.train.randomness import order, own_randomness, seed
+from regraft.train.schedules import rate
 from regraft.train.settings import Settings
 
 # Settings that may differ when a training goes on; the epochs not where a schedule is stretched over them.
@@ -77,8 +78,7 @@ def train(
         BadArgument: there is nothing to train, the loss diverges, or the checkpoint is of another training.
         KeyboardInterrupt: Ctrl-C; the run can be resumed from that very step.
     """
-    if settings.patience and not validate:
-        raise BadArgument("early stopping needs validation data", got=f"patience {settings.patience}")
+    _require_possible(learner, settings, validate)
     start = time.monotonic()
     training = _Training(learner, rows, settings, run)
     if resume:
@@ -86,6 +86,17 @@ def train(
     with own_randomness(), interruptible() as interrupted:
         training.go(validate, interrupted, progress or Progress(silent=True))
     return training.ended(time.monotonic() - start)
+
+
+def _require_possible(learner: Learner, settings: Settings, validate: Callable[[], Measured] | None) -> None:
+    if settings.patience and not validate:
+        raise BadArgument("early stopping needs validation data", got=f"patience {settings.patience}")
+    if settings.layer_decay is not None and not learner.rates:
+        raise BadArgument(
+            "a learning rate for each block needs a network of blocks",
+            got=f"layer_decay {settings.layer_decay:g}, and weights that are of no block",
+            fix="leave out layer_decay",
+        )
 
 
 class _Training:
@@ -96,7 +107,8 @@ class _Training:
         self._rows = rows
         self._settings = settings
         self._run = run
-        self._optimizer = make_optimizer(settings, {name: learner.weights[name] for name in learner.trained})
+        trained = {name: learner.weights[name] for name in learner.trained}
+        self._optimizer = make_optimizer(settings, trained, learner.rates)
         if learner.slots or learner.powers:
             self._optimizer.load(learner.slots, learner.powers)
         self._ema = Ema(settings.ema, learner.changing) if settings.ema else None
@@ -114,12 +126,17 @@ class _Training:
         """Steps of an epoch."""
         return math.ceil(len(self._rows) / self._settings.batch)
 
+    @property
+    def _total(self) -> int:
+        """Steps of all epochs, over which a schedule is stretched."""
+        return self._settings.epochs * self._steps
+
     # --- going --------------------------------------------------------------------------------------
 
     def go(self, validate: Callable[[], Measured] | None, interrupted: Callable[[], bool], progress: Progress) -> None:
         done = self._epoch * self._steps + self._step
         curves = Curves(self._run, self._epoch) if self._run else nullcontext()
-        with curves, progress.task("training", self._settings.epochs * self._steps, done) as advance:
+        with curves, progress.task("training", self._total, done) as advance:
             while self._epoch < self._settings.epochs and not self._stale():
                 started = time.monotonic()
                 self._finish_epoch(interrupted, advance)
@@ -151,18 +168,12 @@ class _Training:
         gradients = _gradients(step.loss, self._optimizer.weights)
         if self._settings.l2:
             gradients = _decayed(gradients, self._optimizer.weights, self._settings.l2)
-        self._optimizer.lr = self._rate(number) if step.lr is None else float(step.lr)
+        self._optimizer.lr = rate(self._settings, number, self._total) if step.lr is None else float(step.lr)
         self._optimizer.step(clipped(gradients, self._settings))
         put(self._learner.weights, {name: step.updates[name] for name in self._learner.followed})
         if self._ema:
             self._ema.update(number + 1)
         return step.loss.detach()
-
-    def _rate(self, number: int) -> float:
-        if self._settings.schedule == "constant":
-            return self._settings.lr
-        share = number / (self._settings.epochs * self._steps)
-        return self._settings.lr * 0.5 * (1 + math.cos(math.pi * share))
 
     def _close_epoch(self, validate: Callable[[], Measured] | None) -> dict[str, float]:
         loss = self._loss / len(self._rows)

@@ -1,9 +1,10 @@
-"""TensorFlow 1's optimizers, exactly, so that an old training can be taken up where it stopped.
+"""TensorFlow 1's optimizers, exactly, so that an old training can be taken up where it stopped; and torch's AdamW.
 
 They differ from torch's: Adam adds epsilon outside the bias correction and counts its steps in the powers of
 its betas; RMSProp adds epsilon inside the root and starts its mean square at 1; Adagrad starts its sum at 0.1
 and adds no epsilon. TensorFlow also holds every hyper-parameter, and Adam's powers, in float32 whatever the
-type of the weights (tensorflow/python/training/adam.py): in float64 that is a difference of 1e-5.
+type of the weights (tensorflow/python/training/adam.py): in float64 that is a difference of 1e-5. AdamW is
+torch.optim.AdamW, in double numbers, with epsilon inside the bias correction; weights of one dimension do not decay.
 
 Slots have TensorFlow's names: `momentum`; `m` and `v`; `rms`, `momentum` and `mg`; `accumulator`.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,30 +32,32 @@ class Rule:
     """One optimizer: what it keeps for each weight, and how it takes a step.
 
     `update(weight, gradient, slots, rate, hyper)` changes weight and slots in place; `rate` is the learning
-    rate of this step and `hyper` the rest.
+    rate of this step, `hyper` the rest, powers among it.
     """
 
     slots: Callable[[Hyper], Mapping[str, float]]  # slot -> what it starts at
     update: Callable[[Tensor, Tensor, Slots, float, Hyper], None]
     powers: tuple[str, ...] = ()  # hyper-parameters whose powers are kept beside the weights
+    held: type[np.floating[Any]] = np.float32  # the type in which all these numbers are held
 
 
 class Optimizer:
-    """One of TensorFlow 1's optimizers over named weights.
+    """One of the optimizers over named weights.
 
     Attributes:
         weights: what it trains, by name.
         lr: the learning rate of the next step; may be set before each.
         slots: what it keeps for each weight: {weight: {slot: tensor}}.
-        powers: `{beta1_power, beta2_power}` of the next step for Adam; empty for the others.
+        powers: `{beta1_power, beta2_power}` of the next step for Adam and AdamW; empty for the others.
     """
 
-    def __init__(self, settings: Settings, weights: Mapping[str, Tensor]) -> None:
+    def __init__(self, settings: Settings, weights: Mapping[str, Tensor], rates: Mapping[str, float]) -> None:
         self._rule = _RULES[settings.optimizer]
-        self._hyper = {k: _float32(v) for k, v in {**HYPER[settings.optimizer], **settings.hyper}.items()}
+        self._hyper = {k: self._held(v) for k, v in {**HYPER[settings.optimizer], **settings.hyper}.items()}
+        self._rates = rates
         self.weights = dict(weights)
         self.lr = settings.lr
-        self.powers = {f"{name}_power": np.float32(self._hyper[name]) for name in self._rule.powers}
+        self.powers = {f"{name}_power": self._rule.held(self._hyper[name]) for name in self._rule.powers}
         self.slots = {
             name: {slot: torch.full_like(weight, start) for slot, start in self._rule.slots(self._hyper).items()}
             for name, weight in weights.items()
@@ -62,17 +66,15 @@ class Optimizer:
     @torch.no_grad()
     def step(self, gradients: Mapping[str, Tensor]) -> None:
         """Change the weights that have a gradient; the others, and their slots, stay."""
-        rate = self._rate(_float32(self.lr))
+        hyper = {**self._hyper, **{name: float(power) for name, power in self.powers.items()}}
         for name, gradient in gradients.items():
-            self._rule.update(self.weights[name], gradient, self.slots[name], rate, self._hyper)
+            rate = self._held(self.lr) * self._rates.get(name, 1.0)
+            self._rule.update(self.weights[name], gradient, self.slots[name], rate, hyper)
         for power in self.powers:
-            self.powers[power] *= np.float32(self._hyper[power.removesuffix("_power")])
+            self.powers[power] *= self._rule.held(self._hyper[power.removesuffix("_power")])
 
-    def _rate(self, lr: float) -> float:
-        if not self.powers:
-            return lr
-        first, second = (float(power) for power in self.powers.values())
-        return lr * (1 - second) ** 0.5 / (1 - first)
+    def _held(self, value: float) -> float:
+        return float(self._rule.held(value))
 
     def load(self, slots: Mapping[str, Mapping[str, Any]], powers: Mapping[str, float]) -> None:
         """Go on from stored slots.
@@ -90,11 +92,16 @@ class Optimizer:
         for name, own in self.slots.items():
             for slot, tensor in own.items():
                 _fill(tensor, torch.as_tensor(slots[name][slot]), f"the slot {slot} of {name}")
-        self.powers = {power: np.float32(powers[power]) for power in self.powers}
+        self.powers = {power: self._rule.held(powers[power]) for power in self.powers}
 
 
-def make_optimizer(settings: Settings, weights: Mapping[str, Tensor]) -> Optimizer:
+def make_optimizer(
+    settings: Settings, weights: Mapping[str, Tensor], rates: Mapping[str, float] = MappingProxyType({})
+) -> Optimizer:
     """The optimizer the settings name, over named weights.
+
+    Args:
+        rates: what the learning rate is multiplied with for some of them.
 
     Raises:
         BadArgument: there is nothing to train.
@@ -104,7 +111,7 @@ def make_optimizer(settings: Settings, weights: Mapping[str, Tensor]) -> Optimiz
             "there is nothing to train: every parameter is frozen",
             fix="freeze less, or put a new layer on top",
         )
-    return Optimizer(settings, weights)
+    return Optimizer(settings, weights, rates)
 
 
 def clipped(gradients: Mapping[str, Tensor], settings: Settings) -> dict[str, Tensor]:
@@ -126,10 +133,6 @@ def _fill(tensor: Tensor, value: Tensor, what: str) -> None:
     tensor.copy_(value)
 
 
-def _float32(value: float) -> float:
-    return float(np.float32(value))
-
-
 def _sgd(weight: Tensor, gradient: Tensor, slots: Slots, rate: float, hyper: Hyper) -> None:
     weight.sub_(gradient, alpha=rate)
 
@@ -143,7 +146,17 @@ def _momentum(weight: Tensor, gradient: Tensor, slots: Slots, rate: float, hyper
 def _adam(weight: Tensor, gradient: Tensor, slots: Slots, rate: float, hyper: Hyper) -> None:
     first = slots["m"].lerp_(gradient, 1 - hyper["beta1"])
     second = slots["v"].lerp_(gradient.square(), 1 - hyper["beta2"])
-    weight.addcdiv_(first, second.sqrt().add_(hyper["epsilon"]), value=-rate)
+    corrected = rate * (1 - hyper["beta2_power"]) ** 0.5 / (1 - hyper["beta1_power"])
+    weight.addcdiv_(first, second.sqrt().add_(hyper["epsilon"]), value=-corrected)
+
+
+def _adamw(weight: Tensor, gradient: Tensor, slots: Slots, rate: float, hyper: Hyper) -> None:
+    if weight.ndim > 1:
+        weight.mul_(1 - rate * hyper["weight_decay"])
+    first = slots["m"].lerp_(gradient, 1 - hyper["beta1"])
+    second = slots["v"].mul_(hyper["beta2"]).addcmul_(gradient, gradient, value=1 - hyper["beta2"])
+    spread = (second.sqrt() / (1 - hyper["beta2_power"]) ** 0.5).add_(hyper["epsilon"])
+    weight.addcdiv_(first, spread, value=-rate / (1 - hyper["beta1_power"]))
 
 
 def _rmsprop(weight: Tensor, gradient: Tensor, slots: Slots, rate: float, hyper: Hyper) -> None:
@@ -167,6 +180,7 @@ _RULES: Mapping[OptimizerName, Rule] = {
     "sgd": Rule(slots=lambda hyper: {}, update=_sgd),
     "momentum": Rule(slots=lambda hyper: {"momentum": 0.0}, update=_momentum),
     "adam": Rule(slots=lambda hyper: {"m": 0.0, "v": 0.0}, update=_adam, powers=("beta1", "beta2")),
+    "adamw": Rule(slots=lambda hyper: {"m": 0.0, "v": 0.0}, update=_adamw, powers=("beta1", "beta2"), held=np.float64),
     "rmsprop": Rule(slots=_rmsprop_slots, update=_rmsprop),
     "adagrad": Rule(slots=lambda hyper: {"accumulator": hyper["initial_accumulator_value"]}, update=_adagrad),
 }

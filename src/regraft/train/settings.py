@@ -10,18 +10,19 @@ from typing import Any, Literal
 
 from regraft.errors import BadArgument, nearest_names
 
-OptimizerName = Literal["sgd", "momentum", "adam", "rmsprop", "adagrad"]
+OptimizerName = Literal["sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad"]
 
-# What each optimizer takes beside the learning rate, with TensorFlow's defaults.
+# What each optimizer takes beside the learning rate, with TensorFlow's defaults; AdamW's are torch's.
 HYPER: Mapping[OptimizerName, Mapping[str, float]] = {
     "sgd": {},
     "momentum": {"momentum": 0.9, "nesterov": 0.0},
     "adam": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+    "adamw": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01},
     "rmsprop": {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-10, "centered": 0.0},
     "adagrad": {"initial_accumulator_value": 0.1},
 }
 _CHOICES = {
-    "schedule": ("constant", "cosine"),
+    "schedule": ("constant", "cosine", "one-cycle"),
     "keep": ("best", "last"),
     "features": ("cached", "off"),
     "device": ("auto", "cpu", "cuda"),
@@ -46,7 +47,7 @@ def _is_numbers(value: object) -> bool:
 
 _KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     **dict.fromkeys(("epochs", "batch", "seed", "patience"), (_is_whole, "a whole number")),
-    **dict.fromkeys(("lr", "l2", "clip_norm", "ema"), (_is_number, "a number")),
+    **dict.fromkeys(("lr", "layer_decay", "l2", "clip_norm", "ema"), (_is_number, "a number")),
     "clip_value": (_is_bounds, "two bounds, the lower first"),
     "hyper": (_is_numbers, "numbers by name"),
 }
@@ -66,7 +67,9 @@ class Settings:
     epochs: int = 20
     batch: int = 32
     seed: int = 0
-    schedule: Literal["constant", "cosine"] = "constant"  # of the learning rate; cosine: down to 0 at the end
+    # Of the learning rate; cosine: down to 0 at the end; one-cycle: up to it in the first quarter, then down to 0.
+    schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
+    layer_decay: float | None = None  # the learning rate of each block is so many times that of the block above
     keep: Literal["best", "last"] = "best"  # the epoch, measured on validation, whose weights are kept
     patience: int | None = None  # stop after so many epochs without a better validation
     l2: float = 0.0  # weight of half the sum of squares of all kernels, added to the loss
@@ -148,6 +151,7 @@ def _out_of_bounds(settings: Settings) -> list[str]:
         "clip_value must be two bounds, the lower first": clip is None or clip[0] < clip[1],
         "clip_norm must be above 0": settings.clip_norm is None or settings.clip_norm > 0,
         "ema must lie between 0 and 1": settings.ema is None or 0 < settings.ema < 1,
+        "layer_decay must lie above 0 and be at most 1": settings.layer_decay is None or 0 < settings.layer_decay <= 1,
         "l2 must be 0 or more": settings.l2 >= 0,
         "patience goes with keep best": settings.patience is None or settings.keep == "best",
         **{f"{name} must be one of {', '.join(c)}": getattr(settings, name) in c for name, c in _CHOICES.items()},
