@@ -237,7 +237,7 @@ def place_of(out: Path | str | None, *, resume: bool) -> Path:
     """
     if out is None and resume:
         raise BadArgument("which run shall be resumed?", fix="name its folder: --out DIR")
-    path = Path(out) if out is not None else Path("runs") / f"fit-{datetime.now():%Y%m%d-%H%M%S-%f}"
+    path = Path(out) if out is not None else new_place(Path("runs"))
     if not resume:
         _require_free(path)
     elif not path.exists():
@@ -245,6 +245,11 @@ def place_of(out: Path | str | None, *, resume: bool) -> Path:
     elif not _is_unused(path):
         RunFolder(path)
     return path
+
+
+def new_place(folder: Path) -> Path:
+    """A place for a new run in a folder of runs, called by the time."""
+    return folder / f"fit-{datetime.now():%Y%m%d-%H%M%S-%f}"
 
 
 def _require_free(path: Path) -> None:
