@@ -44,6 +44,8 @@ def test_no_foreign_framework_is_installed_beside_regraft() -> None:
 
 
 def test_importing_regraft_loads_nothing_heavy() -> None:
-    code = "import regraft, sys; print([name for name in ('torch', 'numpy', 'typer') if name in sys.modules])"
+    code = (
+        "import regraft, sys; print([name for name in ('torch', 'numpy', 'sklearn', 'typer') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

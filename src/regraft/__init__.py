@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from regraft.data import Splits
     from regraft.errors import RegraftError
+    from regraft.estimator import TransferClassifier
     from regraft.network.loading import Loaded
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
@@ -35,6 +36,7 @@ __all__ = [
     "New",
     "Plan",
     "RegraftError",
+    "TransferClassifier",
     "evaluate",
     "export",
     "fit",
@@ -50,6 +52,7 @@ _HOMES = {
     "New": "regraft.network.plan",
     "Plan": "regraft.network.plan",
     "RegraftError": "regraft.errors",
+    "TransferClassifier": "regraft.estimator",
 }
 
 

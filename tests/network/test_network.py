@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +36,27 @@ def test_cuts_stand_after_activations_and_residual_adds(conv_net: GraphNetwork, 
     assert [cut.tensor for cut in dense_net.cuts()] == [f"dnn/hidden{k}/Relu:0" for k in (1, 2, 3)]
     assert [cut.layers for cut in dense_net.cuts()] == [1, 2, 3]
     assert [cut.parameters for cut in dense_net.cuts()] == [54, 89, 113]
+
+
+@pytest.mark.parametrize("name", ["1", "class", "1/class", "", "größe"])
+def test_a_tensor_of_any_name_can_be_fed(name: str) -> None:
+    nodes = (Node(name=name, function="input"), Node(name="twice", function="add", args=(Ref(name), Ref(name))))
+    graph = Graph(nodes=nodes, inputs=(InputSpec(name=name, shape=(None, 2)),), outputs=("twice",))
+    x = np.ones((3, 2), np.float32)
+    assert np.array_equal(GraphNetwork(graph, {}, format="small").run({name: x}), 2 * x)
+
+
+def test_a_pickle_holds_the_data_and_gives_the_same(conv_net: GraphNetwork, pictures: np.ndarray) -> None:
+    before = pickle.dumps(conv_net)
+    whole = conv_net.run(pictures)
+    assert "_modules" in vars(conv_net)
+    assert len(pickle.dumps(conv_net)) == len(before)
+    again = pickle.loads(pickle.dumps(conv_net))
+    assert again.graph == conv_net.graph
+    assert again.format == conv_net.format
+    assert again.values.keys() == conv_net.values.keys()
+    np.testing.assert_array_equal(again.run(pictures), whole)
+    assert list(again.layers) == list(conv_net.layers)
 
 
 def test_a_cut_that_data_flow_past_is_refused(conv_net: GraphNetwork) -> None:

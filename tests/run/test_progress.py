@@ -47,3 +47,10 @@ def test_a_terminal_gets_a_bar() -> None:
     assert done.stdout == "done\n"
     assert "outer" in done.stderr
     assert "1/4" in done.stderr
+
+
+def test_quiet_work_keeps_what_it_would_say(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(quiet=True)
+    progress.say("chunk 3 was damaged")
+    assert capsys.readouterr() == ("", "")
+    assert progress.said == ["chunk 3 was damaged"]

@@ -19,6 +19,7 @@ from tasks.small import points, source
 
 import regraft
 from regraft.data import open_splits
+from regraft.data.splits import split
 from regraft.errors import BadArgument
 from regraft.features import Place, cache_folder, extract
 from regraft.formats import saved
@@ -63,6 +64,16 @@ def test_the_default_freezes_all_and_puts_a_linear_layer_on_the_bottleneck(tmp_p
     assert set(found["baselines"]) == {"majority class", "nearest neighbours"}
     assert found["test"]["accuracy"] > found["baselines"]["majority class"]
     assert found["test"]["n"] == sum(sum(row) for row in found["test"]["confusion"]) == 36
+
+
+def test_without_a_test_part_there_is_no_look_at_it(tmp_path: Path) -> None:
+    data = split(points().train.examples, seed=0, fractions=(0.8, 0.2, 0.0))
+    result = fit(source(), data, settings={"epochs": 2}, out=tmp_path / "run", progress=QUIET)
+    assert result.test is None
+    assert result.as_json()["test"] is None
+    assert result.baselines == {}
+    assert result.validation.n == 48
+    assert set(saved.about(tmp_path / "run" / "model")["metrics"]) == {"validation"}
 
 
 def test_the_saved_model_opens_alone_and_says_the_same(tmp_path: Path) -> None:

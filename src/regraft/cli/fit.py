@@ -192,7 +192,8 @@ def _say_only(network: GraphNetwork, splits: Splits, plan: Plan, flags: Mapping[
 
 
 def _print(result: FitResult) -> None:
-    measured = [("test", result.test.accuracy), ("validation", result.validation.accuracy)]
+    reports = {"test": result.test, "validation": result.validation}
+    measured = [(name, report.accuracy) for name, report in reports.items() if report]
     compared = [(f"{name} (test)", accuracy) for name, accuracy in result.baselines.items()]
     output.table("Accuracy", ("of", "accuracy"), measured + compared)
     _print_paths(result.run, result.model)

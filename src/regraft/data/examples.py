@@ -111,6 +111,7 @@ def whole(examples: Examples) -> Part:
 class Splits:
     """What to train on, what to choose by, and what to look at once, at the end.
 
+    `test` is empty where that look is somebody else's.
     `duplicates` counts examples that are exact copies of an earlier one; copies always share a part.
     `leaked` counts examples of a validation or test set the user gave that stand in the training part too, `seen`
     those of the test part that stand in the validation part.

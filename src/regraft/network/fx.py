@@ -7,6 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,8 @@ def function_of(node: Node) -> Callable[..., Any]:
 
 def identifier(name: str) -> str:
     """A name torch.fx may put into code: source names may hold anything."""
-    return re.sub(r"\W", "_", name, flags=re.ASCII) or "_"
+    word = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return word if word.isidentifier() and not iskeyword(word) else f"_{word}"
 
 
 def _attribute(

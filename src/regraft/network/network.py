@@ -73,6 +73,13 @@ class GraphNetwork:
         self.format = format
         self._modules: dict[tuple[object, ...], fx.GraphModule] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Its data: what was built of them is built again, for a torch module loses its names in a pickle."""
+        return {"graph": self.graph, "values": self.values, "format": self.format}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)
+
     # --- looking ------------------------------------------------------------------------------------
 
     @property

@@ -243,7 +243,7 @@ def place_of(out: Path | str | None, *, resume: bool, kind: str = "fit") -> Path
     """
     if out is None and resume:
         raise BadArgument("which run shall be resumed?", fix="name its folder: --out DIR")
-    path = Path(out) if out is not None else Path("runs") / f"{kind}-{datetime.now():%Y%m%d-%H%M%S-%f}"
+    path = Path(out) if out is not None else new_place(Path("runs"), kind)
     if not resume:
         _require_free(path)
     elif not path.exists():
@@ -251,6 +251,11 @@ def place_of(out: Path | str | None, *, resume: bool, kind: str = "fit") -> Path
     elif not _is_unused(path):
         RunFolder(path)
     return path
+
+
+def new_place(folder: Path, kind: str = "fit") -> Path:
+    """A place for a new run in a folder of runs, called by its kind and the time."""
+    return folder / f"{kind}-{datetime.now():%Y%m%d-%H%M%S-%f}"
 
 
 def _require_free(path: Path) -> None:

@@ -20,19 +20,26 @@ class Progress:
     """Says on stderr how far long work has come.
 
     A terminal gets one bar a task, anything else a line now and then; `silent` shows neither.
-    What `say` is given is always said: nothing of note happens unseen.
+    What `say` is given is always said: nothing of note happens unseen. `quiet` only keeps it.
+
+    Attributes:
+        said: all that `say` was given so far.
     """
 
-    def __init__(self, *, silent: bool = False) -> None:
+    def __init__(self, *, silent: bool = False, quiet: bool = False) -> None:
         from rich.console import Console  # loaded late: reading files needs the room, but not this
 
         self._console = Console(stderr=True)
-        self._silent = silent
+        self._silent = silent or quiet
+        self._quiet = quiet
+        self.said: list[str] = []
         self._bar: Bar | None = None
 
     def say(self, text: str) -> None:
         """One line on stderr."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.said.append(text)
+        if not self._quiet:
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def task(self, title: str, total: int, done: int = 0) -> Generator[Advance]:

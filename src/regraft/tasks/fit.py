@@ -36,7 +36,8 @@ class FitResult:
     """A finished training.
 
     `network` is the trunk with its trained head, `graft` tells what became of each parameter. `validation` and
-    `test` measure the network as it was saved in `model`. `baselines` are accuracies on the test part.
+    `test` measure the network as it was saved in `model`. `baselines` are accuracies on the test part. Where the data
+    have no test part, `test` is None and there are no baselines.
     """
 
     run: Path
@@ -46,7 +47,7 @@ class FitResult:
     settings: Settings
     trained: Trained
     validation: Report
-    test: Report
+    test: Report | None
     baselines: Mapping[str, float]
     device: str
     seconds: float
@@ -58,7 +59,7 @@ class FitResult:
             "model": str(self.model),
             "matched": self.graft.matched,
             "validation": self.validation.as_json(),
-            "test": self.test.as_json(),
+            "test": self.test.as_json() if self.test else None,
             "baselines": dict(self.baselines),
             "seconds": self.seconds,
             "epochs": self.trained.epochs,
@@ -123,8 +124,8 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
         settings=job.settings,
         trained=trained,
         validation=_report(judge, fed.validation, job),
-        test=_report(judge, fed.test, job),
-        baselines=_baselines(job, fed),
+        test=_report(judge, fed.test, job) if len(fed.test) else None,
+        baselines=_baselines(job, fed) if len(fed.test) else {},
         device=str(job.device),
         seconds=0.0,
     )
@@ -174,14 +175,12 @@ def _baselines(job: Job, fed: Fed) -> dict[str, float]:
 
 def _about(job: Job, result: FitResult) -> dict[str, Any]:
     """What is saved with the model beside its graph."""
+    reports = {"validation": result.validation, "test": result.test}
     return {
         "task": "classify",
         "classes": list(job.splits.classes),
         "source": {"format": job.graft.network.format},
         "matched": result.graft.matched,
-        "metrics": {
-            "validation": {"accuracy": result.validation.accuracy, "n": result.validation.n},
-            "test": {"accuracy": result.test.accuracy, "n": result.test.n},
-        },
+        "metrics": {name: {"accuracy": found.accuracy, "n": found.n} for name, found in reports.items() if found},
         **{key: value for key, value in job.as_json().items() if key in ("plan", "data", "training")},
     }

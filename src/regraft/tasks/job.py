@@ -88,4 +88,5 @@ def _notes(splits: Splits) -> list[str]:
 
 
 def _uses(splits: Splits) -> tuple[tuple[Part, str], ...]:
-    return (splits.train, "train on"), (splits.validation, "choose by"), (splits.test, "test on")
+    uses = ((splits.train, "train on"), (splits.validation, "choose by"), (splits.test, "test on"))
+    return tuple((part, use) for part, use in uses if len(part))

@@ -38,6 +38,11 @@ def judged(
 
 def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
     """What `judged` gives, by a network that knows how its input is prepared: nothing is settled or said again."""
+    return probabilities(outputs(network, part, device=device, progress=progress), class_output(network))
+
+
+def outputs(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
+    """The numbers (n ...) by which such a network tells classes apart, as they come: logits or probabilities."""
     output = class_output(network)
     spec = only_input(network, [output])
     place = device_of(device)
@@ -54,7 +59,7 @@ def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progres
             (values,) = module(torch.from_numpy(prepare(part.examples, padded, spec)).to(place))
             found.append(values.cpu().numpy()[: len(rows)])
             advance(len(rows))
-    return probabilities(np.concatenate(found), output)
+    return np.concatenate(found)
 
 
 def class_output(network: GraphNetwork) -> str:
