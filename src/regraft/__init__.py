@@ -239,7 +239,7 @@ def fit_like_source(
     )
 
 
-def search(
+def search(  # noqa: PLR0913 - each but two has a default
     source: str | PathLike[str] | GraphNetwork,
     data: str | PathLike[str] | Splits,
     *,

@@ -77,7 +77,9 @@ def test_blocks_read_one_after_the_other_give_what_all_rows_in_memory_give(digit
 
 
 def test_features_that_never_change_get_no_weight():
-    features = torch.cat([torch.randn(100, 2, generator=torch.Generator().manual_seed(0)), torch.full((100, 1), 7.0)], 1)
+    features = torch.cat(
+        [torch.randn(100, 2, generator=torch.Generator().manual_seed(0)), torch.full((100, 1), 7.0)], 1
+    )
     labels = (features[:, 0] > 0).long()
     heads = solve(problem(features, labels), torch.tensor([0.01]))
     assert float(heads.kernels[0, 0, 2].abs().max()) < 1e-4

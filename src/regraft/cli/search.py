@@ -44,9 +44,8 @@ def search(
 
     out = place_of(out, resume=resume, kind="search")
     given: dict[str, Any] = {"schemes": schemes, "passes": passes, "minutes": minutes, "input": input}
-    parts = {name: path for name, path in (("validation", validation), ("test", test), ("labels", labels)) if path}
     try:
-        splits = open_splits(data, seed=seed, skip_bad=skip_bad, **parts)
+        splits = open_splits(data, validation=validation, test=test, labels=labels, seed=seed, skip_bad=skip_bad)
         found = regraft.search(source, splits, **given, seed=seed, out=out, resume=resume, weights=weights)
     except KeyboardInterrupt:
         output.say(f"stopped; {same_again(out, sys.argv[1:])}")

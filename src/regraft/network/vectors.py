@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from regraft.errors import ShapeMismatch
 from regraft.network.network import GraphNetwork
@@ -11,20 +11,28 @@ from regraft.network.new_layers import Stack, flatten
 from regraft.network.surgery import stack_on
 
 
-def with_vectors(network: GraphNetwork, tensors: Iterable[str]) -> tuple[GraphNetwork, dict[str, str]]:
-    """The network with a vector of each tensor as its outputs: {tensor: its vector (b d)}.
+@dataclass(frozen=True, kw_only=True)
+class Vector:
+    """A tensor (b width)."""
+
+    name: str
+    width: int
+
+
+def with_vectors(network: GraphNetwork, tensors: Iterable[str]) -> tuple[GraphNetwork, dict[str, Vector]]:
+    """The network with a vector of each tensor as its outputs, and the vectors by the tensors they are of.
 
     Pictures are averaged over their places and sequences over their steps, as a new dense layer does; a vector stands
     for itself. Tensors no dense layer can stand on are left out.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Vector] = {}
     nodes = list(network.graph.nodes)
     for tensor in tensors:
         stack = stack_on(network, tensor, seed=0)
         if stack is not None and _flattened(stack, f"{tensor}@vector"):
-            found[tensor] = stack.top
+            found[tensor] = Vector(name=stack.top, width=stack.shape[0] or 0)
             nodes += stack.nodes
-    outputs = tuple(found.values())
+    outputs = tuple(vector.name for vector in found.values())
     return GraphNetwork(
         replace(network.graph, nodes=tuple(nodes), outputs=outputs), network.values, format=network.format
     ), found

@@ -104,7 +104,7 @@ class _FirstRows:
 
 
 def _some(splits: Splits, share: float, seed: int) -> Splits:
-    """A share of each part, the classes in their proportions; examples of their own, which are computed by themselves."""
+    """A share of each part, the classes in their proportions, as examples of their own."""
     if share >= 1:
         return splits
     train, validation, test = (_some_of(part, share, seed) for part in parts(splits))

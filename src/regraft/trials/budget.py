@@ -109,11 +109,9 @@ def schedule(passes: float, epochs: Sequence[float]) -> Schedule:
 def _races(passes: float, costs: Sequence[float]) -> tuple[tuple[int, ...], ...]:
     """Epochs after which each stretch of each scheme ends; the dearest are left out until all others can begin."""
     entered = sorted(range(len(costs)), key=lambda one: costs[one])
-    while entered:
-        shares = _shares(passes, len(entered))
-        if costs[entered[-1]] <= shares[0] * 1.5:
-            break
+    while entered and costs[entered[-1]] > _shares(passes, len(entered))[0] * 1.5:
         entered.pop()
+    shares = _shares(passes, len(entered)) if entered else []
     races: list[tuple[int, ...]] = [() for _ in costs]
     for one in entered:
         spent, ends = 0.0, list[int]()
@@ -133,7 +131,7 @@ def race_of(epochs: Sequence[int]) -> tuple[tuple[int, ...], ...]:
 
 
 def _shares(passes: float, count: int) -> list[float]:
-    """Passes for one scheme in each stretch: half of the schemes are left after each, and all stretches cost the same."""
+    """Passes for one scheme in each stretch: half of them are left after each, and all stretches cost the same."""
     left = [count]
     while left[-1] > 1:
         left.append(-(-left[-1] // 2))

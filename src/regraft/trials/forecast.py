@@ -112,7 +112,7 @@ def _raced(entries: Sequence[Entry]) -> float:
 def _probing(ground: Ground) -> float:
     """Thousand millions of multiplications that the heads of all cuts take."""
     rows, columns = ground.folds.learns.shape
-    numbers = sum(min(rows, ground.surveyed.tensors[level.vector].shape[1] or 0) for level in ground.levels)
+    numbers = sum(min(rows, level.width) for level in ground.levels)
     return 2e-9 * STEPS * rows * numbers * columns * len(SPREADS) * len(ground.splits.classes)
 
 

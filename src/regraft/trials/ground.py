@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from regraft.data import Part, Splits
+from regraft.errors import BadArgument
 from regraft.features import Place, cache_folder
 from regraft.network import GraphNetwork, InputSpec, Plan
 from regraft.network.flow import ancestors
@@ -51,12 +52,15 @@ class Ground:
         return graft(network or self.network, plan, classes=len(self.splits.classes), seed=self.seed)
 
     def level_of(self, cut: str) -> Level:
-        """The level at a cut; one of its own where a plan cuts elsewhere."""
+        """The level at a cut.
+
+        Raises:
+            BadArgument: no head can stand on it.
+        """
         found = next((level for level in self.levels if level.cut == cut), None)
-        if found:
-            return found
-        other = self.network.cut(cut)
-        return Level(cut=cut, layers=other.layers, vector=cut, flops=other.flops)
+        if found is None:
+            raise BadArgument(f"no head can stand on {cut}", fix="cut where the bottleneck or a block ends")
+        return found
 
     def flops_below(self, tensors: Sequence[str]) -> int:
         """What computing some tensors of the network from its input takes for one example."""
@@ -79,16 +83,21 @@ class Ground:
         return stored.rows(part, inputs)
 
 
-def ground_of(network: GraphNetwork, splits: Splits, input: str | None, seed: int, progress: Progress) -> Ground:
+def ground_of(
+    network: GraphNetwork, splits: Splits, input: str | None, also: Sequence[str], seed: int, progress: Progress
+) -> Ground:
     """The ground of a search, with all that is chosen about it said.
+
+    Args:
+        also: tensors to cut at beside the network's blocks.
 
     Raises:
         RegraftError: the network has no cut a head can stand on, or the data do not fit its input.
     """
-    device = device_of("auto")
     spec = settled(network, only_input(network, [network.bottleneck()]), splits.train, input, progress)
     network = network.with_input(spec)
-    surveyed, levels = survey(network)
+    surveyed, levels = survey(network, [network.resolve(name) for name in also])
+    device = device_of("auto")
     return Ground(
         network=network,
         surveyed=surveyed,

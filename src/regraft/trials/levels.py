@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from regraft.errors import BadArgument
@@ -17,26 +18,32 @@ class Level:
         cut: the tensor.
         layers: layers with weights that are reused when the network is cut here.
         vector: the tensor (b d) of the surveyed network that a dense head on this cut reads.
+        width: its d.
         flops: what computing it takes for one example.
     """
 
     cut: str
     layers: int
     vector: str
+    width: int
     flops: int
 
 
-def survey(network: GraphNetwork) -> tuple[GraphNetwork, tuple[Level, ...]]:
+def survey(network: GraphNetwork, also: Sequence[str] = ()) -> tuple[GraphNetwork, tuple[Level, ...]]:
     """The network with the vectors of its cuts as outputs, and its cuts from input to output: one a block.
 
     The bottleneck is always the last of them: where only pooling and the like lies between it and the end of
     the last block, it stands for that.
 
+    Args:
+        also: further cuts.
+
     Raises:
         BadArgument: there is no cut that a head can stand on.
     """
     bottleneck = network.cut(network.bottleneck())
-    below = [cut for cut in network.cuts() if cut.layers < bottleneck.layers]
+    blocks = {cut.tensor: cut for cut in (*network.cuts(), *map(network.cut, also))}
+    below = sorted((cut for cut in blocks.values() if cut.layers < bottleneck.layers), key=lambda cut: cut.flops)
     with_outputs, vectors = with_vectors(network, [cut.tensor for cut in (*below, bottleneck)])
     if not vectors:
         raise BadArgument(
@@ -44,8 +51,15 @@ def survey(network: GraphNetwork) -> tuple[GraphNetwork, tuple[Level, ...]]:
             expected="a tensor (b d), (b t d) or (b h w c) through which all data flow",
             fix="name one: `regraft fit --at TENSOR`",
         )
-    return with_outputs, tuple(
-        Level(cut=cut.tensor, layers=cut.layers, vector=vectors[cut.tensor], flops=cut.flops)
+    found = tuple(
+        Level(
+            cut=cut.tensor,
+            layers=cut.layers,
+            vector=vectors[cut.tensor].name,
+            width=vectors[cut.tensor].width,
+            flops=cut.flops,
+        )
         for cut in (*below, bottleneck)
         if cut.tensor in vectors
     )
+    return with_outputs, found

@@ -1,9 +1,9 @@
 """Many linear heads on the same features at once: every penalty and every fold of one cut in one matrix product.
 
 Each head is a softmax regression with an L2 penalty: a convex problem whose curvature is nowhere above
-1/2 of the features' covariance (Böhning 1992). In the principal axes of the features that bound is diagonal, so each head
-steps along each axis as far as its own penalty allows, accelerated (Nesterov 1983) and restarted where that overshoots
-(O'Donoghue and Candès 2015). A few dozen steps solve all heads, none of which has a learning rate.
+1/2 of the features' covariance (Böhning 1992). In the principal axes of the features that bound is diagonal, so
+each head steps along each axis as far as its own penalty allows, accelerated (Nesterov 1983) and restarted where that
+overshoots (O'Donoghue and Candès 2015). Some dozens of steps solve all heads, none of which has a learning rate.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Axes:
     variances: Tensor  # (r)
 
     def scaled(self, block: Tensor) -> Tensor:
-        """(b d)"""
+        """A block (b d) of them, brought there."""
         return (block - self.mean) / self.spread
 
 
@@ -73,8 +73,8 @@ def solve(problem: Problem, penalties: Tensor) -> Heads:
     """All heads of a problem.
 
     Args:
-        penalties: (p) weights of half the sum of squares of a kernel, on features of mean 0 and spread 1, beside the mean
-            cross entropy: what `Settings.l2` is for a centred head.
+        penalties: (p) weights of half the sum of squares of a kernel, on features of mean 0 and spread 1, beside the
+            mean cross entropy: what `Settings.l2` is for a centred head.
     """
     axes = _axes(problem.features)
     kernels, biases = _descended(problem, axes, penalties)

@@ -1,4 +1,4 @@
-"""What a search will do, settled before anything is computed: schemes, what is stored for them, and what a budget buys."""
+"""What a search will do, settled before anything is computed: schemes, what is stored for them, what a budget buys."""
 
 from __future__ import annotations
 

@@ -99,7 +99,6 @@ def _trained(
                 run=folder,
                 resume=True,
                 until=entry.stretches[stretch],
-                look_first=True,
                 progress=progress,
             )
         except Diverged as error:

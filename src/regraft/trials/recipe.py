@@ -1,8 +1,8 @@
 """The recipe the field teaches, as a rule: which schemes are tried, and in which order, for few data and for plenty.
 
 Freeze all that is reused and look. Then unfreeze the top one or two blocks and look again; the more data, the more
-blocks. Where data are few and it is still bad, drop top layers and freeze the rest; where they are plenty, add layers or
-train all of them.
+blocks. Where data are few and it is still bad, drop top layers and freeze the rest; where they are plenty, add layers
+or train all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PLENTY = 100  # training examples of a class from which on data are plenty
 _LAYER_DECAY = 0.8
 
 # Frozen batch norms keep their statistics: a few hundred examples would spoil them.
-_THAWED = {"optimizer": "adamw", "schedule": "one-cycle", "keep": "best"}
+_THAWED = {"optimizer": "adamw", "schedule": "one-cycle", "keep": "best", "look_first": True}
 
 
 @dataclass(frozen=True, kw_only=True)

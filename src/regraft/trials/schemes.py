@@ -71,6 +71,11 @@ def schemes_from_data(data: Any, where: str = "schemes") -> tuple[Scheme, ...]:
     return schemes
 
 
+def cuts_of(schemes: Sequence[Scheme]) -> list[str]:
+    """Where their trunks end, as far as they say it."""
+    return list(dict.fromkeys(scheme.plan.at for scheme in schemes if scheme.plan.at is not None))
+
+
 _WORDS = ("name", "plan", "settings")
 
 

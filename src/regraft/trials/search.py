@@ -17,6 +17,7 @@ from regraft.formats import saved
 from regraft.network import GraphNetwork
 from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft, untrained
+from regraft.report import write_card, write_report
 from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks import classify
 from regraft.tasks.defaults import settings_for
@@ -35,7 +36,7 @@ from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race
 from regraft.trials.recipe import added_layers, linear
 from regraft.trials.record import Found, Winner, about
-from regraft.trials.schemes import Scheme
+from regraft.trials.schemes import Scheme, cuts_of
 from regraft.trials.stored import Stored, parts
 from regraft.trials.trial import Trial
 
@@ -58,7 +59,7 @@ class _Clock:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - started
 
 
-def search(
+def search(  # noqa: PLR0913 - each but two has a default
     network: GraphNetwork,
     data: Splits | Path | str,
     *,
@@ -93,7 +94,7 @@ def search(
     budget = budget or Budget()
     place = place_of(out, resume=resume, kind="search")
     splits = data if isinstance(data, Splits) else open_splits(data, seed=seed, progress=progress)
-    ground = ground_of(network, splits, input, seed, progress)
+    ground = ground_of(network, splits, input, cuts_of(schemes or ()), seed, progress)
     draft = planned(ground, PASSES, schemes)
     measured = calibrated(ground, tensors(ground, draft))
     run = RunFolder.at(place, resume=resume)
@@ -107,6 +108,8 @@ def search(
         found = _Search(ground, plan, measured, run, progress).carried_out(schemes, budget.minutes)
         saved.write(found.network, run.model, about(found, record))
         run.write_json(run.results.name, found.as_json())
+        write_report(run, ground.splits.test.examples)
+        write_card(run)
     return found
 
 

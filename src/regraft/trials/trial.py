@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from regraft.network import GraphNetwork
+from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft, graft
 from regraft.tasks import classify
 from regraft.trials.evidence import interval
@@ -60,8 +61,8 @@ class Trial:
         grafted = graft(network, self.scheme.plan, classes=classes, seed=seed)
         return grafted, grafted.network.assign(self.values)
 
-    def as_json(self, labels: np.ndarray, plan: Mapping[str, Any]) -> dict[str, Any]:
-        """The trial as results.json holds it; `plan` is the one carried out."""
+    def as_json(self, labels: np.ndarray) -> dict[str, Any]:
+        """The trial as results.json holds it."""
         accuracy, loss = self.score(labels)
         low, high = interval(self.hits(labels))
         return {
@@ -78,7 +79,7 @@ class Trial:
             "seconds": self.seconds,
             "state": self.state,
             "note": self.note,
-            "plan": dict(plan),
+            "plan": plan_to_data(self.scheme.plan),
             "settings": dict(self.settings),
             "learning": [dict(line) for line in self.learning],
         }
