@@ -5,6 +5,8 @@ What only a search measures (other trials, the curve, seconds by stage) is fille
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,18 @@ DIVERGED: dict[str, Any] = {
     "settings": {},
     "learning": [],
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """The run of a search, what is in its results.json, and the examples its mistakes point into."""
+
+    run: RunFolder
+    results: dict[str, Any]
+    pictures: Examples
+
+
+Changed = Callable[[Callable[[dict[str, Any]], None]], RunFolder]
 
 
 def draw_pictures(folder: Path, each: int) -> Path:
@@ -96,7 +110,7 @@ def searched(folder: Path) -> tuple[RunFolder, Splits]:
 def results_of(run: RunFolder, splits: Splits, fitted: FitResult) -> dict[str, Any]:
     """What a search would write, had the training been its winner."""
     best = fitted.validation.accuracy
-    probes = [_probe(number, cut, best - 0.1 * (4 - number)) for number, cut in enumerate(CUTS, 1)]
+    probes = [_probe(number, cut, best * (0.4 + 0.18 * number)) for number, cut in enumerate(CUTS, 1)]
     return {
         "run": str(run.path),
         "model": str(run.model),

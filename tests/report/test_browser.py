@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
-from report.conftest import Changed, Search
+from report.small import Changed, Search
 
 from regraft.report import write_report
 
@@ -61,11 +61,18 @@ def file(search: Search) -> Path:
     return write_report(search.run, search.pictures)
 
 
-@pytest.fixture(params=VIEWS, ids=NAMES)
-def page(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Generator[Page]:
+@pytest.fixture(params=VIEWS, ids=NAMES, scope="module")
+def view(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Generator[Page]:
     size, scheme = request.param
     with opened(browser, file, **sized(size, scheme)) as found:
         yield found
+
+
+@pytest.fixture
+def page(view: Page) -> Page:
+    """The page as it is when it has just been opened."""
+    view.evaluate("document.querySelector('details').open = false; scrollTo(0, 0)")
+    return view
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from markdown_it import MarkdownIt
-from report.conftest import Changed, Search
+from report.small import Changed, Search
 
 from regraft.report import write_card
 from regraft.run import RunFolder

@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree
 
 from matplotlib.axes import Axes
-from report.conftest import Search
+from report.small import Search
 
 from regraft.report.drawing import ACCENT, INK, drawn, in_percent
 from regraft.report.figures import curve, learning
@@ -61,7 +61,7 @@ def test_the_curve_for_desk_and_phone(search: Search) -> None:
         assert text.count("var(--winner)") >= 2  # the winner, and its interval
         assert "var(--other)" in text  # the untrained trunk
         assert "layers reused" in text
-        won = f"{100 * results.won.accuracy:.1f}\N{NO-BREAK SPACE}% with 3</title>"  # pyright: ignore
+        won = f"{100 * results.won.accuracy:.1f}\N{NO-BREAK SPACE}% with 3</title>"
         assert won in text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report.conftest import Changed, Search
+from report.small import Changed, Search
 
 from regraft.data.arrays import unlabelled
 from regraft.report import write_report

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from report.conftest import Search
+from report.small import Search
 
 from regraft.data import Examples, Picture
 from regraft.data.arrays import unlabelled

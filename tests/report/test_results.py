@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report.conftest import Changed, Search
+from report.small import Changed, Search
 
 from regraft.errors import MissingFile, UnreadableFile
 from regraft.report import write_card, write_report

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from report.conftest import Changed, Search
+from report.small import Changed, Search
 
 from regraft.report import words
 from regraft.report.results import read_results
