@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -63,15 +63,6 @@ class Signal(nn.Module):
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         low = torch.relu(self.low(rows.unsqueeze(1)))
         return self.top(torch.relu(self.high(low)).mean(2))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Generator[None]:
-    """So small networks gain nothing from more threads, and on a busy machine lose much."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

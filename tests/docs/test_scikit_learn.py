@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from docs.page import blocks
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Generator[None]:
-    """So small networks gain nothing from more threads, and on a busy machine lose much."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.slow
