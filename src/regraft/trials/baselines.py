@@ -84,7 +84,7 @@ def trained_whole(
         note = f"stopped early: {len(rows)} of {len(ground.splits.train)} training examples were seen once"
     elif epochs < settings.epochs:
         note = f"stopped early after {int(epochs)} of {settings.epochs} epochs"
-    train(head.learner(), rows, settings, until=max(1, int(epochs)), progress=progress)
+    train(head.learner(), rows, settings, until=min(settings.epochs, max(1, int(epochs))), progress=progress)
     logits, labels = head.logits(InputRows(ground.splits.test, ground.spec), settings.batch)
     return Baseline(name=name, accuracy=float(hits(logits, labels.numpy()).mean()), note=note)
 

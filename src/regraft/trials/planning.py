@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -84,7 +84,7 @@ def planned(ground: Ground, passes: float, given: Sequence[Scheme] | None) -> Pl
     bought = schedule(passes, epochs)
     races = bought.races if given is None else race_of([draft.settings.epochs for draft in racing])
     entries = tuple(
-        Entry(**vars(draft), inputs=own, epoch=epoch, stretches=stretches)
+        Entry(**vars(_for(draft, stretches)), inputs=own, epoch=epoch, stretches=stretches)
         for draft, own, epoch, stretches in zip(racing, inputs, epochs, races, strict=True)
     )
     return Planned(rule=rule, work=work, schedule=bought, heads=tuple(heads.values()), entries=entries, stored=stored)
@@ -100,6 +100,11 @@ def _draft(ground: Ground, number: int, scheme: Scheme) -> _Draft:
         graft=grafted,
         settings=settings_for(grafted, len(ground.splits.train), given),
     )
+
+
+def _for(draft: _Draft, stretches: Sequence[int]) -> _Draft:
+    """A draft whose learning rate falls over the epochs it can have."""
+    return replace(draft, settings=replace(draft.settings, epochs=stretches[-1])) if stretches else draft
 
 
 def _epoch(ground: Ground, work: Work, draft: _Draft, inputs: Sequence[str]) -> float:

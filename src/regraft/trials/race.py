@@ -17,6 +17,7 @@ from regraft.errors import Diverged
 from regraft.network import GraphNetwork
 from regraft.run import Progress, RunFolder
 from regraft.tasks.head import Head, own_copy
+from regraft.tasks.layer_rates import layer_rates
 from regraft.train.learner import Rows
 from regraft.train.loop import Trained, train
 from regraft.trials.ground import Ground
@@ -92,7 +93,7 @@ def _trained(
     with folder.working():
         try:
             trained = train(
-                head.learner(),
+                head.learner(layer_rates(entry.graft, entry.settings)),
                 rows[0],
                 entry.settings,
                 validate=lambda: head.measured(rows[1], entry.settings.batch),
