@@ -9,6 +9,7 @@
     ├── UnknownName        (LookupError)        no tensor, parameter or layer of that name
     ├── ShapeMismatch      (ValueError)         two shapes that must agree do not
     ├── BadArgument        (ValueError)         a value the caller gave cannot be used
+    │   └── Diverged                            with these settings the loss of a training leaves all bounds
     ├── BadData            (ValueError)         the labelled data cannot be used as they are
     ├── OutOfSpace         (OSError)            the disk is full, or the budget for it is spent
     └── MissingExtra       (ImportError)        an optional package is needed
@@ -85,6 +86,10 @@ class ShapeMismatch(RegraftError, ValueError):
 
 class BadArgument(RegraftError, ValueError):
     """A value the caller gave cannot be used."""
+
+
+class Diverged(BadArgument):
+    """With these settings the loss of a training leaves all bounds."""
 
 
 class BadData(RegraftError, ValueError):

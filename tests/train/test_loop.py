@@ -13,7 +13,7 @@ import pytest
 import torch
 from train.toy import Points, Toy, make_toy
 
-from regraft.errors import BadArgument, UnreadableFile
+from regraft.errors import BadArgument, Diverged, UnreadableFile
 from regraft.run import RunFolder
 from regraft.train import checkpoint
 from regraft.train.learner import Batch, Learner, Step, fingerprint
@@ -267,7 +267,7 @@ def test_a_checkpoint_of_a_time_when_there_were_fewer_settings(tmp_path: Path) -
 
 def test_divergence() -> None:
     toy = make_toy()
-    with pytest.raises(BadArgument) as caught:
+    with pytest.raises(Diverged) as caught:
         go(toy, Settings(optimizer="sgd", lr=1e38, epochs=2, batch=32))
     assert str(caught.value) == (
         "the training diverged: the loss is no finite number any more\n"
@@ -321,3 +321,76 @@ def test_the_last_epoch_can_be_kept() -> None:
 
     ended = train(toy.learner, toy.rows, Settings(epochs=2, keep="last"), validate=validate)
     assert (ended.best_epoch, ended.metrics) == (2, {"accuracy": 0.1})
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
+@pytest.mark.parametrize("optimizer", ["adamw", "momentum"])
+def test_paused_and_gone_on_it_ends_as_if_never_paused(tmp_path: Path, schedule: str, optimizer: str) -> None:
+    settings = replace(SETTINGS, schedule=schedule, optimizer=optimizer, look_first=True)
+    undisturbed, run = make_toy(), RunFolder.create(tmp_path / "run")
+    whole = go(undisturbed, settings, RunFolder.create(tmp_path / "whole"))
+    toy = make_toy()
+    for until in (1, 2, 5, 5):
+        ended = train(toy.learner, toy.rows, settings, validate=toy.validate, run=run, resume=True, until=until)
+        assert (ended.epochs, ended.stopped) == (until, "until")
+        assert toy.validate().metrics == ended.metrics  # it holds the best weights so far
+    ended = go(toy, settings, run, resume=True)
+    assert_same(toy, dict(undisturbed.learner.weights))
+    assert (ended.epochs, ended.stopped, ended.best_epoch) == (6, "epochs", whole.best_epoch)
+    assert ended.powers == whole.powers
+    assert all(torch.equal(ended.slots[n][s], t) for n, own in whole.slots.items() for s, t in own.items())
+    lines, expected = (RunFolder(tmp_path / name).read_lines("metrics.jsonl") for name in ("run", "whole"))
+    assert [line | {"seconds": 0} for line in lines] == [line | {"seconds": 0} for line in expected]
+    assert toy.rows.taken == 6 * 7
+
+
+def test_a_pause_outside_of_the_training() -> None:
+    for until in (0, 7):
+        with pytest.raises(BadArgument) as caught:
+            train(make_toy().learner, make_toy().rows, SETTINGS, until=until)
+        assert str(caught.value) == (
+            f"a training cannot pause there\n  expected: an epoch from 1 to 6\n  got: until {until}"
+        )
+
+
+def test_what_hurts_is_rolled_back_to_where_it_began(tmp_path: Path) -> None:
+    toy, run = make_toy(), RunFolder.create(tmp_path / "run")
+    go(toy)
+    good = {name: weight.detach().clone() for name, weight in toy.learner.weights.items()}
+    before = toy.validate()
+    ended = go(toy, Settings(optimizer="sgd", lr=30, epochs=3, batch=10, look_first=True, ema=0.5), run)
+    assert (ended.epochs, ended.best_epoch, ended.metrics) == (3, 0, before.metrics)
+    assert_same(toy, good)
+    first, second, *_ = run.read_lines("metrics.jsonl")
+    assert set(first) == {"epoch", "seconds", "validation_accuracy", "validation_loss"}
+    assert (first["epoch"], first["validation_loss"], second["epoch"]) == (0, before.metrics["loss"], 1)
+    assert [path.name for path in run.checkpoints.glob("best-*")] == ["best-00000.safetensors"]
+
+
+def test_a_first_look_counts_for_patience_and_is_not_taken_twice(tmp_path: Path) -> None:
+    scores = iter([0.9, 0.5, 0.6, 0.7])
+    toy, run = make_toy(), RunFolder.create(tmp_path / "run")
+
+    def validate() -> Measured:
+        score = next(scores)
+        return Measured(score=(score,), metrics={"accuracy": score})
+
+    settings = Settings(epochs=9, patience=3, look_first=True)
+    train(toy.learner, toy.rows, settings, validate=validate, run=run, until=1)
+    ended = train(toy.learner, toy.rows, settings, validate=validate, run=run, resume=True)
+    assert (ended.epochs, ended.best_epoch, ended.stopped) == (3, 0, "patience")
+    assert [line["epoch"] for line in run.read_lines("metrics.jsonl")] == [0, 1, 2, 3]
+
+
+def test_a_training_killed_before_its_first_checkpoint_looks_again(tmp_path: Path) -> None:
+    run, toy = RunFolder.create(tmp_path / "run"), make_toy()
+    settings = replace(SETTINGS, look_first=True)
+    run.append_line("metrics.jsonl", {"epoch": 0, "validation_accuracy": 0.0})
+    go(toy, settings, run, resume=True)
+    assert [line["epoch"] for line in run.read_lines("metrics.jsonl")] == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_first_look_needs_something_to_look_at() -> None:
+    with pytest.raises(BadArgument) as caught:
+        train(make_toy().learner, make_toy().rows, Settings(look_first=True))
+    assert str(caught.value) == "a first look needs validation data\n  got: look_first"

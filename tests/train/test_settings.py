@@ -40,8 +40,8 @@ def test_an_unknown_word() -> None:
         Settings.from_json({"epoch": 3})
     assert str(caught.value) == (
         "there is no training setting epoch\n"
-        "  expected: optimizer, lr, hyper, epochs, batch, seed, schedule, layer_decay, keep, patience, l2, clip_value, "
-        "clip_norm, ema, centred, features, device\n"
+        "  expected: optimizer, lr, hyper, epochs, batch, seed, schedule, layer_decay, keep, look_first, patience, l2, "
+        "clip_value, clip_norm, ema, centred, features, device\n"
         "  nearest: epochs"
     )
 

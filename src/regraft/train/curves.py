@@ -13,18 +13,19 @@ class Curves:
 
     Args:
         epoch: whole epochs done; lines of later ones, of a training killed after its checkpoint, are dropped.
+            None: there is no checkpoint, and all lines are.
     """
 
-    def __init__(self, run: RunFolder, epoch: int) -> None:
+    def __init__(self, run: RunFolder, epoch: int | None) -> None:
         from tensorboard.summary import Writer  # 0.4 s: only a training needs it
 
         self._run = run
-        done = [line for line in run.read_lines(run.metrics.name) if line["epoch"] <= epoch]
+        done = [line for line in run.read_lines(run.metrics.name) if epoch is not None and line["epoch"] <= epoch]
         run.keep_lines(run.metrics.name, done)
         self._writer = Writer(str(run.tensorboard))
 
     def add(self, epoch: int, numbers: Mapping[str, float]) -> None:
-        """The numbers of an epoch, counted from 1."""
+        """The numbers of an epoch, counted from 1; 0 is the look before the first step."""
         self._run.append_line(self._run.metrics.name, {"epoch": epoch, **numbers})
         for name, value in numbers.items():
             self._writer.add_scalar(name, value, epoch)

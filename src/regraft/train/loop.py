@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regraft.errors import BadArgument
+from regraft.errors import BadArgument, Diverged
 from regraft.run import Progress, RunFolder
 from regraft.train import checkpoint as checkpoints
 from regraft.train.checkpoint import Best, Checkpoint
@@ -49,11 +49,11 @@ class Trained:
     """How a training ended."""
 
     epochs: int
-    best_epoch: int  # whose weights the learner holds now
+    best_epoch: int  # whose weights the learner holds now; 0: those it began with
     metrics: Mapping[str, float]  # of that epoch, on validation
     slots: Mapping[str, Mapping[str, Tensor]] = field(repr=False)  # the optimizer's last state, and its counters
     powers: Mapping[str, float]
-    stopped: Literal["epochs", "patience"]
+    stopped: Literal["epochs", "until", "patience"]
     seconds: float
 
 
@@ -63,6 +63,7 @@ def train(
     settings: Settings,
     *,
     validate: Callable[[], Measured] | None = None,
+    until: int | None = None,
     run: RunFolder | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -71,26 +72,36 @@ def train(
 
     Args:
         validate: measures the weights as they are; None: the last epoch counts as the best.
+        until: pause after so many epochs in all, of those that the schedule is stretched over; None: after all.
         run: where checkpoints and curves go; None: nowhere.
         resume: go on from the run's checkpoint, if there is one.
 
     Raises:
-        BadArgument: there is nothing to train, the loss diverges, or the checkpoint is of another training.
+        BadArgument: there is nothing to train, or the checkpoint is of another training.
+        Diverged: the loss is no finite number any more.
         KeyboardInterrupt: Ctrl-C; the run can be resumed from that very step.
     """
-    _require_possible(learner, settings, validate)
+    _require_possible(learner, settings, validate, until)
     start = time.monotonic()
     training = _Training(learner, rows, settings, run)
     if resume:
         training.restore()
     with own_randomness(), interruptible() as interrupted:
-        training.go(validate, interrupted, progress or Progress(silent=True))
+        training.go(validate, until, interrupted, progress or Progress(silent=True))
     return training.ended(time.monotonic() - start)
 
 
-def _require_possible(learner: Learner, settings: Settings, validate: Callable[[], Measured] | None) -> None:
+def _require_possible(
+    learner: Learner, settings: Settings, validate: Callable[[], Measured] | None, until: int | None
+) -> None:
     if settings.patience and not validate:
         raise BadArgument("early stopping needs validation data", got=f"patience {settings.patience}")
+    if settings.look_first and not validate:
+        raise BadArgument("a first look needs validation data", got="look_first")
+    if until is not None and not 1 <= until <= settings.epochs:
+        raise BadArgument(
+            "a training cannot pause there", expected=f"an epoch from 1 to {settings.epochs}", got=f"until {until}"
+        )
     if settings.layer_decay is not None and not learner.rates:
         raise BadArgument(
             "a learning rate for each block needs a network of blocks",
@@ -133,18 +144,42 @@ class _Training:
 
     # --- going --------------------------------------------------------------------------------------
 
-    def go(self, validate: Callable[[], Measured] | None, interrupted: Callable[[], bool], progress: Progress) -> None:
+    def go(
+        self,
+        validate: Callable[[], Measured] | None,
+        until: int | None,
+        interrupted: Callable[[], bool],
+        progress: Progress,
+    ) -> None:
+        last = until or self._settings.epochs
         done = self._epoch * self._steps + self._step
-        curves = Curves(self._run, self._epoch) if self._run else nullcontext()
-        with curves, progress.task("training", self._total, done) as advance:
-            while self._epoch < self._settings.epochs and not self._stale():
-                started = time.monotonic()
-                self._finish_epoch(interrupted, advance)
-                numbers = self._close_epoch(validate)
-                if isinstance(curves, Curves):
-                    curves.add(self._epoch, {**numbers, "seconds": time.monotonic() - started})
+        curves = Curves(self._run, self._epoch if self._best else None) if self._run else nullcontext()
+        with curves, progress.task("training", last * self._steps, done) as advance:
+            if self._settings.look_first and not self._best:
+                self._noted(curves, lambda: self._look(validate))
+            while self._epoch < last and not self._stale():
+                self._noted(curves, lambda: self._one_epoch(validate, interrupted, advance))
                 self._save_if(interrupted)
         self._save()
+
+    def _noted(self, curves: Curves | nullcontext[None], work: Callable[[], Mapping[str, float]]) -> None:
+        """Do what gives the numbers of an epoch, and write them down."""
+        started = time.monotonic()
+        numbers = work()
+        if isinstance(curves, Curves):
+            curves.add(self._epoch, {**numbers, "seconds": time.monotonic() - started})
+
+    def _one_epoch(
+        self,
+        validate: Callable[[], Measured] | None,
+        interrupted: Callable[[], bool],
+        advance: Callable[[int], None],
+    ) -> dict[str, float]:
+        self._finish_epoch(interrupted, advance)
+        loss = self._loss / len(self._rows)
+        self._require_finite(loss)
+        self._epoch, self._step, self._loss = self._epoch + 1, 0, 0.0
+        return {"loss": loss, "lr": self._optimizer.lr, **self._look(validate)}
 
     def _finish_epoch(self, interrupted: Callable[[], bool], advance: Callable[[int], None]) -> None:
         numbers = order(len(self._rows), self._settings.seed, self._epoch)
@@ -175,10 +210,8 @@ class _Training:
             self._ema.update(number + 1)
         return step.loss.detach()
 
-    def _close_epoch(self, validate: Callable[[], Measured] | None) -> dict[str, float]:
-        loss = self._loss / len(self._rows)
-        self._require_finite(loss)
-        self._epoch, self._step, self._loss = self._epoch + 1, 0, 0.0
+    def _look(self, validate: Callable[[], Measured] | None) -> dict[str, float]:
+        """Measure the weights, and keep them if they are the best so far."""
         with self._ema.applied() if self._ema else nullcontext():
             measured = validate() if validate else Measured(score=(float(self._epoch),), metrics={})
             self._require_finite(*measured.metrics.values())
@@ -189,12 +222,11 @@ class _Training:
                     metrics=measured.metrics,
                     weights={name: weight.detach().clone() for name, weight in self._learner.changing.items()},
                 )
-        validation = {f"validation_{name}": value for name, value in measured.metrics.items()}
-        return {"loss": loss, "lr": self._optimizer.lr, **validation}
+        return {f"validation_{name}": value for name, value in measured.metrics.items()}
 
     def _require_finite(self, *losses: float) -> None:
         if not all(map(math.isfinite, losses)):
-            raise BadArgument(
+            raise Diverged(
                 "the training diverged: the loss is no finite number any more",
                 where=f"step {self._epoch * self._steps + self._step}",
                 got=f"lr {self._optimizer.lr:g}",
@@ -204,6 +236,11 @@ class _Training:
     def _stale(self) -> bool:
         patience, best = self._settings.patience, self._best
         return patience is not None and best is not None and self._epoch - best.epoch >= patience
+
+    def _stopped(self) -> Literal["epochs", "until", "patience"]:
+        if self._epoch >= self._settings.epochs:
+            return "epochs"
+        return "patience" if self._stale() else "until"
 
     def ended(self, seconds: float) -> Trained:
         """The best weights put in place."""
@@ -215,7 +252,7 @@ class _Training:
             metrics=self._best.metrics,
             slots=self._optimizer.slots,
             powers={name: float(power) for name, power in self._optimizer.powers.items()},
-            stopped="epochs" if self._epoch >= self._settings.epochs else "patience",
+            stopped=self._stopped(),
             seconds=seconds,
         )
 

@@ -37,6 +37,10 @@ def _is_number(value: object) -> bool:
     return not isinstance(value, bool) and isinstance(value, Real)
 
 
+def _is_yes_or_no(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_bounds(value: object) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
 
@@ -48,6 +52,7 @@ def _is_numbers(value: object) -> bool:
 _KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     **dict.fromkeys(("epochs", "batch", "seed", "patience"), (_is_whole, "a whole number")),
     **dict.fromkeys(("lr", "layer_decay", "l2", "clip_norm", "ema"), (_is_number, "a number")),
+    **dict.fromkeys(("look_first", "centred"), (_is_yes_or_no, "true or false")),
     "clip_value": (_is_bounds, "two bounds, the lower first"),
     "hyper": (_is_numbers, "numbers by name"),
 }
@@ -71,6 +76,7 @@ class Settings:
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
     layer_decay: float | None = None  # the learning rate of each block is so many times that of the block above
     keep: Literal["best", "last"] = "best"  # the epoch, measured on validation, whose weights are kept
+    look_first: bool = False  # the weights it begins with are measured too, as epoch 0, and may be the best
     patience: int | None = None  # stop after so many epochs without a better validation
     l2: float = 0.0  # weight of half the sum of squares of all kernels, added to the loss
     clip_value: tuple[float, float] | None = None  # each number of a gradient is clipped to these bounds
