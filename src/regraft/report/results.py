@@ -49,7 +49,7 @@ class Engine:
     """What could have run the trunk; `note` says why it was not used."""
 
     name: str
-    seconds: float  # an example
+    seconds: float | None  # an example; None: it did not run
     difference: float | None  # of its features from torch's; None: it did not run
     note: str
 

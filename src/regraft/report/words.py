@@ -32,8 +32,10 @@ def difference(value: float | None) -> str:
     return number(value, 0) if not value else f"{value:.1e}"
 
 
-def duration(seconds: float) -> str:
-    """0.041 -> "41 ms", 36.1 -> "36 s", 200 -> "3 min 20 s", 8400 -> "2 h 20 min"."""
+def duration(seconds: float | None) -> str:
+    """0.041 -> "41 ms", 36.1 -> "36 s", 200 -> "3 min 20 s", 8400 -> "2 h 20 min"; none at all as a number is."""
+    if seconds is None:
+        return number(None)
     if seconds < 0.995:
         return f"{1000 * seconds:.{0 if seconds >= 0.01 else 1}f}{_SPACE}ms"
     if seconds < 9.95:

@@ -1,8 +1,8 @@
 """What a search may cost, and what it will do for that: settled and said before anything is computed.
 
-The unit is the pass: all examples through the whole network, forward. What a training costs in passes follows from
-the operations it does, not from a clock: the same budget of passes always buys the same trials. A clock tells only how
-long that will take here, and how many passes go into the minutes a user gives.
+The unit is the pass: all examples prepared and computed once, by the engine that was chosen. What a training costs in
+passes follows from the operations it does, and from how much slower they are in training than in a pass, which is
+measured once for a source, data and machine and kept: the same budget then buys the same trials again.
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from regraft.data import Splits
 from regraft.errors import BadArgument
-from regraft.trials.stored import total
 
-PASSES = 10.0  # that a search may take where nothing is said
-MINUTE = 60.0  # seconds that it may always take: tiny networks get as many passes
+_PASSES = 10.0  # that a search may take where nothing is said
+_MINUTE = 60.0  # seconds that it may always take: tiny networks get as many passes
 _UNTRAINED, _SCRATCH = 0.1, 0.1  # shares of the budget for the untrained trunk, and for training from scratch
-_FIXED = 1.3  # passes: the one over all data, the final look, and what is small
 _MOST_EPOCHS = 20
 _BACKWARD = 2.0  # a step back costs so many steps forward
 
@@ -32,6 +29,13 @@ class Budget:
 
     passes: float | None = None
     minutes: float | None = None
+
+    def in_passes(self, pass_seconds: float) -> float:
+        """The budget in passes that take so many seconds each."""
+        if self.passes is not None:
+            return self.passes
+        seconds = max(_PASSES * pass_seconds, _MINUTE) if self.minutes is None else self.minutes * 60
+        return round(seconds / pass_seconds, 2)
 
     def __post_init__(self) -> None:
         """Refuse what is no budget."""
@@ -50,17 +54,14 @@ class Work:
     Attributes:
         flops: of the network, for one example.
         train, validation, total: how many examples there are.
+        slowness: what an operation takes in training, beside what it takes in a pass.
     """
 
     flops: int
     train: int
     validation: int
     total: int
-
-    @classmethod
-    def of(cls, flops: int, splits: Splits) -> Work:
-        """The work of a network on some data."""
-        return cls(flops=max(1, flops), train=len(splits.train), validation=len(splits.validation), total=total(splits))
+    slowness: float
 
     def epoch(self, above: int, below: int = 0) -> float:
         """Passes that an epoch takes whose steps go forward through `above` operations and back through them.
@@ -70,7 +71,7 @@ class Work:
             below: operations that are done forward only.
         """
         forward = (above + below) * (self.train + self.validation)
-        return (forward + _BACKWARD * above * self.train) / (self.flops * self.total)
+        return self.slowness * (forward + _BACKWARD * above * self.train) / (self.flops * self.total)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +91,15 @@ class Schedule:
     races: tuple[tuple[int, ...], ...]
 
 
-def schedule(passes: float, epochs: Sequence[float]) -> Schedule:
+def schedule(passes: float, fixed: float, epochs: Sequence[float]) -> Schedule:
     """What a budget buys.
 
     Args:
         passes: the budget.
+        fixed: passes that the probe and the final look take.
         epochs: what an epoch of each scheme of the race costs in passes.
     """
-    left = max(0.0, passes - _FIXED) * (1 - _UNTRAINED - _SCRATCH)
+    left = max(0.0, passes * (1 - _UNTRAINED - _SCRATCH) - fixed)
     return Schedule(
         passes=passes,
         untrained=min(1.0, _UNTRAINED * passes),

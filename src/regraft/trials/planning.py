@@ -9,21 +9,58 @@ from typing import Any
 
 import numpy as np
 
+from regraft.network.plan import New
 from regraft.network.surgery import Graft
 from regraft.tasks.defaults import settings_for
 from regraft.train.settings import Settings
 from regraft.trials.budget import Schedule, Work, race_of, schedule
+from regraft.trials.calibration import Calibration
 from regraft.trials.ground import Ground
 from regraft.trials.heads import DenseHead, dense_head
 from regraft.trials.levels import Level
+from regraft.trials.linear import STEPS
+from regraft.trials.probe import SPREADS
 from regraft.trials.recipe import Rule, rule_for, thawed
 from regraft.trials.schemes import Scheme
 from regraft.trials.stored import total
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Draft:
+    """A scheme that trains more than a head."""
+
+    number: int
+    scheme: Scheme
+    level: Level
+    graft: Graft
+    settings: Settings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drafted:
+    """What is to be tried, whatever it costs.
+
+    Attributes:
+        given: whether a user named the schemes; else they are the recipe's.
+        heads: dense heads that are given; a recipe's are chosen when the cuts have been probed.
+        racing: schemes that train more.
+        stored: tensors whose maps are stored beside the vectors of all cuts, with the bytes they take.
+    """
+
+    rule: Rule
+    given: bool
+    heads: tuple[DenseHead, ...]
+    racing: tuple[Draft, ...]
+    stored: Mapping[str, int]
+
+    def tensors(self, ground: Ground) -> list[str]:
+        """All that the one pass computes: the vectors of all cuts, and the maps that trials begin at."""
+        return list(dict.fromkeys([*(level.vector for level in ground.levels), *self.stored]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Entry:
-    """A scheme that is to enter the race.
+    """A scheme in the race.
 
     Attributes:
         inputs: the stored tensors, or the network's input, that its steps begin at.
@@ -45,55 +82,81 @@ class Entry:
 class Planned:
     """What a search will do.
 
-    Attributes:
-        heads: dense heads that are given; a recipe's are chosen when the cuts have been probed.
-        stored: tensors whose maps are stored beside the vectors of all cuts, with the bytes they take.
+    `fixed` are the seconds of the stages that are always there.
     """
 
-    rule: Rule
+    drafted: Drafted
     work: Work
+    fixed: Mapping[str, float]
     schedule: Schedule
-    heads: tuple[DenseHead, ...]
     entries: tuple[Entry, ...]
-    stored: dict[str, int]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Draft:
-    """A scheme before it is known what is stored for it."""
-
-    number: int
-    scheme: Scheme
-    level: Level
-    graft: Graft
-    settings: Settings
-
-
-def planned(ground: Ground, passes: float, given: Sequence[Scheme] | None) -> Planned:
-    """The plan for a budget of so many passes, with the schemes given or those of the recipe."""
+def drafted(ground: Ground, given: Sequence[Scheme] | None) -> Drafted:
+    """The schemes given, or those of the recipe, and the maps they begin at."""
     splits = ground.splits
     rule = rule_for(len(splits.train) / len(splits.classes), len(ground.levels))
-    schemes = given if given is not None else tuple(thawed(rule, ground.levels, len(ground.levels) - 1))
+    schemes = tuple(thawed(rule, ground.levels, len(ground.levels) - 1)) if given is None else given
     drafts = [_draft(ground, number, scheme) for number, scheme in enumerate(schemes, 1)]
     heads = {d.number: head for d in drafts if (head := dense_head(d.number, d.scheme, d.level, d.graft, d.settings))}
-    racing = [draft for draft in drafts if draft.number not in heads]
-    stored = _stored(ground, racing)
-    work = Work.of(ground.flops, splits)
-    inputs = [ground.inputs(draft.graft.features, stored) for draft in racing]
-    epochs = [_epoch(ground, work, draft, own) for draft, own in zip(racing, inputs, strict=True)]
-    bought = schedule(passes, epochs)
-    races = bought.races if given is None else race_of([draft.settings.epochs for draft in racing])
-    entries = tuple(
-        Entry(**vars(_for(draft, stretches)), inputs=own, epoch=epoch, stretches=stretches)
-        for draft, own, epoch, stretches in zip(racing, inputs, epochs, races, strict=True)
+    racing = tuple(draft for draft in drafts if draft.number not in heads)
+    return Drafted(
+        rule=rule,
+        given=given is not None,
+        heads=tuple(heads.values()),
+        racing=racing,
+        stored=_stored(ground, racing),
     )
-    return Planned(rule=rule, work=work, schedule=bought, heads=tuple(heads.values()), entries=entries, stored=stored)
 
 
-def _draft(ground: Ground, number: int, scheme: Scheme) -> _Draft:
+def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float) -> Planned:
+    """The plan for a budget of so many passes."""
+    splits, one = ground.splits, total(ground.splits) * measured.example
+    work = Work(
+        flops=ground.flops,
+        train=len(splits.train),
+        validation=len(splits.validation),
+        total=total(splits),
+        slowness=measured.training * ground.flops * 1e-9 / measured.example,
+    )
+    looks = (len(splits.validation) + len(splits.test)) * measured.plain
+    fixed = {"probe": one + _solving(ground) * measured.product, "test": looks}
+    plan = Planned(drafted=draft, work=work, fixed=fixed, schedule=schedule(passes, 0.0, ()), entries=())
+    return _with_race(ground, plan, draft.racing)
+
+
+def rerouted(ground: Ground, plan: Planned, top: int, new: tuple[New, ...] | None) -> Planned:
+    """The plan of a recipe once the cuts are probed: the race is run below `levels[top]`, with `new` layers on it.
+
+    What is stored stays as it is: a scheme whose features are not begins at the highest cut below that is.
+    """
+    schemes = thawed(plan.drafted.rule, ground.levels, top, new)
+    return _with_race(ground, plan, [_draft(ground, number, scheme) for number, scheme in enumerate(schemes, 1)])
+
+
+def _with_race(ground: Ground, plan: Planned, drafts: Sequence[Draft]) -> Planned:
+    """The plan with the race that its budget pays for."""
+    inputs = [ground.inputs(draft.graft.features, plan.drafted.stored) for draft in drafts]
+    epochs = [_epoch(ground, plan.work, draft, own) for draft, own in zip(drafts, inputs, strict=True)]
+    fixed = sum(plan.fixed.values()) / plan.fixed["probe"]
+    bought = schedule(plan.schedule.passes, fixed, epochs)
+    races = race_of([draft.settings.epochs for draft in drafts]) if plan.drafted.given else bought.races
+    entries = tuple(
+        Entry(**vars(_over(draft, ends)), inputs=own, epoch=epoch, stretches=ends)
+        for draft, own, epoch, ends in zip(drafts, inputs, epochs, races, strict=True)
+    )
+    return replace(plan, schedule=bought, entries=entries)
+
+
+def _over(draft: Draft, ends: Sequence[int]) -> Draft:
+    """A draft whose learning rate falls over the epochs it can have."""
+    return replace(draft, settings=replace(draft.settings, epochs=ends[-1])) if ends else draft
+
+
+def _draft(ground: Ground, number: int, scheme: Scheme) -> Draft:
     grafted = ground.graft(scheme.plan)
     given: dict[str, Any] = {"seed": ground.seed, **scheme.settings}
-    return _Draft(
+    return Draft(
         number=number,
         scheme=scheme,
         level=ground.level_of(grafted.at),
@@ -102,17 +165,12 @@ def _draft(ground: Ground, number: int, scheme: Scheme) -> _Draft:
     )
 
 
-def _for(draft: _Draft, stretches: Sequence[int]) -> _Draft:
-    """A draft whose learning rate falls over the epochs it can have."""
-    return replace(draft, settings=replace(draft.settings, epochs=stretches[-1])) if stretches else draft
-
-
-def _epoch(ground: Ground, work: Work, draft: _Draft, inputs: Sequence[str]) -> float:
+def _epoch(ground: Ground, work: Work, draft: Draft, inputs: Sequence[str]) -> float:
     features, begin = ground.flops_below(draft.graft.features), ground.flops_below(inputs)
     return work.epoch(draft.level.flops - features, features - begin)
 
 
-def _stored(ground: Ground, racing: Sequence[_Draft]) -> dict[str, int]:
+def _stored(ground: Ground, racing: Sequence[Draft]) -> dict[str, int]:
     """The maps to store: those that trials begin at, the small ones first, in half of the room for features."""
     wanted = {name for draft in racing for name in draft.graft.features if name in ground.network.nodes}
     sizes = {name: _bytes(ground, name) for name in wanted if name != ground.spec.name}
@@ -129,18 +187,8 @@ def _bytes(ground: Ground, name: str) -> int:
     return prod(shape) * np.dtype(tensor.dtype).itemsize * total(ground.splits)
 
 
-def said(ground: Ground, plan: Planned, seconds: Mapping[str, float], engine: str) -> list[str]:
-    """The plan in words: the rule, what is stored, what is tried, and how long each stage will take."""
-    megabytes = sum(plan.stored.values()) / 1e6
-    vectors = f"the vectors of {len(ground.levels)} cuts"
-    maps = f", and maps of {', '.join(plan.stored)} ({megabytes:,.0f} MB)" if plan.stored else ""
-    dear = [entry.scheme.name for entry in plan.entries if not entry.stretches]
-    tried = [f"{entry.scheme.name} ({entry.stretches[-1]} epochs)" for entry in plan.entries if entry.stretches]
-    stages = ", ".join(f"{stage} {value:.0f} s" for stage, value in seconds.items())
-    return [
-        f"{plan.rule.name}: {plan.rule.text}",
-        f"stored in one pass by {engine}: {vectors}{maps}",
-        *([f"to be thawed, at most: {'; '.join(tried)}"] if tried else []),
-        *([f"too dear for {plan.schedule.passes:g} passes: {'; '.join(dear)}"] if dear else []),
-        f"budget: {plan.schedule.passes:g} passes; expected: {sum(seconds.values()):.0f} s ({stages})",
-    ]
+def _solving(ground: Ground) -> float:
+    """Thousand millions of multiplications that solving the heads of all cuts takes."""
+    rows, folds = ground.folds.learns.shape
+    numbers = sum(min(rows, level.width) for level in ground.levels)
+    return 2e-9 * STEPS * rows * numbers * folds * len(SPREADS) * len(ground.splits.classes)

@@ -16,7 +16,8 @@ from regraft.trials.levels import Level
 from regraft.trials.schemes import Scheme
 
 _PLENTY = 100  # training examples of a class from which on data are plenty
-_LAYER_DECAY = 0.8
+_LAYER_DECAY = 0.8  # the lower a block, the smaller its steps
+EVERYTHING = "everything thawed"  # full fine-tuning
 
 # Frozen batch norms keep their statistics: a few hundred examples would spoil them.
 _THAWED = {"optimizer": "adamw", "schedule": "one-cycle", "keep": "best", "look_first": True}
@@ -83,24 +84,23 @@ def added_layers(rule: Rule, levels: Sequence[Level]) -> Iterator[Scheme]:
                 )
 
 
-def thawed(rule: Rule, levels: Sequence[Level], top: int) -> Iterator[Scheme]:
-    """Schemes that go on training the blocks below `levels[top]` from the linear head solved there."""
+def thawed(rule: Rule, levels: Sequence[Level], top: int, new: tuple[New, ...] | None = None) -> Iterator[Scheme]:
+    """Schemes that go on training the blocks below `levels[top]`, and the head that was found for it.
+
+    Args:
+        new: the layers of the head; None: one linear layer.
+    """
     at = levels[top].cut
     for depth in rule.thaw:
         if depth <= top:
-            plan = Plan(at=at, freeze=None, freeze_below=levels[top - depth].cut, freeze_statistics=True)
+            plan = Plan(at=at, freeze=None, freeze_below=levels[top - depth].cut, freeze_statistics=True, new=new)
             yield Scheme(name=f"top {depth} {_blocks(depth)} thawed", plan=plan, settings=_THAWED)
     if rule.bottom and top > 1:
-        plan = Plan(at=at, freeze=None, freeze_above=levels[0].cut, freeze_statistics=True)
+        plan = Plan(at=at, freeze=None, freeze_above=levels[0].cut, freeze_statistics=True, new=new)
         yield Scheme(name="lowest block thawed", plan=plan, settings=_THAWED)
     if rule.all:
-        yield everything(at)
-
-
-def everything(at: str) -> Scheme:
-    """Full fine-tuning, the lower a layer the smaller its steps."""
-    plan = Plan(at=at, freeze=None, freeze_statistics=True)
-    return Scheme(name="everything thawed", plan=plan, settings={**_THAWED, "layer_decay": _LAYER_DECAY})
+        plan = Plan(at=at, freeze=None, freeze_statistics=True, new=new)
+        yield Scheme(name=EVERYTHING, plan=plan, settings={**_THAWED, "layer_decay": _LAYER_DECAY})
 
 
 def _up_to(depths: Sequence[int], blocks: int) -> tuple[int, ...]:

@@ -12,8 +12,8 @@ import numpy as np
 from regraft.network import GraphNetwork
 from regraft.tasks.classify import Report
 from regraft.trials.baselines import Baseline
+from regraft.trials.calibration import Calibration
 from regraft.trials.evidence import interval
-from regraft.trials.forecast import Calibration
 from regraft.trials.ground import Ground
 from regraft.trials.planning import Planned
 from regraft.trials.probe import Reading
@@ -79,7 +79,7 @@ class Found:
                 "validation": len(splits.validation),
                 "test": len(splits.test),
             },
-            "rule": {"name": self.plan.rule.name, "text": self.plan.rule.text},
+            "rule": {"name": self.plan.drafted.rule.name, "text": self.plan.drafted.rule.text},
             "folds": self.ground.folds.crossed,
             "budget": self._budget(),
             "seconds": dict(self.seconds),
@@ -109,7 +109,7 @@ class Found:
                 }
                 for timing in measured.timings
             ],
-            "stored": [{"tensor": name, "bytes": size} for name, size in self.plan.stored.items()],
+            "stored": [{"tensor": name, "bytes": size} for name, size in self.plan.drafted.stored.items()],
             "forecast": dict(self.forecast),
             "naive_seconds": self.naive,
         }

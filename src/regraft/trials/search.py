@@ -26,18 +26,19 @@ from regraft.tasks.record import data_record, require_same, source_record
 from regraft.tasks.rows import InputRows
 from regraft.train.settings import Settings
 from regraft.trials.baselines import Baseline, simple, trained_whole, untrained_trunk
-from regraft.trials.budget import MINUTE, PASSES, Budget
-from regraft.trials.evidence import ties
-from regraft.trials.forecast import Calibration, calibrated, forecast, naive, passes_for
+from regraft.trials.budget import Budget
+from regraft.trials.calibration import Calibration, calibrated
+from regraft.trials.evidence import is_tie, ties
+from regraft.trials.forecast import forecast, naive, said
 from regraft.trials.ground import Ground, ground_of
 from regraft.trials.heads import DenseHead, dense_head, train_heads
-from regraft.trials.planning import Planned, planned, said
+from regraft.trials.planning import Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race
 from regraft.trials.recipe import added_layers, linear
 from regraft.trials.record import Found, Winner, about
 from regraft.trials.schemes import Scheme, cuts_of
-from regraft.trials.stored import Stored, parts
+from regraft.trials.stored import Stored, parts, total
 from regraft.trials.trial import Trial
 
 _BEST_CUTS = 2  # on which hidden layers are tried
@@ -95,17 +96,17 @@ def search(  # noqa: PLR0913 - each but two has a default
     place = place_of(out, resume=resume, kind="search")
     splits = data if isinstance(data, Splits) else open_splits(data, seed=seed, progress=progress)
     ground = ground_of(network, splits, input, cuts_of(schemes or ()), seed, progress)
-    draft = planned(ground, PASSES, schemes)
-    measured = calibrated(ground, tensors(ground, draft))
+    draft = drafted(ground, schemes)
+    measured = calibrated(ground, draft.tensors(ground))
     run = RunFolder.at(place, resume=resume)
-    record = require_same(run, _record(ground, network, schemes, seed))
-    passes = _passes(run, budget, ground, draft, measured, schemes)
-    plan = planned(ground, passes, schemes)
+    record = require_same(run, _record(ground, network, schemes))
+    passes = _before(run) or budget.in_passes(total(splits) * measured.example)
+    plan = planned(ground, draft, measured, passes)
     with run.working():
         run.write_json(run.settings.name, {**record, "passes": passes})
-        for line in said(ground, plan, forecast(ground, plan, measured), measured.engine.name):
+        for line in said(plan, forecast(plan, measured), measured.engine.name, len(ground.levels)):
             progress.say(line)
-        found = _Search(ground, plan, measured, run, progress).carried_out(schemes, budget.minutes)
+        found = _Search(ground, plan, measured, run, progress).carried_out(budget.minutes)
         saved.write(found.network, run.model, about(found, record))
         run.write_json(run.results.name, found.as_json())
         write_report(run, ground.splits.test.examples)
@@ -113,7 +114,7 @@ def search(  # noqa: PLR0913 - each but two has a default
     return found
 
 
-def _record(ground: Ground, network: GraphNetwork, schemes: Sequence[Scheme] | None, seed: int) -> dict[str, Any]:
+def _record(ground: Ground, network: GraphNetwork, schemes: Sequence[Scheme] | None) -> dict[str, Any]:
     """What the run is about: to go on with it, all of this must be the same."""
     return {
         "source": source_record(network),
@@ -121,28 +122,14 @@ def _record(ground: Ground, network: GraphNetwork, schemes: Sequence[Scheme] | N
         "input": asdict(ground.spec),
         "classes": list(ground.splits.classes),
         "data": data_record(ground.splits),
-        "seed": seed,
+        "seed": ground.seed,
         "device": str(ground.device),
     }
 
 
-def _passes(
-    run: RunFolder,
-    budget: Budget,
-    ground: Ground,
-    draft: Planned,
-    measured: Calibration,
-    schemes: Sequence[Scheme] | None,
-) -> float:
-    """The budget in passes: of a run that is resumed as it was."""
-    if run.settings.exists() and (before := run.read_json(run.settings.name).get("passes")):
-        return float(before)
-    if budget.passes is not None:
-        return budget.passes
-    seconds = (
-        max(PASSES * draft.work.total * measured.example, MINUTE) if budget.minutes is None else budget.minutes * 60
-    )
-    return passes_for(seconds, lambda passes: forecast(ground, planned(ground, passes, schemes), measured))
+def _before(run: RunFolder) -> float | None:
+    """The budget in passes of a run that is resumed."""
+    return run.read_json(run.settings.name).get("passes") if run.settings.exists() else None
 
 
 class _Search:
@@ -159,16 +146,16 @@ class _Search:
         self._clock = _Clock()
         self._labels = ground.splits.validation.labels
 
-    def carried_out(self, given: Sequence[Scheme] | None, minutes: float | None) -> Found:
+    def carried_out(self, minutes: float | None) -> Found:
         """All stages in turn."""
-        expected = forecast(self._ground, self._plan, self._measured)
+        expected = forecast(self._plan, self._measured)
         with self._clock("probe"):
             stored = self._extracted()
             readings = self._probed(stored)
         with self._clock("heads"):
-            trials = self._heads(readings, stored, given)
+            trials = self._heads(readings, stored)
         with self._clock("thaw"):
-            trials += self._thawed(readings, stored, given)
+            trials += self._thawed(readings, trials, stored)
         trials = [replace(trial, number=number) for number, trial in enumerate(trials, 1)]
         best = self._best(readings, trials)
         with self._clock("baselines"):
@@ -194,7 +181,7 @@ class _Search:
         )
 
     def _extracted(self) -> Stored:
-        ground, wanted = self._ground, tensors(self._ground, self._plan)
+        ground, wanted = self._ground, self._plan.drafted.tensors(self._ground)
         different = {id(part.examples): part.examples for part in parts(ground.splits)}
         features = {
             key: extract(
@@ -208,12 +195,12 @@ class _Search:
         classes = len(self._ground.splits.classes)
         return probe(self._ground.levels, stored, self._ground.folds, classes, self._progress)
 
-    def _heads(self, readings: Sequence[Reading], stored: Stored, given: Sequence[Scheme] | None) -> list[Trial]:
+    def _heads(self, readings: Sequence[Reading], stored: Stored) -> list[Trial]:
         """The linear heads of all cuts, and hidden layers on the best; or the dense heads that are given."""
-        if given is not None:
-            return train_heads(self._plan.heads, stored)
+        if self._plan.drafted.given:
+            return train_heads(self._plan.drafted.heads, stored)
         best = sorted(readings, key=lambda reading: reading.accuracy, reverse=True)[:_BEST_CUTS]
-        schemes = added_layers(self._plan.rule, [reading.level for reading in best])
+        schemes = added_layers(self._plan.drafted.rule, [reading.level for reading in best])
         heads = [self._dense(number, scheme) for number, scheme in enumerate(schemes, 1)]
         return [*map(self._linear, readings), *train_heads(heads, stored)]
 
@@ -242,16 +229,16 @@ class _Search:
             seconds=0.0,
         )
 
-    def _thawed(self, readings: Sequence[Reading], stored: Stored, given: Sequence[Scheme] | None) -> list[Trial]:
-        """The race, from the solved heads where the recipe proposes it."""
+    def _thawed(self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored) -> list[Trial]:
+        """The race; that of the recipe is run below the best cut, and starts with the best head on it."""
+        values: Mapping[str, np.ndarray] = {}
+        if not self._plan.drafted.given:
+            top = _top(readings)
+            heads = [trial for trial in trials if trial.level == readings[top].level]
+            head = max(heads, key=lambda trial: trial.score(self._labels))
+            self._plan, values = rerouted(self._ground, self._plan, top, head.scheme.plan.new), head.values
         entries = [entry for entry in self._plan.entries if entry.stretches]
-        by_cut = {reading.level.cut: reading for reading in readings}
-        starts = [
-            entry.graft.network.assign(_head_values(entry.graft, by_cut[entry.level.cut]))
-            if given is None
-            else entry.graft.network
-            for entry in entries
-        ]
+        starts = [entry.graft.network.assign(values) for entry in entries]
         track = Track(ground=self._ground, stored=stored, folder=self._run.trials, progress=self._progress)
         return race(entries, starts, track)
 
@@ -300,14 +287,19 @@ class _Search:
         )
 
     def _naive(self, trials: Sequence[Trial]) -> float:
-        costs = {entry.scheme.name: (entry.settings.epochs, entry.epoch) for entry in self._plan.entries}
-        races = [costs[trial.scheme.name] for trial in trials if trial.stage == "thaw"]
+        ground = self._ground
+        races = [
+            (entry.settings.epochs, entry.level.flops - ground.flops_below(entry.graft.features))
+            for entry in self._plan.entries
+            if entry.stretches
+        ]
         return naive(self._plan, self._measured, len(trials) - len(races), races)
 
 
-def tensors(ground: Ground, plan: Planned) -> list[str]:
-    """All that the one pass computes: the vectors of all cuts, and the maps that trials begin at."""
-    return list(dict.fromkeys([*(level.vector for level in ground.levels), *plan.stored]))
+def _top(readings: Sequence[Reading]) -> int:
+    """The highest cut that is not worse than the best one: where blocks are thawed below it, more can be learned."""
+    best = max(readings, key=lambda reading: reading.accuracy)
+    return max(place for place, other in enumerate(readings) if is_tie(best.hits, other.hits))
 
 
 def _looked(judge: Head, part: Part, ground: Ground) -> tuple[classify.Report, np.ndarray]:

@@ -1,0 +1,121 @@
+"""A few short measurements that tell how long a search takes on this machine, made once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from regraft.data import prepare
+from regraft.features import Engine, Timing, Trunk, choose, make_engine
+from regraft.network import Plan
+from regraft.run.atomic import read_json, write_json
+from regraft.tasks.head import Head, own_copy
+from regraft.trials.ground import Ground
+from regraft.trials.stored import total
+
+_SAMPLE = 32  # examples that are measured on
+_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What was measured, in seconds.
+
+    Attributes:
+        engine: the one that runs the pass.
+        timings: what was found out about each engine.
+        example: one example through the trunk, prepared and computed by the engine.
+        plain: the same by torch as it is, which is how schemes are tried one by one.
+        training: a thousand million operations in training, back and forth, for one example.
+        product: a thousand million multiplications of a head's matrix products.
+    """
+
+    engine: Engine
+    timings: tuple[Timing, ...]
+    example: float
+    plain: float
+    training: float
+    product: float
+
+
+def calibrated(ground: Ground, tensors: Sequence[str]) -> Calibration:
+    """What was measured for the same network, tensors, data and machine before, or is measured now.
+
+    A search is to do the same again when it is repeated: what it does with its budget depends on these numbers.
+    """
+    trunk = Trunk(ground.surveyed, tensors, ground.spec)
+    path = ground.place.root / "calibrations" / f"{_key(ground, trunk)}.json"
+    kept = read_json(path) if path.is_file() else None
+    if kept is not None and kept.get("format") == _FORMAT:
+        timings = tuple(Timing(**timing) for timing in kept["timings"])
+        engine = make_engine(kept["engine"], trunk, str(ground.device))
+        return Calibration(engine=engine, timings=timings, **kept["seconds"])
+    found = _measured(ground, tensors)
+    _keep(path, found)
+    return found
+
+
+def _key(ground: Ground, trunk: Trunk) -> str:
+    preparation = {**asdict(ground.spec), "name": "", "origin": ""}
+    told = [trunk.hash, preparation, ground.splits.train.examples.fingerprint, total(ground.splits)]
+    told += [str(ground.device), torch.get_num_threads(), torch.__version__]
+    return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
+
+
+def _keep(path: Path, found: Calibration) -> None:
+    seconds = {name: getattr(found, name) for name in ("example", "plain", "training", "product")}
+    timings: list[dict[str, Any]] = [asdict(timing) for timing in found.timings]
+    write_json(path, {"format": _FORMAT, "engine": found.engine.kind, "timings": timings, "seconds": seconds})
+
+
+def _measured(ground: Ground, tensors: Sequence[str]) -> Calibration:
+    examples, device = ground.splits.train.examples, str(ground.device)
+    indices = ground.splits.train.indices[:_SAMPLE]
+    preparing = _seconds(lambda: prepare(examples, indices, ground.spec)) / len(indices)
+    engine, timings = choose(ground.surveyed, tensors, ground.spec, examples, device, total(ground.splits))
+    seconds = {timing.kind: timing.seconds or 0.0 for timing in timings}
+    return Calibration(
+        engine=engine,
+        timings=timings,
+        example=preparing + seconds[engine.kind],
+        plain=preparing + seconds["torch"],
+        training=_training(ground),
+        product=_product(),
+    )
+
+
+def _training(ground: Ground) -> float:
+    """A step of the upper half of the network, from features to gradients."""
+    level = ground.levels[max(0, len(ground.levels) // 2 - 1)]
+    grafted = ground.graft(Plan(freeze=None, freeze_below=level.cut, freeze_statistics=True))
+    head = Head(own_copy(grafted.network), grafted.features, grafted.logits, ground.device)
+    learner = head.learner()
+    known = [grafted.network.tensors[name].shape or () for name in grafted.features]
+    features = [torch.rand(_SAMPLE, *(size or 1 for size in shape[1:])) for shape in known]
+    batch = (*features, torch.zeros(_SAMPLE, dtype=torch.int64))
+    weights = [learner.weights[name] for name in learner.trained]
+
+    def step() -> None:
+        torch.autograd.grad(learner.step(batch).loss, weights, allow_unused=True)
+
+    step()
+    operations = 3 * (ground.flops - ground.flops_below(grafted.features)) * _SAMPLE * 1e-9
+    return min(_seconds(step) for _ in range(2)) / max(operations, 1e-9)
+
+
+def _product() -> float:
+    left, right = torch.rand(512, 512), torch.rand(512, 512)
+    return min(_seconds(lambda: left @ right) for _ in range(3)) / (512**3 * 1e-9)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
