@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regraft.data import Examples, prepare
+from regraft.data import Examples, View, prepare
 from regraft.data.arrays import unlabelled
 from regraft.errors import OutOfSpace, ShapeMismatch, UnknownName, UnreadableFile
 from regraft.features import Place, cache_folder, extract
@@ -135,6 +135,18 @@ def test_whatever_they_hang_on_is_in_the_key(place: Place) -> None:
     renamed = network(name="weights")
     extract(renamed, TOPS, examples, replace(spec, origin="guessed"), place)
     assert len(list(place.root.iterdir())) == 5
+
+
+def test_each_view_has_a_store_of_its_own(place: Place) -> None:
+    net, examples = network(), digits(40)
+    spec = net.inputs["image:0"]
+    views = [View(), View(number=1), View(number=2), View(number=2, seed=1)]
+    found = [extract(net, TOPS, examples, spec, place, view=view) for view in views]
+    assert len(list(place.root.iterdir())) == 4
+    assert extract(net, TOPS, examples, spec, place, view=View(number=1, seed=5)).store.folder == found[1].store.folder
+    for features, view in zip(found, views, strict=True):
+        fresh = net.run(prepare(examples, range(32), spec, view), to="pool:0")
+        np.testing.assert_array_equal(features.rows("pool:0", range(32)), fresh)
 
 
 def test_features_of_something_else_are_refused(place: Place) -> None:

@@ -12,12 +12,13 @@ from regraft.data.examples import Examples, Picture
 from regraft.data.fitting import Frame, fitted, frame, scaled, stacked, unreachable
 from regraft.data.opening import workers
 from regraft.data.pictures import decode
+from regraft.data.views import PLAIN, View, viewed
 from regraft.errors import BadData
 from regraft.network.graph import InputSpec
 
 
-def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: InputSpec) -> np.ndarray:
-    """The examples at `indices` as one input (b ...), in the network's layout and type.
+def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: InputSpec, view: View = PLAIN) -> np.ndarray:
+    """The examples at `indices` as one input (b ...), in the network's layout and type, in a view.
 
     Pictures are decoded, turned as their EXIF orientation says, cropped, made grey or RGB, stretched to the input's
     height and width, put in its order of channels, and brought to its range: v / 255 * (high - low) + low, minus mean,
@@ -34,10 +35,11 @@ def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
 
     Raises:
         ShapeMismatch: none of this leads from the examples to the input.
-        BadArgument: the range or the size of the input is not known.
+        BadArgument: the range or the size of the input is not known, or it takes no pictures and the view is not plain.
         BadData: a picture is damaged, or pixels are stored as another type than uint8.
     """
     batch = arrange(examples, indices, spec)
+    batch = viewed(batch, [examples.hashes[int(index)] for index in indices], spec, view)
     if examples.pixels:
         return scaled(batch, spec)
     _refuse_disguised_pixels(batch, spec, examples.source)

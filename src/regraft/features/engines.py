@@ -178,6 +178,8 @@ def _onnxruntime(trunk: Trunk, device: str) -> _Made:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = torch.get_num_threads()
+    # its threads wait by going round in circles, which takes the time of those that decode the next pictures
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(trunk.exported(), options, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
 

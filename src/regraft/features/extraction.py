@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from regraft.data import Examples, prepare
+from regraft.data import PLAIN, Examples, View, prepare
 from regraft.errors import UnreadableFile
 from regraft.features.cache import BUDGET, make_room
 from regraft.features.engines import BATCH, Engine, Trunk, make_engine
@@ -38,6 +38,7 @@ def extract(
     place: Place,
     progress: Progress | None = None,
     engine: Engine | None = None,
+    view: View = PLAIN,
 ) -> Features:
     """The values of `tensors` for all examples, from the store if they are there, else computed and stored.
 
@@ -50,10 +51,11 @@ def extract(
         spec: the input they are prepared for, with a known range.
         place: where to.
         progress: silent where left out.
+        view: how pictures are looked at; each has a store of its own.
         engine: what computes them, made for this trunk and input; None: torch on the device of the place.
 
     Raises:
-        BadArgument: the engine was made for something else.
+        BadArgument: the engine was made for something else, or the input takes no pictures and so has one view.
         OutOfSpace: they do not fit into the budget or on the disk; nothing is started then.
         ShapeMismatch: a tensor has no row for each example.
         BadData: a picture is damaged.
@@ -64,12 +66,12 @@ def extract(
         engine = make_engine("torch", trunk, place.device)
     else:
         engine.require(trunk)
-    key = feature_key(network, trunk.tensors, examples, spec, engine.name)
-    store = _store(key, trunk.tensors, examples, place, lambda: engine(prepare(examples, range(1), spec)))
+    key = feature_key(network, trunk.tensors, examples, spec, engine.name, view)
+    store = _store(key, trunk.tensors, examples, place, lambda: engine(prepare(examples, range(1), spec, view)))
     missing = {chunk for chunk in range(store.chunks) if not _is_sound(store, chunk, progress)}
     groups = [group for group in _groups(store) if not missing.isdisjoint(group)]
     batches = [rows for group in groups for rows in _batches(store, group)]
-    computed = map(engine, _ahead(batches, lambda rows: prepare(examples, rows, spec)))
+    computed = map(engine, _ahead(batches, lambda rows: prepare(examples, rows, spec, view)))
     with progress.task("features", len(examples), len(examples) - sum(map(len, batches))) as advance:
         for group in groups:
             parts: list[list[np.ndarray]] = []

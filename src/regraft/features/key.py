@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from regraft.data import Examples
+from regraft.data import Examples, View
 from regraft.network import GraphNetwork, InputSpec, Ref
 from regraft.network.modes import specialise
 
@@ -21,7 +21,8 @@ class FeatureKey:
     """The origin of stored features.
 
     data: hash of the contents of the examples in their order · preparation: how they are brought to the input ·
-    trunk: hash of the operations and weights below the cut · cut: the tensors and their types · engine: what ran it.
+    trunk: hash of the operations and weights below the cut · cut: the tensors and their types · engine: what ran it ·
+    view: how pictures were looked at.
     """
 
     data: str
@@ -29,6 +30,7 @@ class FeatureKey:
     trunk: str
     cut: tuple[tuple[str, str], ...]
     engine: str
+    view: str
     rules: int = _RULES
 
     @property
@@ -42,15 +44,16 @@ class FeatureKey:
 
 
 def feature_key(
-    network: GraphNetwork, tensors: Sequence[str], examples: Examples, spec: InputSpec, engine: str
+    network: GraphNetwork, tensors: Sequence[str], examples: Examples, spec: InputSpec, engine: str, view: View
 ) -> FeatureKey:
-    """The key of the values of `tensors` for all examples, prepared for the input `spec`."""
+    """The key of the values of `tensors` for all examples, prepared for the input `spec` in a view."""
     return FeatureKey(
         data=examples.fingerprint,
         preparation=asdict(replace(spec, name="", origin="unknown")),
         trunk=trunk_hash(network, tensors, spec.name),
         cut=tuple((name, str(network.tensors[name].dtype)) for name in tensors),
         engine=engine,
+        view=view.name,
     )
 
 
