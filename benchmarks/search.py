@@ -291,7 +291,7 @@ def against(part: str, turn: Turn, kept: Kept) -> tuple[dict[str, Any], ...]:
     """The rival, regraft in a fifth of its time, and regraft in its time."""
     size = turn.size
     key = {"side": part, "epochs": size.epochs, **turn.key}
-    rival = kept.once(key, lambda: PROGRAMS[part](turn.fold, size.pixels, size.epochs or 1, turn.seed))
+    rival = kept.once(key, lambda: PROGRAMS[part](turn.fold, size.pixels, size.epochs or EPOCHS[part], turn.seed))
     minutes = in_minutes(rival["seconds"])
     return rival, ours(kept, turn, minutes=in_minutes(rival["seconds"] / 5)), ours(kept, turn, minutes=minutes)
 

@@ -15,8 +15,8 @@ import torch
 from benchmarks.rivals.photos import DATA, ROOT, WEIGHTS, Fold
 from benchmarks.rivals.schemes import trunk
 
-FASTAI = ROOT / ".rivals/fastai/bin/python"
-KERAS = ROOT / ".oracle/bin/python"
+FASTAI = ROOT / ".rivals/fastai/bin/python"  # make rivals
+KERAS = ROOT / ".oracle/bin/python"  # make oracle
 
 
 def fastai(fold: Fold, pixels: int, epochs: int, seed: int) -> dict[str, Any]:
@@ -43,6 +43,8 @@ def _arrays(pixels: int) -> dict[str, np.ndarray]:
 
 
 def _printed(python: Path, script: str, fold: Fold, job: dict[str, Any]) -> dict[str, Any]:
+    if not python.exists():
+        raise SystemExit(f"{script} needs {python}: make rivals oracle")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "job.json"
         path.write_text(json.dumps({"data": str(DATA.resolve()), "fold": fold.as_json(), **job}), encoding="utf-8")

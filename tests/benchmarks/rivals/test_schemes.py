@@ -7,9 +7,8 @@ pytest.importorskip("torchvision")
 import torch
 
 import benchmarks
-from benchmarks.rivals.photos import DATA, WEIGHTS, folds
+from benchmarks.rivals.photos import DATA, WEIGHTS
 from benchmarks.rivals.schemes import Scheme, halves, read_schemes
-from benchmarks.rivals.tutorial import Job, cached, one_by_one
 
 FILES = [Path(benchmarks.__file__).parent / f"schemes_{name}.yaml" for name in ("heads", "mixed")]
 
@@ -47,16 +46,3 @@ def test_what_is_frozen_lies_below_the_tensor(plan, blocks):
     assert not any(weight.requires_grad for weight in frozen.parameters())
     assert all(weight.requires_grad for weight in trained.parameters())
     assert trained(frozen(torch.zeros(2, 3, 32, 32))).shape == (2, 5)
-
-
-@real
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [0, 11])
-def test_features_cached_for_a_scheme_give_the_same_as_the_whole_network_in_every_epoch(number):
-    scheme = read_schemes(FILES[1])[number]
-    job = Job(fold=folds(0, 5)[0], pixels=64, seed=0, workers=0)
-
-    whole, stored = one_by_one(scheme, job, 2), cached(scheme, job, 2)
-
-    assert whole.predictions == stored.predictions
-    assert whole.validation == pytest.approx(stored.validation, abs=1e-5)
