@@ -206,7 +206,7 @@ def schemes_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
         mine.append(ours(kept, turn, schemes)["seconds"])
     text = f"""
 {len(schemes)} schemes of {schemes[0].epochs} epochs, {size.pixels} px, {size.per_class} photos of each of five classes,
-{size.seeds} rounds. One by one, every photo goes through the whole network in every epoch: {size.measured} epochs of
+{size.seeds} divisions. One by one, every photo goes through the whole network in every epoch: {size.measured} epochs of
 each scheme were run and scaled; {checked(kept, schemes[-1], timed_turns(size)[0])}
 
 | | seconds, median (least to most) | times regraft's |

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence, Set
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from regraft.data import Part, Splits
+from regraft.data import Examples, Part, Splits
 from regraft.data.opening import open_data
 
 ROOT = Path(__file__).parent.parent.parent
@@ -78,8 +78,8 @@ def _joined(by_class: Sequence[Sequence[str]]) -> Labelled:
 
 
 def splits_of(fold: Fold, data: Path = DATA) -> Splits:
-    """The same division as regraft takes it."""
-    examples = open_data(data)
+    """The same division as regraft takes it; photos that are in no part are left out of the examples."""
+    examples = _only(open_data(data), {name for part in (fold.train, fold.validation, fold.test) for name, _ in part})
     places = {examples.name(index): index for index in range(len(examples))}
 
     def part(photos: Labelled) -> Part:
@@ -87,4 +87,14 @@ def splits_of(fold: Fold, data: Path = DATA) -> Splits:
 
     return Splits(
         train=part(fold.train), validation=part(fold.validation), test=part(fold.test), classes=examples.classes
+    )
+
+
+def _only(examples: Examples, names: Set[str]) -> Examples:
+    kept = [index for index in range(len(examples)) if examples.name(index) in names]
+    return replace(
+        examples,
+        items=[examples.items[index] for index in kept],
+        labels=examples.labels[kept],
+        hashes=tuple(examples.hashes[index] for index in kept),
     )

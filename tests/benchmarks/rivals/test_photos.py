@@ -53,5 +53,6 @@ def test_regraft_gets_the_same_division(data):
 
     splits = splits_of(fold, data)
 
+    assert len(splits.train.examples) == 20
     for part, photos in ((splits.train, fold.train), (splits.validation, fold.validation), (splits.test, fold.test)):
         assert [(part.examples.name(index), part.examples.labels[index]) for index in part.indices] == list(photos)
