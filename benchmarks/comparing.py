@@ -1,0 +1,51 @@
+"""Two sides of a measurement beside each other: differences with their interval, ratios with their spread."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+DRAWS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How much more often one side is right than the other: shares of the examples, `low` and `high` at 95 %."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.mean:+.1f} points ({100 * self.low:+.1f} to {100 * self.high:+.1f})"
+
+
+def paired_bootstrap(ours: np.ndarray, theirs: np.ndarray, *, seed: int = 0) -> Difference:
+    """Draw the examples anew, both sides together, and see how the difference of accuracies scatters.
+
+    Args:
+        ours: (n) whether that side was right about each example.
+        theirs: (n) the same of the other side, example by example.
+        seed: of the draws.
+    """
+    if ours.shape != theirs.shape:
+        raise ValueError(f"both sides judge the same examples: {ours.shape} and {theirs.shape}")
+    gains = ours.astype(float) - theirs.astype(float)
+    generator = np.random.default_rng(seed)
+    means = [generator.choice(gains, len(gains)).mean() for _ in range(DRAWS)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Difference(mean=float(gains.mean()), low=float(low), high=float(high))
+
+
+def spread(values: Sequence[float], digits: int = 1) -> str:
+    """The median of several rounds, with the least and the most."""
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def ratios(theirs: Sequence[float], ours: Sequence[float]) -> str:
+    """How many times as long they took as we did, round by round: the median with the least and the most."""
+    each = [their / our for their, our in zip(theirs, ours, strict=True)]
+    return f"**{statistics.median(each):.1f}** ({min(each):.1f} to {max(each):.1f})"

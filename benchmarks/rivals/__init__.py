@@ -1,0 +1,1 @@
+"""What regraft's search is measured against, each written as its own users write it."""

@@ -1,0 +1,352 @@
+"""regraft's search against the same schemes by hand, against fastai and against Keras.
+
+    python -m benchmarks search --part heads --pixels 128 --seeds 3
+
+All sides get the same photos, divided alike, and the same MobileNetV2. Times are taken on one division for each seed,
+the sides by turns; accuracies on all five folds of the first seed, so that every photo is tested once. Each part takes
+long: what is measured is kept in out/search.jsonl and not measured twice, regraft's own numbers as long as its
+committed code stays the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+import regraft
+from benchmarks.comparing import paired_bootstrap, ratios, spread
+from benchmarks.kept import Kept
+from benchmarks.results import write_section
+from benchmarks.rivals import programs
+from benchmarks.rivals.passes import ENGINES, one_pass
+from benchmarks.rivals.photos import DATA, FOLDS, ROOT, WEIGHTS, Fold, folds, splits_of
+from benchmarks.rivals.schemes import Scheme, read_schemes
+from benchmarks.rivals.tutorial import Job, Outcome, cached, one_by_one
+from regraft.network import GraphNetwork
+
+FILES = {"heads": "schemes_heads.yaml", "thaw": "schemes_mixed.yaml"}
+PROGRAMS = {"fastai": programs.fastai, "keras": programs.keras}
+PARTS = (*FILES, *PROGRAMS, "probe")
+PIXELS = {"heads": 128, "thaw": 128}  # elsewhere 224
+EPOCHS = {"fastai": 3, "keras": 10}  # of schemes: as their files say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much is measured; `epochs` None: as many as the schemes say."""
+
+    pixels: int
+    per_class: int
+    seeds: int
+    epochs: int | None
+    measured: int
+
+    def schemes(self, part: str) -> tuple[Scheme, ...]:
+        """The schemes of a part, at this size."""
+        found = read_schemes(Path(__file__).parent / FILES[part])
+        words = {} if self.epochs is None else {"epochs": self.epochs}
+        return tuple(replace(scheme, settings={**scheme.settings, **words}) for scheme in found)
+
+    @property
+    def command(self) -> str:
+        """The flags that measure it again."""
+        words = {"pixels": self.pixels, "per-class": self.per_class, "seeds": self.seeds, "measured": self.measured}
+        epochs = "" if self.epochs is None else f" --epochs {self.epochs}"
+        return " ".join(f"--{word} {value}" for word, value in words.items()) + epochs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One division of the photos, on which all sides take turns."""
+
+    size: Size
+    seed: int
+    number: int  # of the fold
+
+    @property
+    def fold(self) -> Fold:
+        """The division itself."""
+        return folds(self.seed, self.size.per_class)[self.number]
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What tells its measurements from others."""
+        names = ("pixels", "per_class")
+        return {"seed": self.seed, "fold": self.number, **{name: getattr(self.size, name) for name in names}}
+
+    def right(self, predictions: Sequence[int]) -> np.ndarray:
+        """(n) which photos of the test part were told right."""
+        return self.fold.truth == np.array(predictions)
+
+
+def main(words: Sequence[str] = ()) -> None:
+    """Measure the parts named, else all, and write their sections."""
+    if not (DATA.exists() and WEIGHTS.exists()):
+        print(f"left out: there is no {DATA} or no {WEIGHTS} (REGRAFT_SHARED names another folder)", file=sys.stderr)
+        return
+    given = parsed(words)
+    kept = Kept(ROOT / "out/search.jsonl")
+    for part in given.part or PARTS:
+        size = Size(
+            pixels=given.pixels or PIXELS.get(part, 224),
+            per_class=given.per_class,
+            seeds=given.seeds,
+            epochs=given.epochs or EPOCHS.get(part),
+            measured=given.measured,
+        )
+        title, text = SECTIONS[part](part, size, kept)
+        write_section(title, f"python -m benchmarks search --part {part} {size.command}", text)
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks search")
+    parser.add_argument("--part", choices=PARTS, action="append", help="may be given several times; else all")
+    parser.add_argument("--pixels", type=int, help="else 128 for the schemes, 224 elsewhere")
+    parser.add_argument("--per-class", type=int, default=200, help="photos of each class, of which there are 200")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, help="else 3 for fastai, 10 and 10 for Keras, as the schemes say")
+    parser.add_argument("--measured", type=int, default=2, help="epochs of each scheme that are run one by one")
+    return parser.parse_args(words)
+
+
+def timed_turns(size: Size) -> list[Turn]:
+    """One turn for each seed."""
+    return [Turn(size=size, seed=seed, number=0) for seed in range(size.seeds)]
+
+
+def tested_turns(size: Size) -> list[Turn]:
+    """The folds of the first seed: every photo is tested once."""
+    return [Turn(size=size, seed=0, number=number) for number in range(FOLDS)]
+
+
+# --- regraft ------------------------------------------------------------------------------------------
+
+
+def ours(kept: Kept, turn: Turn, schemes: Sequence[Scheme] = (), minutes: float | None = None) -> dict[str, Any]:
+    """What regraft's search takes and finds: {seconds, winner, predictions, stages}."""
+    limit = {"minutes": minutes, "schemes": [asdict(scheme) for scheme in schemes]}
+    return kept.once({"side": "regraft", "code": code(), **limit, **turn.key}, lambda: searched(turn, limit))
+
+
+def searched(turn: Turn, limit: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the search with nothing stored yet, then look at what its model says of the test photos."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
+        file = Path(folder) / "schemes.yaml"
+        file.write_text(yaml.safe_dump(limit["schemes"]), encoding="utf-8")
+        start = time.perf_counter()
+        found = regraft.search(
+            network(turn.size.pixels),
+            splits_of(turn.fold),
+            schemes=file if limit["schemes"] else None,
+            minutes=limit["minutes"],
+            seed=turn.seed,
+            out=Path(folder) / "run",
+        ).as_json()
+        seconds = time.perf_counter() - start
+        return {
+            "seconds": seconds,
+            "winner": found["winner"]["name"],
+            "stages": found["seconds"],
+            "predictions": predictions(Path(found["model"]), turn.fold),
+        }
+
+
+def network(pixels: int) -> GraphNetwork:
+    """MobileNetV2, made to take photos of that size."""
+    opened = regraft.open("torchvision:mobilenet_v2", weights=WEIGHTS)
+    (spec,) = opened.inputs.values()
+    return opened.with_input(replace(spec, shape=(*spec.shape[:2], pixels, pixels)))
+
+
+def predictions(model: Path, fold: Fold) -> list[int]:
+    """The class that a model takes each test photo for."""
+    found = regraft.predict(model, [DATA / name for name, _ in fold.test]).as_json()["predictions"]
+    return [fold.classes.index(photo["class"]) for photo in found]
+
+
+def code() -> str:
+    """What tells one state of regraft from another."""
+    done = subprocess.run(["git", "rev-parse", "HEAD:src"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+# --- the same schemes by hand -------------------------------------------------------------------------
+
+LOOPS: Mapping[str, Callable[[Scheme, Job, int], Outcome]] = {"one by one": one_by_one, "cached": cached}
+
+
+def tried(kept: Kept, loop: str, scheme: Scheme, turn: Turn, epochs: int) -> Outcome:
+    """One scheme by hand."""
+    key = {"side": loop, "scheme": asdict(scheme), "epochs": epochs, **turn.key}
+    job = Job(fold=turn.fold, pixels=turn.size.pixels, seed=turn.seed)
+    return Outcome(**kept.once(key, lambda: asdict(LOOPS[loop](scheme, job, epochs))))
+
+
+def schemes_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
+    """The schemes of a file: seconds of all three sides, and what the winners are worth."""
+    schemes = size.schemes(part)
+    naive, sharing, mine = list[float](), list[float](), list[float]()
+    for turn in timed_turns(size):
+        few = [tried(kept, "one by one", scheme, turn, min(size.measured, scheme.epochs)) for scheme in schemes]
+        naive.append(sum(one.seconds(scheme.epochs) for one, scheme in zip(few, schemes, strict=True)))
+        sharing.append(sum(one.seconds(len(one.epochs)) for one in cached_schemes(kept, schemes, turn)))
+        mine.append(ours(kept, turn, schemes)["seconds"])
+    text = f"""
+{len(schemes)} schemes of {schemes[0].epochs} epochs, {size.pixels} px, {size.per_class} photos of each of five classes,
+{size.seeds} divisions. One by one, every photo goes through the whole network in every epoch: {size.measured} epochs of
+each scheme were run and scaled; {checked(kept, schemes[-1], timed_turns(size)[0])}
+
+| | seconds, median (least to most) | times regraft's |
+|---|---|---|
+| one by one, scaled | {spread(naive)} | {ratios(naive, mine)} |
+| features cached for each scheme alone | {spread(sharing)} | {ratios(sharing, mine)} |
+| `regraft search` | {spread(mine)} | |
+
+{winners(kept, schemes, size)}
+"""
+    return {"heads": "Search: 12 schemes of new layers", "thaw": "Search: 12 schemes, 6 of them thawed"}[part], text
+
+
+def cached_schemes(kept: Kept, schemes: Sequence[Scheme], turn: Turn) -> list[Outcome]:
+    """All schemes in full, with features cached for each alone."""
+    return [tried(kept, "cached", scheme, turn, scheme.epochs) for scheme in schemes]
+
+
+def checked(kept: Kept, scheme: Scheme, turn: Turn) -> str:
+    """How far scaling goes wrong for one scheme."""
+    whole = tried(kept, "one by one", scheme, turn, scheme.epochs)
+    taken = whole.seconds(scheme.epochs)
+    few = tried(kept, "one by one", scheme, turn, min(turn.size.measured, scheme.epochs)).seconds(scheme.epochs)
+    return f"as a check “{scheme.name}” was run in full: {taken:.0f} s, scaled {few:.0f} s ({few / taken - 1:+.0%})."
+
+
+def winners(kept: Kept, schemes: Sequence[Scheme], size: Size) -> str:
+    """The winner by hand and regraft's, each chosen on validation, on the test parts of all folds."""
+    theirs, mine = list[np.ndarray](), list[np.ndarray]()
+    for turn in tested_turns(size):
+        best = max(cached_schemes(kept, schemes, turn), key=lambda one: one.best)
+        theirs.append(turn.right(best.predictions))
+        mine.append(turn.right(ours(kept, turn, schemes)["predictions"]))
+    return f"""By hand, the scheme that is best on validation tells {accuracy(theirs)} of the test photos right (from
+cached features, which give the same predictions), regraft's {accuracy(mine)}: {difference(mine, theirs)}."""
+
+
+def accuracy(right: Sequence[np.ndarray]) -> str:
+    """The share of all photos told right."""
+    return f"{np.concatenate(right).mean():.3f}"
+
+
+def difference(mine: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> str:
+    """Ours less theirs over all photos, with the interval."""
+    return str(paired_bootstrap(np.concatenate(mine), np.concatenate(theirs)))
+
+
+# --- fastai and Keras ---------------------------------------------------------------------------------
+
+SAID = {
+    "fastai": ("`fine_tune({})`", "fastai's `vision_learner` with its defaults, its photos resized to {} px"),
+    "keras": ("{0} epochs frozen, {0} thawed", "Keras's guide to fine-tuning MobileNetV2, at {} px"),
+}
+
+
+def program_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
+    """A rival in its own environment, against regraft with a fifth of its time and with all of it."""
+    tested = tested_turns(size)
+    later = [turn for turn in timed_turns(size) if turn not in tested]
+    sides = [against(part, turn, kept) for turn in [*tested, *later]]
+    seconds = [[side["seconds"] for side in column] for column in zip(*sides, strict=True)]
+    right = [
+        [turn.right(side["predictions"]) for turn, side in zip(tested, column, strict=False)]
+        for column in zip(*sides, strict=True)
+    ]
+    name, about = (text.format(value) for text, value in zip(SAID[part], (size.epochs, size.pixels), strict=True))
+    rows = [f"| {name} | {spread(seconds[0])} | | {accuracy(right[0])} | |"]
+    for label, taken, told in zip(("a fifth of its time", "as long"), seconds[1:], right[1:], strict=True):
+        ratio, gap = ratios(seconds[0], taken), difference(told, right[0])
+        rows.append(f"| `regraft search`, {label} | {spread(taken)} | {ratio} | {accuracy(told)} | {gap} |")
+    head = f"""
+{about}; {size.per_class} photos of each of five classes. Times of {len(sides)} divisions, from after the imports to the
+predictions; accuracies on the test photos of five folds.
+
+| | seconds, median (least to most) | times as fast | test accuracy | regraft above it, 95 % |
+|---|---|---|---|---|
+"""
+    return f"Search against {part}", head + "\n".join(rows)
+
+
+def against(part: str, turn: Turn, kept: Kept) -> tuple[dict[str, Any], ...]:
+    """The rival, regraft in a fifth of its time, and regraft in its time."""
+    size = turn.size
+    key = {"side": part, "epochs": size.epochs, **turn.key}
+    rival = kept.once(key, lambda: PROGRAMS[part](turn.fold, size.pixels, size.epochs or EPOCHS[part], turn.seed))
+    minutes = in_minutes(rival["seconds"])
+    return rival, ours(kept, turn, minutes=in_minutes(rival["seconds"] / 5)), ours(kept, turn, minutes=minutes)
+
+
+def in_minutes(seconds: float) -> float:
+    """Seconds as minutes that a key can hold."""
+    return round(seconds / 60, 3)
+
+
+# --- one pass -----------------------------------------------------------------------------------------
+
+
+def probe_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
+    """One pass of all photos through the trunk by each engine, against regraft's probe of all cuts."""
+    turns = [pass_turn(turn, kept) for turn in timed_turns(size)]
+    probes = [probe for _, probe in turns]
+    rows = [f"| regraft's probe | | {spread(probes)} | |"]
+    for engine in ENGINES:
+        before, taken = ([passes[engine][word] for passes, _ in turns] for word in ("before", "seconds"))
+        rows.append(f"| {engine} | {spread(before)} | {spread(taken)} | {ratios(taken, probes)} |")
+    head = f"""
+{5 * size.per_class} photos at {size.pixels} px, the next batch decoded in a thread while one is computed; the features
+of all engines agree. regraft's probe holds the features of every cut and all its heads.
+
+| | to build it, s | one pass, s, median (least to most) | in times of the probe |
+|---|---|---|---|
+"""
+    return "Search: one pass over the photos", head + "\n".join(rows)
+
+
+def pass_turn(turn: Turn, kept: Kept) -> tuple[dict[str, dict[str, float]], float]:
+    """The passes of all engines, and the seconds of regraft's probe."""
+    passes = {
+        engine: kept.once({"side": f"pass: {engine}", **turn.key}, lambda engine=engine: plain_pass(engine, turn))
+        for engine in ENGINES
+    }
+    return passes, ours(kept, turn)["stages"]["probe"]
+
+
+def plain_pass(engine: str, turn: Turn) -> dict[str, float]:
+    """The seconds of one pass, once its features have been seen to agree with torch's on a few photos."""
+    photos = (*turn.fold.train, *turn.fold.validation, *turn.fold.test)
+    features, seconds = one_pass(engine, photos, turn.size.pixels)
+    expected, _ = one_pass("torch", photos[:8], turn.size.pixels)
+    apart = float(np.abs(features[:8] - expected).max() / np.abs(expected).max())
+    if apart > 1e-3:
+        raise SystemExit(f"{engine}: its features differ from torch's by {apart:.2g}")
+    return seconds
+
+
+SECTIONS: Mapping[str, Callable[[str, Size, Kept], tuple[str, str]]] = {
+    **dict.fromkeys(FILES, schemes_section),
+    **dict.fromkeys(PROGRAMS, program_section),
+    "probe": probe_section,
+}
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
