@@ -94,7 +94,8 @@ PICTURES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("ViT", "DeiT", "Beit", "Dinov2"), _LAYERS),
     **dict.fromkeys(("Swin", "Swinv2"), _WINDOWS),
     **dict.fromkeys(("ConvNext", "ConvNextV2", "PoolFormer"), _STAGES),
-    **dict.fromkeys(("ResNet", "RegNet"), {**_STAGES, "embedding_size": 8, "groups_width": 8}),
+    "ResNet": {**_STAGES, "embedding_size": 8},
+    "RegNet": {**_STAGES, "embedding_size": 8, "groups_width": 8},
     "MobileNetV2": {"image_size": 64},
 }
 
