@@ -87,12 +87,24 @@ TEXT: dict[str, dict[str, Any]] = {
     "CLIPTextModel": {**_SMALL, "projection_dim": 16, "eos_token_id": 2},
     "OPTModel": {**_SMALL, "ffn_dim": 64, "word_embed_proj_dim": 32, "use_cache": False},
 }
+_STAGES = {"hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "image_size": 64}
+_LAYERS = {**_SMALL, "image_size": 64, "patch_size": 16}
+_WINDOWS = {"image_size": 64, "patch_size": 4, "embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4], "window_size": 8}
+PICTURES: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("ViT", "DeiT", "Beit", "Dinov2"), _LAYERS),
+    **dict.fromkeys(("Swin", "Swinv2"), _WINDOWS),
+    **dict.fromkeys(("ConvNext", "ConvNextV2", "PoolFormer"), _STAGES),
+    "ResNet": {**_STAGES, "embedding_size": 8},
+    "RegNet": {**_STAGES, "embedding_size": 8, "groups_width": 8},
+    "MobileNetV2": {"image_size": 64},
+}
 
 
 def addresses() -> list[str]:
     """All architectures, as addresses."""
     pictures = [*(f"timm:{name}" for name in TIMM), *(f"torchvision:{name}" for name in TORCHVISION)]
-    return [*pictures, *(f"transformers:{name}" for name in TEXT)]
+    theirs = [*(f"{name}ForImageClassification" for name in PICTURES), *TEXT]
+    return [*pictures, *(f"transformers:{name}" for name in theirs)]
 
 
 def made(address: str) -> tuple[nn.Module, Any, Callable[[int], Any]]:
@@ -100,7 +112,7 @@ def made(address: str) -> tuple[nn.Module, Any, Callable[[int], Any]]:
     package, _, name = address.partition(":")
     torch.manual_seed(0)
     if package == "transformers":
-        return _text(name)
+        return _pictures(name) if name.endswith("ForImageClassification") else _text(name)
     if package == "timm":
         import timm
 
@@ -120,6 +132,18 @@ def made(address: str) -> tuple[nn.Module, Any, Callable[[int], Any]]:
         return (torch.randn(batch, 3, size, size),)
 
     return module.eval(), pictures(2), pictures
+
+
+def _pictures(name: str) -> tuple[nn.Module, Any, Callable[[int], Any]]:
+    import transformers
+
+    kind: Any = getattr(transformers, name)
+    config = PICTURES[name.removesuffix("ForImageClassification")]
+
+    def pictures(batch: int) -> Any:
+        return {"pixel_values": torch.randn(batch, 3, config["image_size"], config["image_size"])}
+
+    return kind(kind.config_class(**config)).eval(), pictures(2), pictures
 
 
 def _text(name: str) -> tuple[nn.Module, Any, Callable[[int], Any]]:

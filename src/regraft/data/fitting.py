@@ -66,16 +66,17 @@ def unreachable(spec: InputSpec, source: str, got: str) -> ShapeMismatch:
 
 def fitted(picture: np.ndarray, into: Frame) -> np.ndarray:
     """A picture (h w c), c 1 or 3, cropped, at the frame's size and with its number of channels."""
-    whole = into.spec.resize in ("bilinear", "bicubic")
-    picture = picture if whole else middle(picture, into.spec.crop)
+    rule = into.spec.resize
+    if rule == "antialias" or rule == "tf1":
+        picture = middle(picture, into.spec.crop)
     if picture.shape[2] < into.channels:
         picture = np.repeat(picture, 3, axis=2)
     elif picture.shape[2] > into.channels:
         grey = picture @ _BRIGHTNESS
         picture = np.round(grey).astype(np.uint8) if picture.dtype == np.uint8 else grey
-    if into.spec.resize == "bilinear" or into.spec.resize == "bicubic":
-        return covering(picture, (into.height, into.width), into.spec.crop, into.spec.resize)
-    return resize(picture, into.height, into.width, into.spec.resize)
+    if rule == "antialias" or rule == "tf1":
+        return resize(picture, into.height, into.width, rule)
+    return covering(picture, (into.height, into.width), into.spec.crop, rule)
 
 
 def stacked(pictures: Sequence[np.ndarray], into: Frame) -> np.ndarray:

@@ -16,12 +16,12 @@ def resize(picture: np.ndarray, height: int, width: int, rule: Literal["antialia
     """
     if rule == "tf1":
         return _tf1(picture.astype(np.float32), height, width)
-    if picture.shape[:2] == (height, width):
-        return picture
     return _pillow(picture, height, width, Image.Resampling.BILINEAR)
 
 
 def _pillow(picture: np.ndarray, height: int, width: int, method: Image.Resampling) -> np.ndarray:
+    if picture.shape[:2] == (height, width):
+        return picture
     size = (width, height)
     if picture.dtype == np.uint8 and picture.shape[2] in (1, 3):
         image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
@@ -31,18 +31,22 @@ def _pillow(picture: np.ndarray, height: int, width: int, method: Image.Resampli
 
 
 def covering(
-    picture: np.ndarray, size: tuple[int, int], crop: float, filter: Literal["bilinear", "bicubic"]
+    picture: np.ndarray,
+    size: tuple[int, int],
+    crop: float,
+    rule: Literal["bilinear", "bicubic", "stretched-bicubic"],
 ) -> np.ndarray:
-    """The middle (height, width) of a picture (h w c) whose shorter side was made `side / crop` long.
+    """The middle (height, width) of a picture (h w c) whose shorter side, or each if stretched, was made `side / crop`.
 
     As torchvision's Resize and CenterCrop do on pictures of Pillow; uint8 stays uint8.
     """
     height, width = size
-    scale = max(round(height / crop) / picture.shape[0], round(width / crop) / picture.shape[1])
-    rows, columns = (max(int(side * scale + 1e-6), least) for side, least in zip(picture.shape[:2], size, strict=True))
-    method = Image.Resampling.BILINEAR if filter == "bilinear" else Image.Resampling.BICUBIC
-    if (rows, columns) != picture.shape[:2]:
-        picture = _pillow(picture, rows, columns, method)
+    rows, columns = round(height / crop), round(width / crop)
+    if rule != "stretched-bicubic":
+        scale = max(rows / picture.shape[0], columns / picture.shape[1])
+        rows, columns = (max(int(a * scale + 1e-6), least) for a, least in zip(picture.shape[:2], size, strict=True))
+    method = Image.Resampling.BILINEAR if rule == "bilinear" else Image.Resampling.BICUBIC
+    picture = _pillow(picture, rows, columns, method)
     top, left = round((rows - height) / 2), round((columns - width) / 2)
     return picture[top : top + height, left : left + width]
 

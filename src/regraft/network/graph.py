@@ -79,8 +79,9 @@ class InputSpec:
     std: tuple[float, ...] = ()
     crop: float = 1.0  # the middle share of each side that is used, as tf.image.central_crop takes it
     # "antialias" stretches; "tf1" does so by ResizeBilinear's old corner rule; "bilinear" and "bicubic" make the
-    # shorter side size / crop long, with antialiasing, and cut out the middle, as torchvision and timm do.
-    resize: Literal["antialias", "tf1", "bilinear", "bicubic"] = "antialias"
+    # shorter side size / crop long, with antialiasing, and cut out the middle, as torchvision and timm do;
+    # "stretched-bicubic" makes each side that long before, as transformers does.
+    resize: Literal["antialias", "stretched-bicubic", "tf1", "bilinear", "bicubic"] = "antialias"
     origin: Literal["file", "user", "guessed", "unknown"] = "unknown"  # who says how pictures are prepared
     side: bool = False  # goes to every layer beside the data, as an attention mask does: a cut leaves it to the rest
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from regraft.errors import BadArgument
 from regraft.network.flow import ancestors
-from regraft.network.graph import Graph, InputSpec, Node
+from regraft.network.graph import Graph, InputSpec, Node, Ref
 
 if TYPE_CHECKING:
     from regraft.network.network import GraphNetwork
+
+_BATCH = 2  # of the sample
 
 
 def split(network: GraphNetwork, at: Sequence[str]) -> tuple[GraphNetwork, GraphNetwork]:
@@ -21,7 +23,9 @@ def split(network: GraphNetwork, at: Sequence[str]) -> tuple[GraphNetwork, Graph
     trunk = restricted(network.graph, at)
     specs = tuple(_spec(network, name) for name in at)
     rest = _above(network.graph, specs)
-    past = [spec.name for spec in rest.inputs if spec.name not in at and not spec.side]
+    if _past(rest, at):  # it may only ask there how large the batch is, for a mask
+        rest = _above(_asking(network, at[0]), specs)
+    past = _past(rest, at)
     if past:
         raise BadArgument(
             f"data flow past the cut {', '.join(at)}",
@@ -31,6 +35,27 @@ def split(network: GraphNetwork, at: Sequence[str]) -> tuple[GraphNetwork, Graph
     halves = tuple(type(network)(graph, network.values, format=network.format) for graph in (trunk, rest))
     _prove(network, halves[0], halves[1], at)
     return halves[0], halves[1]
+
+
+def _past(rest: Graph, at: Sequence[str]) -> list[str]:
+    """The inputs from which data flow past the cut."""
+    return [spec.name for spec in rest.inputs if spec.name not in at and not spec.side]
+
+
+def _asking(network: GraphNetwork, cut: str) -> Graph:
+    """The graph, in which who asks a tensor below the cut for the size of the batch asks the cut."""
+    below = ancestors(network.nodes, [cut])
+    asked = {
+        node.name: node.args[0].name
+        for node in network.graph.nodes
+        if node.function == "aten.sym_size.int" and node.args[1] == 0 and node.args[0].name in below
+    }
+    tensors = [cut, *dict.fromkeys(asked.values())]
+    sample = {spec.name: _sample(spec) for spec in network.inputs.values()}
+    rows = {name: value.shape[:1] for name, value in zip(tensors, network.run(sample, tensors), strict=True)}
+    batches = {name for name, tensor in asked.items() if rows[tensor] == rows[cut] == (_BATCH,)}
+    changed = [replace(n, args=(Ref(cut), 0)) if n.name in batches else n for n in network.graph.nodes]
+    return replace(network.graph, nodes=tuple(changed))
 
 
 def restricted(graph: Graph, outputs: Sequence[str]) -> Graph:
@@ -55,7 +80,8 @@ def restricted(graph: Graph, outputs: Sequence[str]) -> Graph:
 
 def _above(graph: Graph, specs: tuple[InputSpec, ...]) -> Graph:
     cut = {spec.name for spec in specs}
-    nodes = tuple(Node(name=n.name, function="input") if n.name in cut else n for n in graph.nodes)
+    inputs = [Node(name=spec.name, function="input") for spec in specs]
+    nodes = (*inputs, *(node for node in graph.nodes if node.name not in cut))
     opened = replace(graph, nodes=nodes, inputs=(*specs, *(s for s in graph.inputs if s.name not in cut)))
     return restricted(opened, graph.outputs)
 
@@ -85,6 +111,6 @@ def _prove(whole: GraphNetwork, trunk: GraphNetwork, rest: GraphNetwork, at: Seq
 def _sample(spec: InputSpec) -> np.ndarray:
     is_real = "float" in spec.dtype
     side = 224 if is_real else 16  # of a picture, of a text
-    shape = (2, *((size or side) for size in spec.shape[1:])) if spec.shape else ()
+    shape = (_BATCH, *((size or side) for size in spec.shape[1:])) if spec.shape else ()
     random = np.random.default_rng(0)
     return random.uniform(-1, 1, shape).astype(spec.dtype) if is_real else np.full(shape, spec.side, spec.dtype)

@@ -12,7 +12,10 @@ from regraft.errors import UnreadableFile
 from regraft.network.graph import InputSpec
 
 KEY = "regraft.inputs"  # where the note stands in a file
-_WORDS = {"channels": ("rgb", "bgr", "grey"), "resize": ("antialias", "tf1", "bilinear", "bicubic")}
+_WORDS = {
+    "channels": ("rgb", "bgr", "grey"),
+    "resize": ("antialias", "stretched-bicubic", "tf1", "bilinear", "bicubic"),
+}
 _NUMBERS = {"range": (2,), "mean": (0, 1, 3), "std": (0, 1, 3)}  # how many there may be
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from formats.onnx.making import info, model, node, values, written
+from formats.onnx.making import info, model, node, runtime, values, written
 from onnx import TensorProto, helper
 
-from regraft.errors import MissingFile, RegraftError, UnreadableFile, UnsafeFile, UnsupportedOp
+from regraft.errors import MissingFile, RegraftError, ShapeMismatch, UnreadableFile, UnsafeFile, UnsupportedOp
 from regraft.formats import read
 
 ROWS = [info("x", ["b", 4])]
@@ -38,6 +38,15 @@ def product(**tensor: object) -> onnx.ModelProto:
     made = model([node("MatMul", ["x", "w"], ["y"])], inputs=ROWS)
     made.graph.initializer.append(TensorProto(name="w", **tensor))
     return made
+
+
+def field(number: int, data: bytes) -> bytes:
+    """A field of a protocol buffer that holds bytes."""
+    size, varint = len(data), bytearray()
+    while size > 127:
+        varint.append(size & 127 | 128)
+        size >>= 7
+    return bytes([number << 3 | 2, *varint, size]) + data
 
 
 # --- tensors --------------------------------------------------------------------------------------------
@@ -68,12 +77,73 @@ def test_shapes_that_cannot_be(tmp_path: Path) -> None:
 def test_numbers_and_types_that_do_not_fit(tmp_path: Path) -> None:
     listed = product(dims=[1 << 50], float_data=[1.0], data_type=1)
     assert "expected: 1,125,899,906,842,624 numbers\n  got: 1" in message(written(tmp_path, listed))
-    small = product(dims=[1], int32_data=[1 << 20], data_type=3)
-    assert "a number does not fit the type int8" in message(written(tmp_path, small))
+    small = product(dims=[2], int32_data=[1, 1 << 20], data_type=3)
+    assert message(written(tmp_path, small)) == (
+        "a number does not fit the type int8\n  where: net.onnx, tensor w\n  got: 1048576"
+    )
     assert "there is no such type of tensors" in message(written(tmp_path, product(dims=[0], data_type=77)))
     strings = product(dims=[1], string_data=[b"a"], data_type=8)
     assert "Initializer: numbers of type string cannot be used (1): w" in message(
         written(tmp_path, strings), UnsupportedOp
+    )
+
+
+def holding(*fields: bytes) -> bytes:
+    """A model whose weight has those fields beside its name."""
+    made = model([node("MatMul", ["x", "w"], ["y"])], inputs=ROWS).SerializeToString()
+    weight = onnx.TensorProto(name="w").SerializeToString() + b"".join(fields)
+    return made + field(7, field(5, weight))
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (field(4, bytes(5)), "expected: numbers of 4 bytes\n  got: 5 bytes"),
+        (field(5, b"\x01\x81"), "expected: a number\n  got: the end of the data"),
+        (field(5, b"\x81" * 11 + b"\x01"), "expected: 1 numbers of at most 10 bytes\n  got: 0 in 0 bytes"),
+    ],
+)
+def test_numbers_cut_short(data: bytes, text: str, tmp_path: Path) -> None:
+    kind = b"\x10\x01" if data[0] >> 3 == 4 else b"\x10\x06"
+    path = tmp_path / "net.onnx"
+    path.write_bytes(holding(b"\x08\x01", kind, data))
+    assert message(path) == f"the file breaks its own format\n  where: net.onnx, tensor w\n  {text}"
+
+
+def test_what_is_said_beside_the_numbers_is_short(tmp_path: Path) -> None:
+    """Protobuf takes many times as much memory for short names and numbers."""
+    path = tmp_path / "net.onnx"
+    path.write_bytes(holding(b"\x08\x01" * 40_000))
+    assert message(path, UnsafeFile) == (
+        "what the file says of one tensor is too long\n  where: net.onnx\n"
+        "  expected: at most 65,536 bytes beside weights and graphs"
+    )
+    floats = node("Constant", [], ["w"])
+    floats.attribute.add(name="value_floats", type=6).floats.extend([0.0] * 300_000)
+    path = written(tmp_path, model([floats, node("Relu", ["w"], ["y"])], inputs=ROWS))
+    assert message(path, UnsafeFile).startswith("what the file says of one attribute is too long")
+    path = written(tmp_path, model([node("Concat", [""] * 600_000, ["y"], axis=0)], inputs=ROWS))
+    assert message(path, UnsafeFile).startswith("what the file says of one node is too long")
+
+
+@pytest.mark.parametrize("padding", ["NOTSET", "SAME_LOWER"])  # two functions
+def test_filters_that_contradict_their_groups(padding: str, tmp_path: Path) -> None:
+    def convolution(groups: int) -> Path:
+        nodes = [node("Conv", ["x", "w"], ["y"], group=groups, auto_pad=padding)]
+        return written(tmp_path, model(nodes, {"w": values(0, 6, 1, 3, 3)}))
+
+    for groups in (4, 0, -1):
+        assert message(convolution(groups)) == (
+            "the filters cannot be shared out among the groups the operation says\n  where: net.onnx, node y (Conv)\n"
+            f"  expected: as many for each of 1 group or more\n  got: (6, 1, 3, 3), {groups} groups"
+        )
+    x = values(1, 2, 3, 8, 8)
+    np.testing.assert_allclose(read(convolution(3)).run(x), runtime(convolution(3), {"x": x})[0], atol=1e-6)
+    with pytest.raises(ShapeMismatch) as caught:
+        read(convolution(2)).run(x)
+    assert str(caught.value) == (
+        "a convolution's filters do not fit its groups\n  expected: 2 channels: 1 for each of 2 groups\n"
+        "  got: 3 channels\n  to do: the source contradicts itself; write it again with the program that made it"
     )
 
 
@@ -199,15 +269,6 @@ def test_branches_in_branches(tmp_path: Path) -> None:
     path = tmp_path / "deep.onnx"
     path.write_bytes(b"\x08\x08" + field(7, data))
     assert message(path).startswith("this is no whole ONNX model\n  where: deep.onnx")
-
-
-def field(number: int, data: bytes) -> bytes:
-    """A field of a protocol buffer that holds bytes."""
-    size, varint = len(data), bytearray()
-    while size > 127:
-        varint.append(size & 127 | 128)
-        size >>= 7
-    return bytes([number << 3 | 2, *varint, size]) + data
 
 
 def test_too_many_operations(tmp_path: Path) -> None:

@@ -72,6 +72,30 @@ def test_every_cut_can_be_made() -> None:
         np.testing.assert_array_equal(rest.run(trunk.run(x)), network.run(x))
 
 
+class Masked(nn.Module):
+    """Two layers and a mask for both, made from the size of the batch and, where asked, of the values, below them."""
+
+    def __init__(self, *, of_values: bool) -> None:
+        super().__init__()
+        self.first, self.second, self.of_values = nn.Linear(4, 4), nn.Linear(4, 4), of_values
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mask = (torch.arange(x.shape[0] * 4).reshape(-1, 4) % 4 < 3).float()
+        if self.of_values:
+            mask = mask * (x > 0)
+        return self.second(self.first(x) * mask) * mask
+
+
+def test_a_cut_is_asked_for_the_batch_and_not_for_values() -> None:
+    x = torch.randn(5, 4)
+    network = opened(Masked(of_values=False), (4,))
+    trunk, rest = network.split(["first"])
+    assert list(rest.inputs) == ["first"]
+    np.testing.assert_array_equal(rest.run(trunk.run(x.numpy())), network.run(x.numpy()))
+    with pytest.raises(BadArgument, match="data flow past the cut first\n  got: the rest still needs x"):
+        opened(Masked(of_values=True), (4,)).split(["first"])
+
+
 def test_a_weight_with_two_names_is_one_parameter() -> None:
     with pytest.warns(UserWarning, match="Tied: ") as said:
         network = opened(Tied(), (6,))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import message
 
-from regraft.errors import MissingExtra, MissingFile, UnreadableFile, UnsupportedFormat
+from regraft.errors import MissingExtra, UnreadableFile, UnsupportedFormat
+from regraft.files.mapped import mapped
+from regraft.formats.onnx.skeleton import skeleton
 
 OLDEST = 7  # the first opset whose operations broadcast as numpy does
 DEFAULT = ""  # the domain of ONNX's own operations
-_LARGEST = (1 << 31) - 1  # bytes that a protocol buffer may have
 
 
 def package() -> Any:
@@ -28,23 +30,31 @@ def package() -> Any:
         raise MissingExtra("ONNX files need a package", fix="pip install 'regraft[onnx]'") from None
 
 
-def parsed(path: Path) -> Any:
-    """The ModelProto in a file.
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """A file.
+
+    Attributes:
+        data: all its bytes, mapped.
+        model: the ModelProto without the numbers of its tensors.
+    """
+
+    path: Path
+    data: memoryview = field(repr=False)
+    model: Any = field(repr=False)
+
+
+def open_file(path: Path) -> ModelFile:
+    """The model in a file.
 
     Raises:
         MissingFile: there is none.
         UnreadableFile: it is cut short, damaged, or no ONNX file.
+        UnsafeFile: it has more operations than a network.
     """
-    onnx = package()
-    if not path.is_file():
-        raise MissingFile("there is no such ONNX file", where=str(path))
-    if path.stat().st_size > _LARGEST:
-        raise UnreadableFile(
-            "this is no ONNX file", where=str(path), expected="at most 2 GiB; larger weights lie in files beside it"
-        )
-    model = onnx.ModelProto()
+    model, data = package().ModelProto(), mapped(path)
     try:
-        model.ParseFromString(path.read_bytes())
+        model.ParseFromString(skeleton(data, str(path)))
     except message.DecodeError as error:
         raise UnreadableFile(
             "this is no whole ONNX model",
@@ -54,7 +64,7 @@ def parsed(path: Path) -> Any:
         ) from error
     if not model.HasField("graph"):
         raise UnreadableFile("this ONNX file holds no graph", where=str(path), fix="copy it again from where it came")
-    return model
+    return ModelFile(path=path, data=data, model=model)
 
 
 def domain_of(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from regraft.errors import UnreadableFile, UnsafeFile
+from regraft.errors import UnreadableFile
 from regraft.formats.onnx.modelfile import domain_of
 
 # AttributeProto.AttributeType -> the field the value stands in.
@@ -102,10 +102,3 @@ def _holds(attribute: Any, name: str) -> bool:
 
 
 _FIELDS_REPEATED = {name: code > 5 for code, name in _FIELDS.items()}
-MOST_OPERATIONS = 50_000
-
-
-def require_few(count: int, where: str) -> None:
-    """Raise UnsafeFile where there are more operations than a network has."""
-    if count > MOST_OPERATIONS:
-        raise UnsafeFile("the graph has too many operations", where=where, expected=f"at most {MOST_OPERATIONS:,}")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import UnreadableFile, UnsafeFile, UnsupportedOp
-from regraft.formats.onnx.modelfile import DEFAULT, domain_of, opsets, package, parsed
-from regraft.formats.onnx.operations import Operation, operation, require_few, require_text, value_of
+from regraft.formats.onnx.modelfile import DEFAULT, ModelFile, domain_of, open_file, opsets, package
+from regraft.formats.onnx.operations import Operation, operation, require_text, value_of
 from regraft.formats.onnx.ordering import ordered
+from regraft.formats.onnx.skeleton import require_few
 from regraft.formats.onnx.tensors import Array, to_array
 from regraft.network import noted
 
@@ -34,7 +35,7 @@ class Source:
         note: how pictures are fed, where regraft wrote the file; "" elsewhere.
     """
 
-    where: str
+    file: ModelFile
     operations: list[Operation] = field(default_factory=list[Operation])
     values: dict[str, Array] = field(default_factory=dict[str, Array])
     constants: set[str] = field(default_factory=set[str])
@@ -42,6 +43,11 @@ class Source:
     outputs: tuple[str, ...] = ()
     problems: dict[str, str] = field(default_factory=dict[str, str])
     note: str = ""
+
+    @property
+    def where(self) -> str:
+        """The file, for errors."""
+        return str(self.file.path)
 
 
 def read_source(path: Path, known: Iterable[str]) -> Source:
@@ -54,10 +60,11 @@ def read_source(path: Path, known: Iterable[str]) -> Source:
         UnreadableFile: it is damaged, or no graph: a cycle, a name given twice, a tensor nobody gives.
         UnsafeFile: it would fill the memory, or reach out of its folder.
     """
-    model = parsed(path)
+    file = open_file(path)
+    model = file.model
     note = next((entry.value for entry in model.metadata_props if entry.key == noted.KEY), "")
-    source = Source(where=str(path), note=note)
-    flattening = _Flattening(source, model, path.parent, frozenset(known))
+    source = Source(file=file, note=note)
+    flattening = _Flattening(source, frozenset(known))
     graph = model.graph
     flattening.take_initializers(graph, {})
     source.inputs = [info for info in graph.input if info.name not in source.values]
@@ -93,11 +100,11 @@ class _Scope:
 class _Flattening:
     """Fills a source."""
 
-    def __init__(self, source: Source, model: Any, folder: Path, known: frozenset[str]) -> None:
+    def __init__(self, source: Source, known: frozenset[str]) -> None:
         self._source = source
-        self._folder = folder
         self._known = known
         self._functions: dict[tuple[str, str, str], Any] = {}
+        model = source.file.model
         self._taken = {info.name for info in (*model.graph.input, *model.graph.output)}
         self._taken.update(name for node in model.graph.node for name in node.output)
         self._count = 0
@@ -167,7 +174,7 @@ class _Flattening:
 
     def _hold(self, name: str, tensor: Any) -> None:
         try:
-            self._source.values[name] = to_array(tensor, self._folder, self._source.where)
+            self._source.values[name] = to_array(tensor, self._source.file, self._source.where)
         except UnsupportedOp as error:
             self._source.problems[name] = error.what
             lost = Operation(name="", type=UNUSABLE, domain="", inputs=(), outputs=(name,), attributes={}, opset=0)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from regraft.errors import MissingFile, UnreadableFile, UnsafeFile, UnsupportedOp
-
-Array = NDArray[Any]
+from regraft.formats.onnx.modelfile import ModelFile
+from regraft.formats.onnx.numbers import Array, listed, require
+from regraft.formats.onnx.skeleton import lying
+from regraft.protobuf.wire import BYTES, fields
 
 # TensorProto.DataType -> numpy's name.
 DTYPES: dict[int, str] = {
@@ -23,12 +24,8 @@ _OTHERS: dict[int, str] = {
     8: "string", 16: "bfloat16", 17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2", 20: "float8e5m2fnuz",
     21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0", 25: "uint2", 26: "int2",
 }  # fmt: skip
-# Where a tensor without raw data has its numbers.
-_FIELDS = {
-    "float32": "float_data", "complex64": "float_data", "float64": "double_data", "complex128": "double_data",
-    "int64": "int64_data", "uint32": "uint64_data", "uint64": "uint64_data",
-}  # fmt: skip
 _EXTERNAL = 1
+_SEGMENT, _RAW = 3, 9  # fields of a TensorProto
 _MOST_AXES = 32
 _LOCATION, _OFFSET, _LENGTH = "location", "offset", "length"
 
@@ -52,15 +49,15 @@ def dtype_of(code: int, where: str) -> str:
     raise UnreadableFile("there is no such type of tensors", where=where, got=str(code))
 
 
-def to_array(tensor: Any, folder: Path, where: str) -> Array:
-    """The array a TensorProto holds.
+def to_array(tensor: Any, file: ModelFile, where: str) -> Array:
+    """The array a TensorProto holds; a view of the file where its numbers lie there as in memory.
 
     Args:
-        folder: of the model: external data lie in it.
+        tensor: of the file, or of the `onnx` package's own functions.
 
     Raises:
         UnreadableFile: it holds more or fewer numbers than its shape says.
-        UnsafeFile: its data lie outside of the folder.
+        UnsafeFile: its data lie outside of the file's folder.
         UnsupportedOp: it is of a type that cannot be used.
     """
     where = f"{where}, tensor {tensor.name}" if tensor.name else where
@@ -68,29 +65,17 @@ def to_array(tensor: Any, folder: Path, where: str) -> Array:
     shape = tuple(tensor.dims)
     if len(shape) > _MOST_AXES or any(size < 0 for size in shape):
         raise UnreadableFile("a tensor has an impossible shape", where=where, got=str(shape[:_MOST_AXES]))
-    if tensor.HasField("segment"):
-        raise UnsupportedOp("a tensor in segments cannot be read", where=where)
     if tensor.data_location == _EXTERNAL:
-        return _external(tensor, dtype, shape, folder, where)
-    if tensor.HasField("raw_data"):
-        raw = tensor.raw_data
-        _require(len(raw), prod(shape) * dtype.itemsize, "bytes", where)
-        return np.frombuffer(raw, dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
-    return _listed(tensor, dtype, shape, where)
-
-
-def _listed(tensor: Any, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> Array:
-    """An array of numbers that stand one by one in the file."""
-    field = getattr(tensor, _FIELDS.get(dtype.name, "int32_data"))
-    parts = 2 if dtype.kind == "c" else 1
-    _require(len(field), prod(shape) * parts, "numbers", where)
-    try:
-        if dtype.name == "float16":  # its bits, as whole numbers
-            return np.fromiter(field, np.uint16, len(field)).view(np.float16).reshape(shape)
-        plain = np.dtype("f4" if dtype.name == "complex64" else "f8") if parts == 2 else dtype
-        return np.fromiter(field, plain, len(field)).view(dtype).reshape(shape)
-    except OverflowError as error:
-        raise UnreadableFile(f"a number does not fit the type {dtype.name}", where=where, got=str(error)) from error
+        return _external(tensor, dtype, shape, file.path.parent, where)
+    message, raw = lying(tensor, file.data), None
+    for field in fields(message, where):
+        if field.number == _SEGMENT:
+            raise UnsupportedOp("a tensor in segments cannot be read", where=where)
+        raw = field.data if field.number == _RAW and field.kind == BYTES else raw
+    if raw is None:
+        return listed(message, dtype, prod(shape), where).reshape(shape)
+    require(len(raw), prod(shape) * dtype.itemsize, "bytes", where)
+    return np.frombuffer(raw, dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
 
 
 def _external(tensor: Any, dtype: np.dtype[Any], shape: tuple[int, ...], folder: Path, where: str) -> Array:
@@ -102,7 +87,7 @@ def _external(tensor: Any, dtype: np.dtype[Any], shape: tuple[int, ...], folder:
     wanted = prod(shape) * dtype.itemsize
     offset = _number(said.get(_OFFSET, "0"), where)
     length = _number(said.get(_LENGTH, str(wanted)), where)
-    _require(length, wanted, "bytes", where)
+    require(length, wanted, "bytes", where)
     if offset + length > path.stat().st_size:
         raise UnreadableFile(
             "the file beside the model is too short",
@@ -147,10 +132,3 @@ def _number(text: str, where: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 20:
         raise UnreadableFile("the place of external data is no number", where=where, got=repr(text[:100]))
     return int(text)
-
-
-def _require(have: int, want: int, unit: str, where: str) -> None:
-    if have != want:
-        raise UnreadableFile(
-            "a tensor does not hold what its shape says", where=where, expected=f"{want:,} {unit}", got=f"{have:,}"
-        )

@@ -12,7 +12,7 @@ import torch
 from regraft.network.graph import InputSpec
 
 _RESIZE: Mapping[str, Literal["bilinear", "bicubic"]] = {"bilinear": "bilinear", "bicubic": "bicubic"}
-_USUAL = 224
+USUAL = 224  # pixels a side, where a model does not say
 
 
 def timm_picture(config: Mapping[str, Any]) -> InputSpec:
@@ -28,14 +28,14 @@ def timm_picture(config: Mapping[str, Any]) -> InputSpec:
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
         crop=height / longer,
-        resize=_resize(str(config.get("interpolation"))),
+        resize=interpolation(str(config.get("interpolation"))),
         origin="file",
     )
 
 
 def torchvision_picture(transforms: Any) -> tuple[InputSpec | None, torch.Tensor]:
     """The input of a torchvision model, from the transforms of its weights, and a sample of it."""
-    size = getattr(transforms, "crop_size", [_USUAL])[0]
+    size = getattr(transforms, "crop_size", [USUAL])[0]
     sample = torch.zeros(2, 3, size, size)
     if not hasattr(transforms, "resize_size"):
         return None, sample
@@ -49,13 +49,14 @@ def torchvision_picture(transforms: Any) -> tuple[InputSpec | None, torch.Tensor
         mean=tuple(transforms.mean),
         std=tuple(transforms.std),
         crop=size / shorter,
-        resize=_resize(transforms.interpolation.value),
+        resize=interpolation(transforms.interpolation.value),
         origin="file",
     )
     return spec, sample
 
 
-def _resize(interpolation: str) -> Literal["bilinear", "bicubic"]:
-    if interpolation not in _RESIZE:
-        warnings.warn(f"pictures are resized by bicubic interpolation: {interpolation} is not known", stacklevel=2)
-    return _RESIZE.get(interpolation, "bicubic")
+def interpolation(name: str) -> Literal["bilinear", "bicubic"]:
+    """How pictures are made smaller, as near to that of the name as there is; another one is said."""
+    if name not in _RESIZE:
+        warnings.warn(f"pictures are resized by bicubic interpolation: {name} is not known", stacklevel=2)
+    return _RESIZE.get(name, "bicubic")

@@ -21,7 +21,8 @@ import torch
 from torch import nn
 
 from regraft.errors import BadArgument, MissingExtra, MissingFile, UnknownName, UnreadableFile, nearest_names
-from regraft.formats.pytorch.pictures import timm_picture, torchvision_picture
+from regraft.formats.pytorch.pictures import USUAL, timm_picture, torchvision_picture
+from regraft.formats.pytorch.processors import processor_picture
 from regraft.network.graph import InputSpec
 
 _SEED = 0  # of random weights: the same for every call
@@ -74,7 +75,15 @@ def class_names(package: str, name: str) -> list[str] | None:
         config = timm.get_pretrained_cfg(name)
         info = timm.data.ImageNetInfo()
         return [info.index_to_description(k) for k in range(1000)] if config and config.num_classes == 1000 else None
-    return None
+    return _labels(_package("transformers").AutoConfig.from_pretrained(name, **_offline(name)))
+
+
+def _labels(config: Any) -> list[str] | None:
+    """The classes a configuration names; those that transformers only numbers are no names."""
+    labels: dict[int, str] = config.id2label
+    if not _tells_pictures(config) or all(label == f"LABEL_{k}" for k, label in labels.items()):
+        return None
+    return [str(labels[k]) for k in sorted(labels)]
 
 
 def _timm(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
@@ -117,15 +126,64 @@ def _hf(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
     folder = Path(name)
     if not folder.is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise MissingFile("there is no such folder", where=name, expected="a folder with a config.json, or USER/NAME")
-    offline = {"local_files_only": True} if folder.is_dir() else {}
+    offline = _offline(name)
     with _fetching("hf", name):
         config = transformers.AutoConfig.from_pretrained(name, **offline)
+        kind = transformers.AutoModelForImageClassification if _tells_pictures(config) else transformers.AutoModel
         if pretrained:
-            module = transformers.AutoModel.from_pretrained(name, dtype=torch.float32, **offline, **create)
+            module = kind.from_pretrained(name, dtype=torch.float32, **offline, **create)
         else:
-            module = transformers.AutoModel.from_config(config, dtype=torch.float32, **create)
+            module = kind.from_config(config, dtype=torch.float32, **create)
+    if module.main_input_name == "pixel_values":
+        return picture_model(module, name)
     module = getattr(module, "encoder", module) if config.is_encoder_decoder else module
     return text_model(module, _pooling(folder))
+
+
+def _offline(name: str) -> dict[str, bool]:
+    return {"local_files_only": True} if Path(name).is_dir() else {}
+
+
+def _tells_pictures(config: Any) -> bool:
+    """Whether the model has a head that tells classes of pictures apart."""
+    return any(name.endswith("ForImageClassification") for name in config.architectures or ())
+
+
+def picture_model(module: Any, name: str) -> Native:
+    """A model of transformers that takes pictures.
+
+    Args:
+        name: the folder or repository whose image processor's record says how they are fed.
+    """
+    channels = module.config.num_channels
+    said = _processor(name)
+    spec = None if said is None else processor_picture(said, _processor_class(said, module.config), channels, name)
+    size = getattr(module.config, "image_size", USUAL)
+    height, width = (size, size) if isinstance(size, int) else size
+    shape = (channels, height, width) if spec is None else [side or 0 for side in spec.shape[1:]]
+    return Native(module=module, sample={"pixel_values": torch.zeros(2, *shape)}, picture=spec)
+
+
+def _processor(name: str) -> Mapping[str, Any] | None:
+    """The record of a model's image processor; None where it has none."""
+    base = importlib.import_module("transformers.image_processing_base")
+    try:
+        with _offline_where_unreachable("hf"):
+            return base.ImageProcessingMixin.get_image_processor_dict(name, **_offline(name))[0]
+    except (OSError, ValueError) as error:
+        if "valid JSON" in str(error):
+            raise UnreadableFile("the record of the image processor is damaged", where=name, got=str(error)) from error
+        return None
+
+
+def _processor_class(said: Mapping[str, Any], config: Any) -> Any:
+    """The class of the image processor: the record's, or where an old one names none the model's."""
+    known = importlib.import_module("transformers.models.auto.image_processing_auto").IMAGE_PROCESSOR_MAPPING_NAMES
+    usual = (known.get(config.model_type) or {}).get("torchvision", "")
+    kind = str(said.get("image_processor_type") or said.get("feature_extractor_type") or usual)
+    _package("torchvision")
+    name = kind.replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast")
+    return getattr(_package("transformers"), name, None) if name.endswith("ImageProcessor") else None
 
 
 def text_model(module: nn.Module, pooling: str = "mean") -> Native:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from regraft.errors import ShapeMismatch
 from regraft.network.functions.operands import numbers, together
 from regraft.network.functions.windows import Window, channels_first, padded, restored, window
 
 
-def conv2d(
+def conv2d(  # noqa: PLR0913 - as many as its sources say
     input: Tensor,
     filter: Tensor,
     *,
@@ -22,8 +23,13 @@ def conv2d(
     data_format: str = "NHWC",
     dilations: tuple[int, ...] = (1, 1, 1, 1),
     filter_format: str = "HWIO",
+    groups: int | None = None,
 ) -> Tensor:
-    """Convolve pictures; in groups where the filter has fewer input channels than they."""
+    """Convolve pictures; in groups where the filter has fewer input channels than they.
+
+    Args:
+        groups: as many as there must be, where the source says it.
+    """
     input, filter = together(input, filter)
     pictures = channels_first(input, data_format)
     weight = filter if filter_format == "OIHW" else filter.permute(3, 2, 0, 1)
@@ -36,8 +42,21 @@ def conv2d(
         data_format=data_format,
         dilations=dilations,
     )
-    groups = pictures.shape[1] // weight.shape[1]
-    return restored(_convolved(pictures, weight, sliding, groups), data_format)
+    if groups is not None:
+        require_groups(pictures, weight, groups)
+    return restored(_convolved(pictures, weight, sliding, pictures.shape[1] // weight.shape[1]), data_format)
+
+
+def require_groups(pictures: Tensor, weight: Tensor, groups: int) -> None:
+    """Raise ShapeMismatch where (b c ...) are not what so many groups of filters (out in ...) take."""
+    inputs = weight.shape[1]
+    if pictures.shape[1] != groups * inputs:
+        raise ShapeMismatch(
+            "a convolution's filters do not fit its groups",
+            expected=f"{groups * inputs} channels: {inputs} for each of {groups} groups",
+            got=f"{pictures.shape[1]} channels",
+            fix="the source contradicts itself; write it again with the program that made it",
+        )
 
 
 def deconvolution(

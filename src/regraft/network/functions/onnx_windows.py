@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from regraft.errors import ShapeMismatch, UnsupportedOp
+from regraft.network.functions.convolution import require_groups
 from regraft.network.functions.onnx_shaping import made
 from regraft.network.functions.operands import together
 
@@ -103,6 +104,7 @@ def conv(  # noqa: PLR0913 - as many as ONNX has
 ) -> Tensor:
     """Convolve (b c d1 d2 ...) with filters (out in d1 d2 ...)."""
     x, w = together(x, w)
+    require_groups(x, w, group)
     sliding = window(x.shape[2:], w.shape[2:], strides, dilations, pads, auto_pad)
     symmetric = sliding.before == sliding.after and min(sliding.before) >= 0
     grown = x if symmetric else functional.pad(x, sliding.backwards())

@@ -44,6 +44,8 @@ def conv(call: Call) -> None:
     filters = call.value(1)
     attributes = {name: call.attribute(name) for name in ("strides", "dilations", "pads", "auto_pad", "group")}
     kernel = call.attribute("kernel_shape")
+    if filters is not None:
+        _check_groups(call, attributes["group"], filters.shape)
     if filters is None or filters.ndim != 4 or attributes["auto_pad"] == "SAME_LOWER":
         call.give("onnx_conv", *call.inputs(), **attributes)
         return
@@ -66,6 +68,7 @@ def _as_tensorflow(call: Call, attributes: dict[str, Any]) -> dict[str, Any]:
         "padding": padding,
         "data_format": "NCHW",
         "filter_format": "OIHW",
+        "groups": attributes["group"],
     }
     if padding == "EXPLICIT":
         given["explicit_paddings"] = (0, 0, 0, 0, top, bottom, left, right)
@@ -84,6 +87,14 @@ def _check_kernel(call: Call, said: Any, shape: tuple[int, ...]) -> None:
         raise UnreadableFile(
             "the filters are not of the size the operation says",
             where=call.where, expected=str(integers(said)), got=str(shape),
+        )  # fmt: skip
+
+
+def _check_groups(call: Call, groups: int, shape: tuple[int, ...]) -> None:
+    if groups < 1 or any(count % groups for count in shape[:1]):
+        raise UnreadableFile(
+            "the filters cannot be shared out among the groups the operation says",
+            where=call.where, expected="as many for each of 1 group or more", got=f"{shape}, {groups} groups",
         )  # fmt: skip
 
 

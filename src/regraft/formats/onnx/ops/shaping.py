@@ -87,9 +87,7 @@ def constant_of_shape(call: Call) -> None:
     if tensor is None or not tensor.data_type:
         call.give("onnx_filled", call.input(), value=0.0, dtype="float32")
         return
-    from pathlib import Path
-
-    value = to_array(tensor, Path(call.net.source.where).parent, call.where)
+    value = to_array(tensor, call.net.source.file, call.where)
     if value.size != 1:
         raise Unsupported(f"its value has {value.size} numbers")
     call.give("onnx_filled", call.input(), value=value.reshape(-1)[0].item(), dtype=value.dtype.name)

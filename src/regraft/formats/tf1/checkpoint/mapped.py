@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.errors import MissingFile, UnreadableFile
+from regraft.protobuf.varints import Bytes
 
 Array = npt.NDArray[Any]
-Bytes = npt.NDArray[np.uint8]
 
 COPY_AGAIN = "Copy the file again from where it came from; no part of it has been used."
 CHUNK = 4 << 20  # bytes

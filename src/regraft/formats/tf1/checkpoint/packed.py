@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from regraft.formats.tf1.checkpoint.mapped import Array, Bytes, extend, masked
-from regraft.formats.tf1.checkpoint.varints import read_varints
+from regraft.formats.tf1.checkpoint.mapped import Array, extend, masked
+from regraft.protobuf.varints import Bytes, read_varints
 from regraft.protobuf.wire import malformed, read_varint, varint
 
 LONG = 1 << 32  # a string of so many bytes has its length written with 64 bits in the checksum

@@ -16,7 +16,7 @@ import numpy as np
 from regraft.errors import MissingFile, UnsupportedFormat
 from regraft.formats.tf1.checkpoint.dtypes import as_values, dtype_name, stored_dtype, value_dtype
 from regraft.formats.tf1.checkpoint.locate import v1_files
-from regraft.formats.tf1.checkpoint.mapped import Array, Bytes, MappedFile
+from regraft.formats.tf1.checkpoint.mapped import Array, MappedFile
 from regraft.formats.tf1.checkpoint.partitions import (
     Entry,
     Region,
@@ -28,7 +28,7 @@ from regraft.formats.tf1.checkpoint.partitions import (
 )
 from regraft.formats.tf1.checkpoint.slice_keys import slice_key
 from regraft.formats.tf1.checkpoint.table import read_table
-from regraft.formats.tf1.checkpoint.varints import count_varints, read_varints
+from regraft.protobuf.varints import Bytes, count_varints, read_varints
 from regraft.protobuf.wire import Message, malformed
 
 # Type -> the field of TensorProto its numbers are packed in: as they lie in memory, or as varints.

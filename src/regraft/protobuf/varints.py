@@ -1,4 +1,4 @@
-"""Many varints at once, with numpy: the numbers of V1 checkpoints and the lengths of strings."""
+"""Many varints at once, with numpy: the whole numbers of tensors and the lengths of strings."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft.formats.tf1.checkpoint.mapped import Bytes
 from regraft.protobuf.wire import malformed
 
+Bytes = npt.NDArray[np.uint8]
 CHUNK = 64 << 10  # bytes decoded at once: what is needed besides the result stays this small
 LONGEST = 10  # bytes that 64 bits can take
 

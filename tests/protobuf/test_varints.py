@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from regraft.errors import UnreadableFile
-from regraft.formats.tf1.checkpoint.varints import CHUNK, count_varints, read_varints
+from regraft.protobuf.varints import CHUNK, count_varints, read_varints
 from regraft.protobuf.wire import varint
 
 
