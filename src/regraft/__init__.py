@@ -246,6 +246,7 @@ def search(  # noqa: PLR0913 - each but two has a default
     schemes: str | PathLike[str] | Sequence[Mapping[str, Any]] | None = None,
     passes: float | None = None,
     minutes: float | None = None,
+    augment: str | int = "off",
     seed: int = 0,
     out: str | PathLike[str] | None = None,
     input: str | None = None,
@@ -261,7 +262,9 @@ def search(  # noqa: PLR0913 - each but two has a default
             the amount of data suggests.
         passes: the budget, in passes over the data; None: ten, or a minute where those take less.
         minutes: the budget in time, in place of passes.
-        seed: of the split, the folds, fresh weights and the order of examples.
+        augment: "off"; or in how many views the training pictures are seen, whose features are kept; or "bypass": in
+            another view each time, which are run through the whole network.
+        seed: of the split, the folds, fresh weights, views and the order of examples.
         out: the run folder; None: a new one in `runs`.
         input: how pictures are fed; None: as the file says, or guessed.
         resume: go on with the run in `out`.
@@ -271,16 +274,21 @@ def search(  # noqa: PLR0913 - each but two has a default
         RegraftError: the network or the data cannot be searched, or a scheme does not fit.
     """
     from regraft.opening import as_network
+    from regraft.trials.augmentation import augmentation_of
     from regraft.trials.budget import Budget
+    from regraft.trials.ground import Choices
     from regraft.trials.schemes import as_schemes
     from regraft.trials.search import search as carry_out
 
     return carry_out(
         as_network(source, weights=weights),
         Path(data) if isinstance(data, PathLike) else data,
-        schemes=None if schemes is None else as_schemes(schemes),
-        budget=Budget(passes=passes, minutes=minutes),
-        seed=seed,
+        choices=Choices(
+            schemes=None if schemes is None else as_schemes(schemes),
+            budget=Budget(passes=passes, minutes=minutes),
+            augmentation=augmentation_of(str(augment)),
+            seed=seed,
+        ),
         out=None if out is None else Path(out),
         input=input,
         resume=resume,

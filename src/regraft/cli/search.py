@@ -23,6 +23,7 @@ def search(
     passes: Annotated[float | None, Option(help="Budget: so many passes over the data; else ten or a minute.")] = None,
     minutes: Annotated[float | None, Option(help="Budget in minutes, in place of passes.")] = None,
     schemes: Annotated[Path | None, Option(metavar="FILE", help="What is tried, in YAML; else what is usual.")] = None,
+    augment: Annotated[str, Option(metavar="HOW", help="off, a number of kept views, or bypass.")] = "off",
     input: Input = None,
     validation: Annotated[Path | None, Option(metavar="PATH", help="Data to choose by.")] = None,
     test: Annotated[Path | None, Option(metavar="PATH", help="Data to test on, once.")] = None,
@@ -43,7 +44,13 @@ def search(
     from regraft.run import place_of
 
     out = place_of(out, resume=resume, kind="search")
-    given: dict[str, Any] = {"schemes": schemes, "passes": passes, "minutes": minutes, "input": input}
+    given: dict[str, Any] = {
+        "schemes": schemes,
+        "passes": passes,
+        "minutes": minutes,
+        "augment": augment,
+        "input": input,
+    }
     try:
         splits = open_splits(data, validation=validation, test=test, labels=labels, seed=seed, skip_bad=skip_bad)
         found = regraft.search(source, splits, **given, seed=seed, out=out, resume=resume, weights=weights)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from regraft.data import Part, Splits
+from regraft.data import Splits
 from regraft.errors import BadArgument
 from regraft.features import Place, cache_folder
 from regraft.network import GraphNetwork, InputSpec, Plan
@@ -17,9 +17,29 @@ from regraft.run import Progress
 from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.rows import InputRows
 from regraft.train.learner import Rows, device_of
+from regraft.trials.augmentation import Augmentation, SeenRows
+from regraft.trials.budget import Budget
 from regraft.trials.folds import Folds, folds
 from regraft.trials.levels import Level, survey
+from regraft.trials.schemes import Scheme, cuts_of
 from regraft.trials.stored import Stored
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a user may choose of a search.
+
+    Attributes:
+        schemes: what is tried; None: what the recipe proposes.
+        budget: what it may cost.
+        augmentation: how training pictures are looked at.
+        seed: of the split, the folds, fresh weights, views and the order of examples.
+    """
+
+    schemes: tuple[Scheme, ...] | None = None
+    budget: Budget = Budget()  # noqa: RUF009 - frozen
+    augmentation: Augmentation = Augmentation()  # noqa: RUF009 - frozen
+    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +59,7 @@ class Ground:
     splits: Splits
     folds: Folds
     place: Place
+    augmentation: Augmentation
     seed: int
     device: torch.device
 
@@ -76,27 +97,29 @@ class Ground:
         cuts = [level.cut for level in self.levels if level.cut in stored and level.cut in below]
         return (cuts[-1],) if cuts else (self.spec.name,)
 
-    def rows(self, part: Part, inputs: Sequence[str], stored: Stored) -> Rows:
-        """Rows of a part for some `inputs`."""
-        if tuple(inputs) == (self.spec.name,):
-            return InputRows(part, self.spec)
-        return stored.rows(part, inputs)
+    def training(self, inputs: Sequence[str], stored: Stored) -> Rows:
+        """Rows of the training part for some `inputs`, augmented."""
+        if tuple(inputs) != (self.spec.name,):
+            return stored.training(inputs)
+        if self.augmentation.kind == "off":
+            return InputRows(self.splits.train, self.spec)
+        return SeenRows(self.splits.train, self.spec, self.augmentation, self.seed)
+
+    def validation(self, inputs: Sequence[str], stored: Stored) -> Rows:
+        """Rows of the validation part for some `inputs`."""
+        part = self.splits.validation
+        return InputRows(part, self.spec) if tuple(inputs) == (self.spec.name,) else stored.rows(part, inputs)
 
 
-def ground_of(
-    network: GraphNetwork, splits: Splits, input: str | None, also: Sequence[str], seed: int, progress: Progress
-) -> Ground:
+def ground_of(network: GraphNetwork, splits: Splits, input: str | None, choices: Choices, progress: Progress) -> Ground:
     """The ground of a search, with all that is chosen about it said.
-
-    Args:
-        also: tensors to cut at beside the network's blocks.
 
     Raises:
         RegraftError: the network has no cut a head can stand on, or the data do not fit its input.
     """
     spec = settled(network, only_input(network, [network.bottleneck()]), splits.train, input, progress)
     network = network.with_input(spec)
-    surveyed, levels = survey(network, [network.resolve(name) for name in also])
+    surveyed, levels = survey(network, [network.resolve(name) for name in cuts_of(choices.schemes or ())])
     device = device_of("auto")
     return Ground(
         network=network,
@@ -104,8 +127,9 @@ def ground_of(
         levels=levels,
         spec=spec,
         splits=splits,
-        folds=folds(splits, seed),
+        folds=folds(splits, choices.seed),
         place=Place(root=cache_folder(), device=str(device)),
-        seed=seed,
+        augmentation=choices.augmentation,
+        seed=choices.seed,
         device=device,
     )

@@ -78,11 +78,10 @@ def train_heads(heads: Sequence[DenseHead], stored: Stored) -> list[Trial]:
 def _together(group: Sequence[DenseHead], stored: Stored) -> list[Trial]:
     started = time.monotonic()
     settings = group[0].settings
-    train_rows, validation_rows = (
-        stored.rows(part, [group[0].level.vector]) for part in (stored.splits.train, stored.splits.validation)
-    )
-    scaling = scaling_of(train_rows) if settings.centred else None
-    rows = [ScaledRows(some, scaling) if scaling else some for some in (train_rows, validation_rows)]
+    vector = [group[0].level.vector]
+    scaling = scaling_of(stored.rows(stored.splits.train, vector)) if settings.centred else None
+    plain = (stored.training(vector), stored.rows(stored.splits.validation, vector))
+    rows = [ScaledRows(some, scaling) if scaling else some for some in plain]
     bundle = _Bundle(group, centred=settings.centred)
     # Which epoch is best is each head's own matter: the loop keeps the last, the bundle the best of each.
     together = replace(settings, keep="last", patience=None)

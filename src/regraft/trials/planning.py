@@ -172,6 +172,8 @@ def _epoch(ground: Ground, work: Work, draft: Draft, inputs: Sequence[str]) -> f
 
 def _stored(ground: Ground, racing: Sequence[Draft]) -> dict[str, int]:
     """The maps to store: those that trials begin at, the small ones first, in half of the room for features."""
+    if ground.augmentation.kind == "bypass":
+        return {}
     wanted = {name for draft in racing for name in draft.graft.features if name in ground.network.nodes}
     sizes = {name: _bytes(ground, name) for name in wanted if name != ground.spec.name}
     found: dict[str, int] = {}

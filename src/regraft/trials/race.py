@@ -64,8 +64,7 @@ def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: f
     started = time.monotonic()
     ground, settings = track.ground, entry.settings
     head = Head(own_copy(start), entry.inputs, entry.graft.logits, ground.device)
-    splits = ground.splits
-    rows, validation = (ground.rows(part, entry.inputs, track.stored) for part in (splits.train, splits.validation))
+    rows, validation = (rows_of(entry.inputs, track.stored) for rows_of in (ground.training, ground.validation))
     folder = RunFolder.at(track.folder / f"{entry.number:02}", resume=True)
     state, note, trained = _trained(entry, stretch, head, (rows, validation), folder, track.progress)
     if trained is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from regraft.trials.ground import Ground
 from regraft.trials.planning import Planned
 from regraft.trials.probe import Reading
 from regraft.trials.trial import Trial
+from regraft.trials.views import Effect
 
 _MISTAKES = 24
 
@@ -56,6 +57,7 @@ class Found:
     seconds: Mapping[str, float]
     naive: float
     minutes: float | None
+    augmentation: Effect | None
     warnings: tuple[str, ...]
     ground: Ground = field(repr=False)
 
@@ -88,7 +90,7 @@ class Found:
             "winner": self._winner(),
             "baselines": {baseline.name: baseline.accuracy for baseline in self.baselines},
             "baseline_notes": {baseline.name: baseline.note for baseline in self.baselines if baseline.note},
-            "augmentation": None,
+            "augmentation": self.augmentation and asdict(self.augmentation),
             "warnings": list(self.warnings),
             "mistakes": mistakes(self.ground, self.winner.probability),
         }

@@ -26,20 +26,20 @@ from regraft.tasks.record import data_record, require_same, source_record
 from regraft.tasks.rows import InputRows
 from regraft.train.settings import Settings
 from regraft.trials.baselines import Baseline, simple, trained_whole, untrained_trunk
-from regraft.trials.budget import Budget
 from regraft.trials.calibration import Calibration, calibrated
 from regraft.trials.evidence import is_tie, ties
 from regraft.trials.forecast import forecast, naive, said
-from regraft.trials.ground import Ground, ground_of
+from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.heads import DenseHead, dense_head, train_heads
 from regraft.trials.planning import Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race
 from regraft.trials.recipe import added_layers, linear
 from regraft.trials.record import Found, Winner, about
-from regraft.trials.schemes import Scheme, cuts_of
+from regraft.trials.schemes import Scheme
 from regraft.trials.stored import Stored, parts, total
 from regraft.trials.trial import Trial
+from regraft.trials.views import Effect, views_of
 
 _BEST_CUTS = 2  # on which hidden layers are tried
 _BATCH = 32
@@ -60,13 +60,11 @@ class _Clock:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - started
 
 
-def search(  # noqa: PLR0913 - each but two has a default
+def search(
     network: GraphNetwork,
     data: Splits | Path | str,
     *,
-    schemes: Sequence[Scheme] | None = None,
-    budget: Budget | None = None,
-    seed: int = 0,
+    choices: Choices | None = None,
     out: Path | str | None = None,
     input: str | None = None,
     resume: bool = False,
@@ -79,9 +77,7 @@ def search(  # noqa: PLR0913 - each but two has a default
 
     Args:
         data: what `open_splits` gives, or takes.
-        schemes: what is tried; None: what the recipe proposes.
-        budget: what it may cost; None: ten passes over the data, or a minute where those take less.
-        seed: of the split, the folds, fresh weights and the order of examples.
+        choices: what is tried, and what it may cost; None: what is usual.
         out: the run folder; None: a new one in `runs`.
         input: how pictures are prepared, as `--input` says it; None: as the file says, or guessed.
         resume: go on with the run in `out`.
@@ -91,22 +87,21 @@ def search(  # noqa: PLR0913 - each but two has a default
         RegraftError: the network or the data cannot be searched, or a scheme does not fit.
         KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
-    progress = progress or Progress()
-    budget = budget or Budget()
+    progress, choices = progress or Progress(), choices or Choices()
     place = place_of(out, resume=resume, kind="search")
-    splits = data if isinstance(data, Splits) else open_splits(data, seed=seed, progress=progress)
-    ground = ground_of(network, splits, input, cuts_of(schemes or ()), seed, progress)
-    draft = drafted(ground, schemes)
+    splits = data if isinstance(data, Splits) else open_splits(data, seed=choices.seed, progress=progress)
+    ground = ground_of(network, splits, input, choices, progress)
+    draft = drafted(ground, choices.schemes)
     measured = calibrated(ground, draft.tensors(ground))
     run = RunFolder.at(place, resume=resume)
-    record = require_same(run, _record(ground, network, schemes))
-    passes = _before(run) or budget.in_passes(total(splits) * measured.example)
+    record = require_same(run, _record(ground, network, choices))
+    passes = _before(run) or choices.budget.in_passes(total(splits) * measured.example)
     plan = planned(ground, draft, measured, passes)
     with run.working():
         run.write_json(run.settings.name, {**record, "passes": passes})
         for line in said(plan, forecast(plan, measured), measured.engine.name, len(ground.levels)):
             progress.say(line)
-        found = _Search(ground, plan, measured, run, progress).carried_out(budget.minutes)
+        found = _Search(ground, plan, measured, run, progress).carried_out(choices.budget.minutes)
         saved.write(found.network, run.model, about(found, record))
         run.write_json(run.results.name, found.as_json())
         write_report(run, ground.splits.test.examples)
@@ -114,11 +109,14 @@ def search(  # noqa: PLR0913 - each but two has a default
     return found
 
 
-def _record(ground: Ground, network: GraphNetwork, schemes: Sequence[Scheme] | None) -> dict[str, Any]:
+def _record(ground: Ground, network: GraphNetwork, choices: Choices) -> dict[str, Any]:
     """What the run is about: to go on with it, all of this must be the same."""
     return {
         "source": source_record(network),
-        "plan": "recipe" if schemes is None else [scheme.as_json() for scheme in schemes],
+        "plan": {
+            "schemes": choices.schemes and [scheme.as_json() for scheme in choices.schemes],
+            "augmentation": asdict(choices.augmentation),
+        },
         "input": asdict(ground.spec),
         "classes": list(ground.splits.classes),
         "data": data_record(ground.splits),
@@ -152,6 +150,7 @@ class _Search:
         with self._clock("probe"):
             stored = self._extracted()
             readings = self._probed(stored)
+            stored, effect = self._augmented(readings, stored)
         with self._clock("heads"):
             trials = self._heads(readings, stored)
         with self._clock("thaw"):
@@ -176,7 +175,8 @@ class _Search:
             seconds=self._clock.seconds,
             naive=self._naive(trials),
             minutes=minutes,
-            warnings=(),
+            augmentation=effect,
+            warnings=tuple(line for line in self._progress.said if line.startswith("warning: ")),
             ground=self._ground,
         )
 
@@ -190,6 +190,16 @@ class _Search:
             for key, examples in different.items()
         }
         return Stored(splits=ground.splits, features=features)
+
+    def _augmented(self, readings: Sequence[Reading], stored: Stored) -> tuple[Stored, Effect | None]:
+        """The features with those of further views of the training part, where some are asked for."""
+        ground = self._ground
+        if ground.augmentation.kind == "off":
+            return stored, None
+        wanted = self._plan.drafted.tensors(ground)
+        viewed = views_of(ground, wanted, stored, readings[_top(readings)], self._measured.engine, self._progress)
+        self._ground = replace(ground, augmentation=viewed.augmentation)
+        return viewed.stored, viewed.effect
 
     def _probed(self, stored: Stored) -> tuple[Reading, ...]:
         classes = len(self._ground.splits.classes)

@@ -13,20 +13,34 @@ from torch import Tensor
 from regraft.data import Part, Splits
 from regraft.features import Features
 from regraft.tasks.rows import FeatureRows
+from regraft.train.learner import Rows
+from regraft.trials.augmentation import ViewedRows
 
 _HELD = 2**27  # bytes of vectors that are held in memory; of more, a quarter of it at a time
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stored:
-    """Features of all three parts, by the identity of the examples they were computed from."""
+    """Features of all three parts, by the identity of the examples they were computed from.
+
+    `views` are those of the training part alone, in further views.
+    """
 
     splits: Splits
     features: Mapping[int, Features]
+    views: tuple[Features, ...] = ()
 
     def rows(self, part: Part, tensors: Sequence[str]) -> FeatureRows:
         """A part as training reads it."""
         return FeatureRows(part, self.features[id(part.examples)].only(tensors))
+
+    def training(self, tensors: Sequence[str]) -> Rows:
+        """The training part, every look at an example at one of its views."""
+        plain = self.rows(self.splits.train, tensors)
+        if not self.views:
+            return plain
+        alone = self.splits.train.examples.some(self.splits.train.indices)
+        return ViewedRows([plain, *(FeatureRows(alone, features.only(tensors)) for features in self.views)])
 
     def values(self, part: Part, tensor: str) -> Tensor:
         """All rows (n ...) of one tensor, in memory."""

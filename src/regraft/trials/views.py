@@ -1,0 +1,91 @@
+"""Features of further views of the training part, and what they do to accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from regraft.data import View
+from regraft.features import Engine, extract
+from regraft.run import Progress
+from regraft.trials.augmentation import Augmentation
+from regraft.trials.evidence import difference
+from regraft.trials.ground import Ground
+from regraft.trials.linear import Problem, as_blocks, solve
+from regraft.trials.probe import Reading
+from regraft.trials.stored import Stored, hits
+
+_MIRRORED = View(number=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """Accuracy on validation of the linear head on one cut, with all views and with the plain one alone."""
+
+    views: int
+    accuracy: float
+    without: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Viewed:
+    """Features with views, whether they are mirrored, and what they do."""
+
+    stored: Stored
+    augmentation: Augmentation
+    effect: Effect | None
+
+
+def views_of(
+    ground: Ground, tensors: Sequence[str], stored: Stored, reading: Reading, engine: Engine, progress: Progress
+) -> Viewed:
+    """The views that a search asks for.
+
+    Mirrored pictures are among them where a head that never saw any tells them apart as well as plain ones: digits and
+    letters do not stay what they are in a mirror.
+
+    Args:
+        reading: of the cut whose head tells.
+    """
+    validation = ground.splits.validation.examples.some(ground.splits.validation.indices).examples
+    mirrored = extract(ground.surveyed, tensors, validation, ground.spec, ground.place, progress, engine, _MIRRORED)
+    values = mirrored.rows(reading.level.vector, np.arange(len(mirrored)))
+    labels = ground.splits.validation.labels
+    low, _ = difference(hits(values @ reading.kernel + reading.bias, labels), hits(reading.validation, labels))
+    augmentation = replace(ground.augmentation, mirror=low >= -_LOSS)
+    progress.say(
+        "views are mirrored too" if augmentation.mirror else "views are not mirrored: classes do not survive it"
+    )
+    alone = ground.splits.train.examples.some(ground.splits.train.indices).examples
+    views = tuple(
+        extract(ground.surveyed, tensors, alone, ground.spec, ground.place, progress, engine, view)
+        for view in augmentation.views(ground.seed)[1:]
+    )
+    stored = replace(stored, views=views)
+    return Viewed(stored=stored, augmentation=augmentation, effect=_effect(ground, stored, reading) if views else None)
+
+
+_LOSS = 0.1  # of accuracy in the mirror, at 95 %, from which on pictures are not mirrored
+
+
+def _effect(ground: Ground, stored: Stored, reading: Reading) -> Effect:
+    """The head of the reading's cut and penalty, learned from all views."""
+    vector, train, validation = reading.level.vector, ground.splits.train, ground.splits.validation
+    everything = np.arange(len(train))
+    seen = [stored.values(train, vector), *(torch.from_numpy(view.rows(vector, everything)) for view in stored.views)]
+    labels = torch.from_numpy(train.labels).repeat(len(seen))
+    problem = Problem(
+        features=as_blocks(torch.cat(seen)),
+        labels=labels,
+        classes=len(ground.splits.classes),
+        learns=torch.ones(len(labels), 1, dtype=torch.bool),
+    )
+    logits = solve(problem, torch.tensor([reading.penalty])).logits(stored.values(validation, vector), 0, 0)
+    return Effect(
+        views=len(seen),
+        accuracy=float(hits(logits, validation.labels).mean()),
+        without=float(hits(reading.validation, validation.labels).mean()),
+    )
