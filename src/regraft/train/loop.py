@@ -25,10 +25,11 @@ from regraft.train.curves import Curves
 from regraft.train.ema import Ema, put
 from regraft.train.interrupt import interruptible
 from regraft.train.learner import Learner, Rows, fingerprint
-from regraft.train.optimizers import clipped, make_optimizer
+from regraft.train.optimizers import make_optimizer
 from regraft.train.randomness import order, own_randomness, seed
 from regraft.train.schedules import rate
 from regraft.train.settings import Settings
+from regraft.train.stepping import take
 
 # Settings that may differ when a training goes on; the epochs not where a schedule is stretched over them.
 _FREE = ("epochs", "patience", "device", "features")
@@ -200,12 +201,8 @@ class _Training:
         number = self._epoch * self._steps + self._step
         seed(self._settings.seed, number)
         step = self._learner.step(self._rows.take(rows))
-        gradients = _gradients(step.loss, self._optimizer.weights)
-        if self._settings.l2:
-            gradients = _decayed(gradients, self._optimizer.weights, self._settings.l2)
         self._optimizer.lr = rate(self._settings, number, self._total) if step.lr is None else float(step.lr)
-        self._optimizer.step(clipped(gradients, self._settings))
-        put(self._learner.weights, {name: step.updates[name] for name in self._learner.followed})
+        take(step, self._learner, self._optimizer, self._settings)
         if self._ema:
             self._ema.update(number + 1)
         return step.loss.detach()
@@ -307,28 +304,6 @@ class _Training:
         self._epoch, self._step, self._loss = stored.epoch, stored.step, stored.loss
         self._best = stored.best
         self._saved_best = stored.best and stored.best.epoch
-
-
-def _gradients(loss: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    found = list[Tensor | None]()
-    if loss.requires_grad:
-        found += torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
-    gradients = {name: g for name, g in zip(weights, found, strict=False) if g is not None}
-    if not gradients:
-        raise BadArgument(
-            "there is nothing to train: no gradient reaches any weight",
-            got=f"{len(weights)} weights to train, the first is {next(iter(weights))}",
-            fix="stop gradients higher up, or put a new layer on top",
-        )
-    return gradients
-
-
-def _decayed(gradients: Mapping[str, Tensor], weights: Mapping[str, Tensor], l2: float) -> dict[str, Tensor]:
-    """Gradients with those of the L2 penalty; biases and the like (one dimension) have none."""
-    return {
-        name: gradient.add(weights[name].detach(), alpha=l2) if gradient.ndim > 1 else gradient
-        for name, gradient in gradients.items()
-    }
 
 
 def _identity(learner: Learner, rows: Rows, settings: Settings) -> dict[str, Any]:
