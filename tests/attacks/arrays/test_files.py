@@ -52,6 +52,7 @@ def npy(header: str, data: bytes = bytes(16)) -> bytes:
         ("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }\n", "the header of a numpy array",
          "\"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }\\n\""),
         ("{'descr': 'x9', 'fortran_order': False, 'shape': (2,), }\n", "a type of numbers", "x9"),
+        ("{'descr': '2)<f4', 'fortran_order': False, 'shape': (2,), }\n", "a type of numbers", "2)<f4"),
         ("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "(" * 500 + ", }\n", "the header of a numpy array",
          "\"{'descr': '<f4', 'fortran_order': False, 'shape': ((((((((((\""),
     ],

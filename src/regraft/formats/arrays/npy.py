@@ -16,6 +16,7 @@ MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(
     r"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), 'shape': (\([0-9L, ]*\)),? *\} *\n?", re.ASCII
 )
+_TYPE = re.compile(r"[<>|=]?[A-Za-z]\d*(\[\w{1,4}\])?", re.ASCII)  # of one type: numpy has a small language for several
 _LONGEST = 10_000
 
 
@@ -33,9 +34,11 @@ def read_npy(data: memoryview, where: str, steps: int | None = None) -> Any:
     if descr.lstrip("<>|=") in ("O", "O8", "O4"):
         return Machine(data, where, position=start, steps=steps).load()
     try:
-        dtype = np.dtype(descr)
-    except (TypeError, ValueError) as error:
-        raise damaged(where, expected="a type of numbers", got=descr) from error
+        dtype = np.dtype(descr) if _TYPE.fullmatch(descr) else None
+    except (TypeError, ValueError):
+        dtype = None
+    if dtype is None:
+        raise damaged(where, expected="a type of numbers", got=descr)
     needed = prod(shape) * dtype.itemsize
     if dtype.hasobject or needed != len(data) - start:
         raise damaged(where, expected=f"{needed} bytes for {descr} {shape}", got=f"{len(data) - start} bytes")
