@@ -18,7 +18,7 @@ from regraft.train.randomness import order, own_randomness, seed
 from regraft.train.settings import Settings
 from regraft.train.stepping import take
 
-_LOW, _HIGH, _STEPS = 1e-6, 1.0, 40
+_LOW, _HIGH, STEPS = 1e-6, 1.0, 40
 _LEAST, _MOST = 1e-5, 1e-2  # of what is suggested
 _BEYOND = 4.0  # the test is over where the loss is so many times its best
 # Of the loss so far. More would drag the lowest point to higher rates: each step is 1.4 times the one before.
@@ -76,10 +76,10 @@ def _steps(learner: Learner, rows: Rows, settings: Settings) -> Iterator[tuple[f
     """Each learning rate, and the loss of the batch before it is learned from with that rate."""
     weights = {name: learner.weights[name] for name in learner.trained}
     optimizer = make_optimizer(settings, weights, learner.rates)
-    for number, numbers in zip(range(_STEPS), _batches(len(rows), settings), strict=False):
+    for number, numbers in zip(range(STEPS), _batches(len(rows), settings), strict=False):
         seed(settings.seed, number)
         step = learner.step(rows.take(numbers))
-        optimizer.lr = _LOW * (_HIGH / _LOW) ** (number / (_STEPS - 1))
+        optimizer.lr = _LOW * (_HIGH / _LOW) ** (number / (STEPS - 1))
         yield optimizer.lr, float(step.loss.detach())
         take(step, learner, optimizer, settings)
 

@@ -20,10 +20,14 @@ from regraft.tasks.head import Head, own_copy
 from regraft.tasks.layer_rates import layer_rates
 from regraft.train.learner import Rows
 from regraft.train.loop import Trained, train
+from regraft.train.range_test import STEPS, range_test
 from regraft.trials.ground import Ground
 from regraft.trials.planning import Entry
 from regraft.trials.stored import Stored
 from regraft.trials.trial import State, Trial
+
+_TESTING = 0.1  # share of the race that a range test may take
+_FASTEST = 1e-3  # learning rate: what was learned before is soon lost
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +61,28 @@ def race(entries: Sequence[Entry], starts: Sequence[GraphNetwork], track: Track)
             for entry in going[len(running) :]:
                 trials[entry.number] = _dropped(trials[entry.number], entry)
     return [trials[entry.number] for entry in entries]
+
+
+def with_tested_rate(entries: Sequence[Entry], starts: Sequence[GraphNetwork], track: Track) -> list[Entry]:
+    """The entries with the learning rate of one range test, on the one that trains most, where it is cheap enough.
+
+    The rate of an entry whose scheme says it stays. So do all where the test would take more than a small share of
+    what the race does.
+    """
+    entered = [entry for entry in entries if "lr" not in entry.scheme.settings]
+    if not entered:
+        return list(entries)
+    most = max(entered, key=lambda entry: entry.epoch)
+    whole = sum(entry.epoch * entry.stretches[-1] for entry in entries)
+    looks = STEPS * most.settings.batch / len(track.ground.splits.train)
+    if looks * most.epoch > _TESTING * whole:
+        return list(entries)
+    ground, start = track.ground, starts[list(entries).index(most)]
+    head = Head(own_copy(start), most.inputs, most.graft.logits, ground.device)
+    learner = head.learner(layer_rates(most.graft, most.settings))
+    found = min(_FASTEST, range_test(learner, ground.training(most.inputs, track.stored), most.settings).lr)
+    track.progress.say(f"learning rate {found:.1g}, by a range test of: {most.scheme.name}")
+    return [replace(one, settings=replace(one.settings, lr=found)) if one in entered else one for one in entries]
 
 
 def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: float) -> Trial:

@@ -33,7 +33,7 @@ from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.heads import DenseHead, dense_head, train_heads
 from regraft.trials.planning import Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
-from regraft.trials.race import Track, race
+from regraft.trials.race import Track, race, with_tested_rate
 from regraft.trials.recipe import added_layers, linear
 from regraft.trials.record import Found, Winner, about
 from regraft.trials.schemes import Scheme
@@ -250,7 +250,7 @@ class _Search:
         entries = [entry for entry in self._plan.entries if entry.stretches]
         starts = [entry.graft.network.assign(values) for entry in entries]
         track = Track(ground=self._ground, stored=stored, folder=self._run.trials, progress=self._progress)
-        return race(entries, starts, track)
+        return race(with_tested_rate(entries, starts, track), starts, track)
 
     def _best(self, readings: Sequence[Reading], trials: Sequence[Trial]) -> Trial:
         """The winner on validation; of the linear heads, only the one that is best by the folds takes part."""
