@@ -110,11 +110,14 @@ def thawed(graph: Graph) -> Graph:
     return replace(graph, nodes=nodes)
 
 
-def feature_tensors(network: GraphNetwork, logits: str) -> tuple[str, ...]:
+def feature_tensors(network: GraphNetwork, logits: str, source: GraphNetwork) -> tuple[str, ...]:
     """The highest tensors below `logits` that stay the same, example by example, however training goes.
 
     `logits` can be computed from them in training and in evaluation, though a conditional on the mode may read
     one tensor on one side and another on the other.
+
+    Args:
+        source: the network that this one was made of: what it knows of its tensors need not be found out again.
     """
     graph, inputs = network.graph, list(network.inputs)
     modes = [{n.name: n for n in specialise(graph, [logits], inputs, training=training)} for training in (True, False)]
@@ -122,14 +125,16 @@ def feature_tensors(network: GraphNetwork, logits: str) -> tuple[str, ...]:
     nodes = [both[node.name] for node in graph.nodes if node.name in both]
     differing = {name for name in both if all(name in mode for mode in modes) and modes[0][name] != modes[1][name]}
     moving = _downstream(nodes, {*differing, *(node.name for node in nodes if _moves(node, graph))})
-    steady = {name for name in _fed(nodes, inputs) - moving if name in inputs or _per_example(network, name)}
+    steady = {name for name in _fed(nodes, inputs) - moving if name in inputs or _per_example(both[name], source)}
     found = {name for mode in modes for name in _highest(mode, logits, steady)}
     return tuple(node.name for node in nodes if node.name in _merged(found, both, steady))
 
 
-def _per_example(network: GraphNetwork, name: str) -> bool:
-    tensor = network.tensors.get(name)  # an operation of several outputs is no tensor
-    return tensor is not None and tensor.per_example
+def _per_example(node: Node, source: GraphNetwork) -> bool:
+    if node.name in source.nodes:
+        tensor = source.tensors.get(node.name)  # an operation of several outputs is no tensor
+        return tensor is not None and tensor.per_example
+    return node.function not in ("fused_batch_norm", "item")  # of new layers, all but statistics of a batch
 
 
 def _fed(nodes: Iterable[Node], inputs: Collection[str]) -> set[str]:

@@ -88,13 +88,15 @@ def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0) -> 
     at = network.bottleneck() if plan.at is None else network.resolve(plan.at)
     trunk = GraphNetwork(thawed(restricted(network.graph, [at])), network.values, format=network.format)
     trunk = _renamed(trunk, plan)
-    names = {renamed(old, plan.rename): old for old in _parameter_names(network.graph) if old in _inside(network, at)}
+    inside = _inside(network, at)
+    names = {renamed(old, plan.rename): old for old in _parameter_names(network.graph) if old in inside}
     trained = [name for name in trunk.parameters if _is_weight(trunk, name)]
     reused = set(matching(plan.reuse, trained, "reuse")) if trained else set()
     fresh = {name: _fresh(trunk, name, seed) for name in trained if name not in reused}
     frozen = frozen_parameters(trunk, plan, [name for name in trained if name in reused])
     layers = _with_output(plan.new)
-    grown, logits = _grow(_stopped(trunk, plan), at, layers, classes, seed, fresh)
+    stack = _begun(network, at, seed)
+    grown, logits = _grow(_stopped(trunk, plan), stack, layers, classes, fresh)
     grown = GraphNetwork(frozen_graph(grown.graph, frozen), grown.values, format=grown.format)
     rows = (
         *_trunk_rows(trunk, names, frozen, fresh),
@@ -106,7 +108,7 @@ def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0) -> 
         at=at,
         rows=rows,
         frozen=frozen,
-        features=feature_tensors(grown, logits),
+        features=feature_tensors(grown, logits, network),
         logits=logits,
         plan=replace(plan, at=at, new=tuple(layers)),
     )
@@ -246,15 +248,19 @@ def stack_on(network: GraphNetwork, tensor: str, seed: int) -> Stack | None:
     return Stack(top=tensor, shape=shape, dtype=known.dtype, channels_first=first, seed=seed)
 
 
-def _grow(
-    trunk: GraphNetwork, at: str, layers: Sequence[New], classes: int, seed: int, fresh: Mapping[str, np.ndarray]
-) -> tuple[GraphNetwork, str]:
-    """The trunk with the new layers on top, and the name of its output."""
-    stack = stack_on(trunk, at, seed)
+def _begun(network: GraphNetwork, at: str, seed: int) -> Stack:
+    stack = stack_on(network, at, seed)
     if stack is None:
         raise BadArgument(
             f"the shape of {at} depends on the data: nothing can be put on it", fix="cut below it: --at NAME"
         )
+    return stack
+
+
+def _grow(
+    trunk: GraphNetwork, stack: Stack, layers: Sequence[New], classes: int, fresh: Mapping[str, np.ndarray]
+) -> tuple[GraphNetwork, str]:
+    """The trunk with the new layers on top, and the name of its output."""
     stack.top = trunk.graph.outputs[0]
     taken = {name.partition("/")[0] for name in (*trunk.nodes, *trunk.parameters)}
     for index, layer in enumerate(layers):

@@ -9,7 +9,7 @@ import numpy as np
 
 from regraft.data import Splits
 from regraft.data.examples import Part
-from regraft.features import extract
+from regraft.features import Kind, Trunk, extract, make_engine
 from regraft.network import GraphNetwork, Plan
 from regraft.network.surgery import untrained
 from regraft.run import Progress
@@ -49,14 +49,18 @@ def simple(splits: Splits, stored: Stored, top: Reading) -> list[Baseline]:
     ]
 
 
-def untrained_trunk(ground: Ground, share: float, progress: Progress) -> tuple[Baseline, Mapping[str, float]]:
+def untrained_trunk(
+    ground: Ground, share: float, kind: Kind, progress: Progress
+) -> tuple[Baseline, Mapping[str, float]]:
     """Linear heads on a trunk with fresh weights: on its best cut, and the validation accuracy on each cut."""
     splits = _some(ground.splits, share, ground.seed)
     surveyed = untrained(ground.surveyed, ground.seed)
     vectors = [level.vector for level in ground.levels]
+    engine = make_engine(kind, Trunk(surveyed, vectors, ground.spec), str(ground.device))
+    different = {id(part.examples): part.examples for part in parts(splits)}
     features = {
-        id(part.examples): extract(surveyed, vectors, part.examples, ground.spec, ground.place, progress)
-        for part in parts(splits)
+        key: extract(surveyed, vectors, examples, ground.spec, ground.place, progress, engine)
+        for key, examples in different.items()
     }
     stored = Stored(splits=splits, features=features)
     classes = len(splits.classes)

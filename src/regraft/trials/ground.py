@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from regraft.data import Splits
+from regraft.data import Part, Splits
 from regraft.errors import BadArgument
 from regraft.features import Place, cache_folder
 from regraft.network import GraphNetwork, InputSpec, Plan
@@ -105,9 +105,8 @@ class Ground:
             return InputRows(self.splits.train, self.spec)
         return SeenRows(self.splits.train, self.spec, self.augmentation, self.seed)
 
-    def validation(self, inputs: Sequence[str], stored: Stored) -> Rows:
-        """Rows of the validation part for some `inputs`."""
-        part = self.splits.validation
+    def rows(self, part: Part, inputs: Sequence[str], stored: Stored) -> Rows:
+        """Rows of a part for some `inputs`, as they are."""
         return InputRows(part, self.spec) if tuple(inputs) == (self.spec.name,) else stored.rows(part, inputs)
 
 

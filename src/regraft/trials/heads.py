@@ -94,6 +94,7 @@ def _together(group: Sequence[DenseHead], stored: Stored) -> list[Trial]:
             scheme=head.scheme,
             stage="heads",
             level=head.level,
+            inputs=(head.level.vector,),
             logits=logits[place].numpy(),
             values=_as_arrays(bundle.best[place].weights, scaling),
             settings=head.settings.as_json(),

@@ -24,6 +24,8 @@ from regraft.trials.recipe import Rule, rule_for, thawed
 from regraft.trials.schemes import Scheme
 from regraft.trials.stored import total
 
+_WHOLE = 64  # examples that the whole network is run on in the final look, forward, with its making
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Draft:
@@ -119,8 +121,7 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
         total=total(splits),
         slowness=measured.training * ground.flops * 1e-9 / measured.example,
     )
-    looks = (len(splits.validation) + len(splits.test)) * measured.plain
-    fixed = {"probe": one + _solving(ground) * measured.product, "test": looks}
+    fixed = {"probe": one + _solving(ground) * measured.product, "test": _WHOLE * measured.plain}
     plan = Planned(drafted=draft, work=work, fixed=fixed, schedule=schedule(passes, 0.0, ()), entries=())
     return _with_race(ground, plan, draft.racing)
 

@@ -90,7 +90,8 @@ def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: f
     started = time.monotonic()
     ground, settings = track.ground, entry.settings
     head = Head(own_copy(start), entry.inputs, entry.graft.logits, ground.device)
-    rows, validation = (rows_of(entry.inputs, track.stored) for rows_of in (ground.training, ground.validation))
+    rows = ground.training(entry.inputs, track.stored)
+    validation = ground.rows(ground.splits.validation, entry.inputs, track.stored)
     folder = RunFolder.at(track.folder / f"{entry.number:02}", resume=True)
     state, note, trained = _trained(entry, stretch, head, (rows, validation), folder, track.progress)
     if trained is None:
@@ -101,6 +102,7 @@ def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: f
         scheme=entry.scheme,
         stage="thaw",
         level=entry.level,
+        inputs=entry.inputs,
         logits=logits.numpy(),
         values=head.values(),
         settings=settings.as_json(),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data import Part, Splits, open_splits
+from regraft.data import Splits, open_splits
 from regraft.features import extract
 from regraft.formats import saved
 from regraft.network import GraphNetwork
@@ -24,6 +24,7 @@ from regraft.tasks.defaults import settings_for
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.record import data_record, require_same, source_record
 from regraft.tasks.rows import InputRows
+from regraft.train.learner import Rows
 from regraft.train.settings import Settings
 from regraft.trials.baselines import Baseline, simple, trained_whole, untrained_trunk
 from regraft.trials.calibration import Calibration, calibrated
@@ -43,6 +44,7 @@ from regraft.trials.views import Effect, views_of
 
 _BEST_CUTS = 2  # on which hidden layers are tried
 _BATCH = 32
+_CLOSE = 0.01  # probabilities of a network run whole and of one run from an engine's features may differ by this
 
 
 class _Clock:
@@ -160,7 +162,7 @@ class _Search:
         with self._clock("baselines"):
             baselines, untrained = self._baselines(readings, stored)
         with self._clock("test"):
-            winner = self._judged(best, trials)
+            winner = self._judged(best, trials, stored)
         return Found(
             run=self._run.path,
             model=self._run.model,
@@ -232,6 +234,7 @@ class _Search:
             scheme=scheme,
             stage="probe",
             level=reading.level,
+            inputs=(reading.level.vector,),
             logits=reading.validation,
             values=_head_values(grafted, reading),
             settings=settings.as_json(),
@@ -264,7 +267,8 @@ class _Search:
     def _baselines(self, readings: Sequence[Reading], stored: Stored) -> tuple[list[Baseline], Mapping[str, float]]:
         ground, bought = self._ground, self._plan.schedule
         found = simple(ground.splits, stored, readings[-1])
-        fresh, untrained_curve = untrained_trunk(ground, bought.untrained, self._progress)
+        kind = self._measured.engine.kind
+        fresh, untrained_curve = untrained_trunk(ground, bought.untrained, kind, self._progress)
         epoch = self._plan.work.epoch(ground.flops)
         settings = Settings(epochs=20, seed=ground.seed)
         scratch = trained_whole(
@@ -277,14 +281,20 @@ class _Search:
         )
         return [*found, fresh, scratch], untrained_curve
 
-    def _judged(self, best: Trial, trials: Sequence[Trial]) -> Winner:
-        """The one look at the test part."""
+    def _judged(self, best: Trial, trials: Sequence[Trial], stored: Stored) -> Winner:
+        """The one look at the test part, from the stored features; some of it through the whole network as well."""
         ground = self._ground
         grafted, network = best.grafted(ground.network, len(ground.splits.classes), ground.seed)
-        judge = Head(own_copy(network), (ground.spec.name,), grafted.logits, ground.device)
+        inputs = best.inputs if best.stage == "thaw" else grafted.features
+        judge = Head(own_copy(network), inputs, grafted.logits, ground.device)
         reports, probabilities = zip(
-            *(_looked(judge, part, ground) for part in (ground.splits.validation, ground.splits.test)), strict=True
+            *(
+                _looked(judge, ground.rows(part, best.inputs, stored), ground.splits.classes)
+                for part in (ground.splits.validation, ground.splits.test)
+            ),
+            strict=True,
         )
+        _require_whole(network, grafted.logits, ground, probabilities[1])
         right = {trial.scheme.name: trial.hits(self._labels) for trial in trials}
         return Winner(
             trial=best,
@@ -312,10 +322,21 @@ def _top(readings: Sequence[Reading]) -> int:
     return max(place for place, other in enumerate(readings) if is_tie(best.hits, other.hits))
 
 
-def _looked(judge: Head, part: Part, ground: Ground) -> tuple[classify.Report, np.ndarray]:
-    logits, labels = judge.logits(InputRows(part, ground.spec), _BATCH)
+def _looked(judge: Head, rows: Rows, classes: Sequence[str]) -> tuple[classify.Report, np.ndarray]:
+    logits, labels = judge.logits(rows, _BATCH)
     probability = logits.double().softmax(1).numpy()
-    return classify.report(probability, labels.numpy(), ground.splits.classes), probability
+    return classify.report(probability, labels.numpy(), classes), probability
+
+
+def _require_whole(network: GraphNetwork, logits: str, ground: Ground, probability: np.ndarray) -> None:
+    """Make sure that the network to be saved says what was measured, on the first test examples."""
+    test = ground.splits.test
+    some = replace(test, indices=test.indices[:_BATCH])
+    whole = Head(own_copy(network), (ground.spec.name,), logits, ground.device)
+    _, found = _looked(whole, InputRows(some, ground.spec), ground.splits.classes)
+    difference = float(np.abs(found - probability[: len(found)]).max())
+    if difference > _CLOSE:
+        raise RuntimeError(f"the whole network and its stored features disagree by {difference:.1g} in a probability")
 
 
 def _head_values(grafted: Graft, reading: Reading) -> dict[str, np.ndarray]:

@@ -27,6 +27,7 @@ class Trial:
     Attributes:
         number: counted from 1, in the order they were begun.
         level: where its trunk ends.
+        inputs: the stored tensors, or the network's input, that its head or its trained part reads.
         logits: (v k) for the validation part.
         values: the trained weights by name; the others are the source's.
         settings: of its training, all of them; for a head that was solved, what `fit` would take.
@@ -38,6 +39,7 @@ class Trial:
     scheme: Scheme
     stage: Stage
     level: Level
+    inputs: tuple[str, ...]
     logits: np.ndarray
     values: Mapping[str, np.ndarray]
     settings: Mapping[str, Any]
