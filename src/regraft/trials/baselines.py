@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from regraft.data import Splits
 from regraft.data.examples import Part
 from regraft.features import Kind, Trunk, extract, make_engine
-from regraft.network import GraphNetwork, Plan
-from regraft.network.surgery import untrained
+from regraft.network import Plan
+from regraft.network.surgery import Graft, untrained
 from regraft.run import Progress
 from regraft.tasks.baselines import embedded, majority, neighbours
+from regraft.tasks.defaults import settings_for
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.rows import InputRows
 from regraft.train.learner import Batch, Rows
@@ -24,6 +25,7 @@ from regraft.trials.ground import Ground
 from regraft.trials.probe import Reading, probe
 from regraft.trials.stored import Stored, hits, parts
 
+EPOCHS = 20  # that training the whole network would take
 _LEAST = 20  # examples of a part without which nothing is measured
 
 
@@ -75,21 +77,35 @@ def untrained_trunk(
     return found, {reading.level.cut: reading.accuracy for reading in readings}
 
 
-def trained_whole(
-    ground: Ground, name: str, network: GraphNetwork, settings: Settings, epochs: float, progress: Progress
+def from_scratch(ground: Ground, epochs: float, progress: Progress) -> Baseline:
+    """The same architecture with fresh weights, trained for so many epochs or a part of one."""
+    fresh = untrained(ground.network, ground.seed)
+    settings = Settings(epochs=EPOCHS, seed=ground.seed)
+    return _whole("from scratch", ground.graft(Plan(freeze=None), fresh), settings, epochs, ground, progress)
+
+
+def fine_tuned(ground: Ground, epochs: float, progress: Progress) -> Baseline:
+    """All layers of the source trained on, with a new linear layer, for so many epochs or a part of one."""
+    grafted = ground.graft(Plan(freeze=None, freeze_statistics=True))
+    settings = settings_for(grafted, len(ground.splits.train), {"seed": ground.seed, "epochs": EPOCHS})
+    return _whole("full fine-tune", grafted, settings, epochs, ground, progress)
+
+
+def _whole(
+    name: str, grafted: Graft, settings: Settings, epochs: float, ground: Ground, progress: Progress
 ) -> Baseline:
-    """The whole network trained for so many epochs, or for a part of one where that is all there is time for."""
-    grafted = ground.graft(Plan(at=ground.levels[-1].cut, freeze=None), network)
     head = Head(own_copy(grafted.network), (ground.spec.name,), grafted.logits, ground.device)
-    rows: Rows = InputRows(ground.splits.train, ground.spec)
+    train_part, test_part = (InputRows(part, ground.spec) for part in (ground.splits.train, ground.splits.test))
+    rows: Rows = train_part
     note = f"{settings.epochs} epochs"
     if epochs < 1:
         rows = _FirstRows(rows, max(1, int(len(rows) * epochs)), ground.seed)
-        note = f"stopped early: {len(rows)} of {len(ground.splits.train)} training examples were seen once"
+        note = f"stopped early: {len(rows)} of {len(train_part)} training examples were seen once"
     elif epochs < settings.epochs:
         note = f"stopped early after {int(epochs)} of {settings.epochs} epochs"
+    settings = replace(settings, keep="last", patience=None)
     train(head.learner(), rows, settings, until=min(settings.epochs, max(1, int(epochs))), progress=progress)
-    logits, labels = head.logits(InputRows(ground.splits.test, ground.spec), settings.batch)
+    logits, labels = head.logits(test_part, settings.batch)
     return Baseline(name=name, accuracy=float(hits(logits, labels.numpy()).mean()), note=note)
 
 

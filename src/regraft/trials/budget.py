@@ -14,7 +14,7 @@ from regraft.errors import BadArgument
 
 _PASSES = 10.0  # that a search may take where nothing is said
 _MINUTE = 60.0  # seconds that it may always take: tiny networks get as many passes
-_UNTRAINED, _SCRATCH = 0.1, 0.1  # shares of the budget for the untrained trunk, and for training from scratch
+_UNTRAINED, _WHOLE = 0.1, 0.1  # shares of the budget for the untrained trunk, and for each training of everything
 _MOST_EPOCHS = 20
 _BACKWARD = 2.0  # a step back costs so many steps forward
 
@@ -81,13 +81,13 @@ class Schedule:
     Attributes:
         passes: the budget.
         untrained: share of the examples that go through an untrained trunk.
-        scratch: passes that training from scratch may take.
+        whole: passes that training from scratch may take, and training all layers of the source.
         races: for each scheme of the race, the epochs after which each stretch ends; empty: it is too dear to be tried.
     """
 
     passes: float
     untrained: float
-    scratch: float
+    whole: float
     races: tuple[tuple[int, ...], ...]
 
 
@@ -99,11 +99,11 @@ def schedule(passes: float, fixed: float, epochs: Sequence[float]) -> Schedule:
         fixed: passes that the probe and the final look take.
         epochs: what an epoch of each scheme of the race costs in passes.
     """
-    left = max(0.0, passes * (1 - _UNTRAINED - _SCRATCH) - fixed)
+    left = max(0.0, passes * (1 - _UNTRAINED - 2 * _WHOLE) - fixed)
     return Schedule(
         passes=passes,
         untrained=min(1.0, _UNTRAINED * passes),
-        scratch=_SCRATCH * passes,
+        whole=_WHOLE * passes,
         races=_races(left, epochs),
     )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from regraft.trials.baselines import EPOCHS
 from regraft.trials.calibration import Calibration
 from regraft.trials.planning import Entry, Planned
+from regraft.trials.recipe import EVERYTHING
 
 HEAD_EPOCHS = 20  # that a head takes in the naive count
 
@@ -17,7 +19,7 @@ def forecast(plan: Planned, measured: Calibration) -> dict[str, float]:
         "probe": plan.fixed["probe"],
         "heads": 0.0,
         "thaw": _raced(plan.entries) * one,
-        "baselines": (bought.untrained + bought.scratch) * one,
+        "baselines": (bought.untrained + _whole(plan)) * one,
         "test": plan.fixed["test"],
     }
 
@@ -49,6 +51,13 @@ def said(plan: Planned, seconds: Mapping[str, float], engine: str, cuts: int) ->
         *([f"too dear for {plan.schedule.passes:g} passes: {'; '.join(dear)}"] if dear else []),
         f"budget: {plan.schedule.passes:g} passes; expected: {sum(seconds.values()):.0f} s ({stages})",
     ]
+
+
+def _whole(plan: Planned) -> float:
+    """Passes that trainings of everything take: from scratch, and of all layers of the source if no race does it."""
+    one = min(plan.schedule.whole, EPOCHS * plan.work.epoch(plan.work.flops))
+    raced = any(entry.stretches and entry.scheme.name == EVERYTHING for entry in plan.entries)
+    return one if raced else 2 * one
 
 
 def _raced(entries: Sequence[Entry]) -> float:

@@ -16,7 +16,7 @@ from regraft.features import extract
 from regraft.formats import saved
 from regraft.network import GraphNetwork
 from regraft.network.plan import plan_to_data
-from regraft.network.surgery import Graft, untrained
+from regraft.network.surgery import Graft
 from regraft.report import write_card, write_report
 from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks import classify
@@ -25,8 +25,7 @@ from regraft.tasks.head import Head, own_copy
 from regraft.tasks.record import data_record, require_same, source_record
 from regraft.tasks.rows import InputRows
 from regraft.train.learner import Rows
-from regraft.train.settings import Settings
-from regraft.trials.baselines import Baseline, simple, trained_whole, untrained_trunk
+from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple, untrained_trunk
 from regraft.trials.calibration import Calibration, calibrated
 from regraft.trials.evidence import is_tie, ties
 from regraft.trials.forecast import forecast, naive, said
@@ -35,7 +34,7 @@ from regraft.trials.heads import DenseHead, dense_head, train_heads
 from regraft.trials.planning import Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race, with_tested_rate
-from regraft.trials.recipe import added_layers, linear
+from regraft.trials.recipe import EVERYTHING, added_layers, linear
 from regraft.trials.record import Found, Winner, about
 from regraft.trials.schemes import Scheme
 from regraft.trials.stored import Stored, parts, total
@@ -160,7 +159,7 @@ class _Search:
         trials = [replace(trial, number=number) for number, trial in enumerate(trials, 1)]
         best = self._best(readings, trials)
         with self._clock("baselines"):
-            baselines, untrained = self._baselines(readings, stored)
+            baselines, untrained = self._baselines(readings, trials, stored)
         with self._clock("test"):
             winner = self._judged(best, trials, stored)
         return Found(
@@ -264,45 +263,51 @@ class _Search:
             others.append(linear[best])
         return max(others, key=lambda trial: trial.score(self._labels))
 
-    def _baselines(self, readings: Sequence[Reading], stored: Stored) -> tuple[list[Baseline], Mapping[str, float]]:
+    def _baselines(
+        self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored
+    ) -> tuple[list[Baseline], Mapping[str, float]]:
         ground, bought = self._ground, self._plan.schedule
         found = simple(ground.splits, stored, readings[-1])
         kind = self._measured.engine.kind
         fresh, untrained_curve = untrained_trunk(ground, bought.untrained, kind, self._progress)
-        epoch = self._plan.work.epoch(ground.flops)
-        settings = Settings(epochs=20, seed=ground.seed)
-        scratch = trained_whole(
-            ground,
-            "from scratch",
-            untrained(ground.network, ground.seed),
-            settings,
-            bought.scratch / epoch,
-            self._progress,
+        epochs = bought.whole / self._plan.work.epoch(ground.flops)
+        scratch = from_scratch(ground, epochs, self._progress)
+        return [*found, fresh, scratch, self._fine_tuned(trials, stored, epochs)], untrained_curve
+
+    def _fine_tuned(self, trials: Sequence[Trial], stored: Stored, epochs: float) -> Baseline:
+        """Full fine-tuning: the trial that did it, or a short one."""
+        trial = next((trial for trial in trials if trial.scheme.name == EVERYTHING), None)
+        if trial is None:
+            return fine_tuned(self._ground, epochs, self._progress)
+        judge = self._judge(trial)[0]
+        report, _ = _looked(
+            judge, self._ground.rows(self._ground.splits.test, trial.inputs, stored), self._ground.splits.classes
         )
-        return [*found, fresh, scratch], untrained_curve
+        note = f"{trial.epochs} epochs" + (f", {trial.state}" if trial.state != "done" else "")
+        return Baseline(name="full fine-tune", accuracy=report.accuracy, note=note)
+
+    def _judge(self, trial: Trial) -> tuple[Head, Graft, GraphNetwork]:
+        """What looks at examples for a trial, from its inputs; and its network."""
+        ground = self._ground
+        grafted, network = trial.grafted(ground.network, len(ground.splits.classes), ground.seed)
+        inputs = trial.inputs if trial.stage == "thaw" else grafted.features
+        return Head(own_copy(network), inputs, grafted.logits, ground.device), grafted, network
 
     def _judged(self, best: Trial, trials: Sequence[Trial], stored: Stored) -> Winner:
         """The one look at the test part, from the stored features; some of it through the whole network as well."""
-        ground = self._ground
-        grafted, network = best.grafted(ground.network, len(ground.splits.classes), ground.seed)
-        inputs = best.inputs if best.stage == "thaw" else grafted.features
-        judge = Head(own_copy(network), inputs, grafted.logits, ground.device)
-        reports, probabilities = zip(
-            *(
-                _looked(judge, ground.rows(part, best.inputs, stored), ground.splits.classes)
-                for part in (ground.splits.validation, ground.splits.test)
-            ),
-            strict=True,
-        )
-        _require_whole(network, grafted.logits, ground, probabilities[1])
+        ground, classes = self._ground, self._ground.splits.classes
+        judge, grafted, network = self._judge(best)
+        validation, _ = _looked(judge, ground.rows(ground.splits.validation, best.inputs, stored), classes)
+        test, probability = _looked(judge, ground.rows(ground.splits.test, best.inputs, stored), classes)
+        _require_whole(network, grafted.logits, ground, probability)
         right = {trial.scheme.name: trial.hits(self._labels) for trial in trials}
         return Winner(
             trial=best,
             network=network,
             plan=plan_to_data(grafted.plan),
-            validation=reports[0],
-            test=reports[1],
-            probability=probabilities[1],
+            validation=validation,
+            test=test,
+            probability=probability,
             ties=ties(best.scheme.name, right),
         )
 
