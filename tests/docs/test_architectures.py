@@ -47,6 +47,7 @@ def test_the_totals_are_those_of_the_rows() -> None:
         "torchvision:squeezenet1_1",
         "transformers:DistilBertModel",
         "transformers:T5EncoderModel",
+        "transformers:ViTForImageClassification",
     ],
 )
 def test_architectures_of_the_page_work(address: str) -> None:
