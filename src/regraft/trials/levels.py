@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork
+from regraft.network.flow import ancestors
 from regraft.network.vectors import with_vectors
 
 
@@ -43,7 +44,11 @@ def survey(network: GraphNetwork, also: Sequence[str] = ()) -> tuple[GraphNetwor
     """
     bottleneck = network.cut(network.bottleneck())
     blocks = {cut.tensor: cut for cut in (*network.cuts(), *map(network.cut, also))}
-    below = sorted((cut for cut in blocks.values() if cut.layers < bottleneck.layers), key=lambda cut: cut.flops)
+    known = network.nodes
+    below = sorted(
+        (cut for cut in blocks.values() if cut.layers < bottleneck.layers),
+        key=lambda cut: len(ancestors(known, [cut.tensor])),
+    )
     with_outputs, vectors = with_vectors(network, [cut.tensor for cut in (*below, bottleneck)])
     if not vectors:
         raise BadArgument(
