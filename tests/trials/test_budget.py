@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from regraft.errors import BadArgument
 from regraft.trials.budget import Budget, Work, race_of, schedule
 
-WORK = Work(flops=100, train=700, validation=150, total=1000)
+WORK = Work(flops=100, train=700, validation=150, total=1000, slowness=1.0)
+COSTS = (0.1, 0.3, 0.7, 2.1)
 
 
 def test_an_epoch_through_everything_costs_three_passes_over_the_training_part_and_one_over_validation():
@@ -20,6 +23,11 @@ def test_what_is_frozen_but_not_stored_is_run_forward_only():
     assert WORK.epoch(20, 80) == pytest.approx(0.2 * 2 * 0.7 + 0.85)
 
 
+def test_where_training_is_slower_than_a_pass_an_epoch_costs_as_much_more():
+    slower = Work(flops=100, train=700, validation=150, total=1000, slowness=2.5)
+    assert slower.epoch(20, 30) == pytest.approx(2.5 * WORK.epoch(20, 30))
+
+
 def cost(schedule_, epochs):
     """Passes of a race in which the dearest always survive."""
     ends = [race for race in schedule_.races if race]
@@ -32,32 +40,56 @@ def cost(schedule_, epochs):
 
 @pytest.mark.parametrize("passes", [4, 8, 10, 20, 40])
 def test_a_race_costs_about_what_is_left_of_the_budget(passes):
-    epochs = [0.1, 0.3, 0.7, 2.1]
-    bought = schedule(passes, epochs)
+    bought = schedule(passes, 1.3, COSTS)
     assert any(bought.races)
-    assert cost(bought, epochs) <= (passes - 1.3) * 0.8 * 1.3
+    assert cost(bought, COSTS) <= (passes * 0.8 - 1.3) * 1.3
+
+
+def test_what_the_baselines_take_is_a_share_of_the_budget():
+    bought = schedule(5, 1.3, COSTS)
+    assert (bought.passes, bought.untrained, bought.scratch) == (5, 0.5, 0.5)
+    assert schedule(40, 1.3, COSTS).untrained == 1  # all examples; more there are none
 
 
 def test_every_stretch_of_every_scheme_adds_an_epoch():
-    for race in schedule(10, [0.1, 0.3, 0.7, 2.1]).races:
-        assert all(later > earlier for earlier, later in zip(race, race[1:], strict=False))
+    for race in schedule(12, 1.3, (0.3, 0.5, 0.7)).races:
+        assert race
+        assert all(later > earlier for earlier, later in pairwise(race))
+
+
+def test_no_scheme_trains_for_more_than_twenty_epochs():
+    assert [race[-1] for race in schedule(1000, 1.3, COSTS).races] == [20, 20, 20, 20]
 
 
 def test_what_is_too_dear_is_left_out_first():
-    assert schedule(3, [0.1, 0.3, 2.1]).races[2] == ()
-    assert schedule(1, [0.5]).races == ((),)
+    assert schedule(3, 1.3, [0.1, 0.3, 2.1]).races[2] == ()
+    assert schedule(1, 0.9, [0.5]).races == ((),)
+    assert schedule(10, 1.3, []).races == ()
 
 
 def test_a_larger_budget_never_gives_a_scheme_fewer_epochs():
     before = 0
     for passes in (2, 5, 10, 20, 50):
-        (race,) = schedule(passes, [0.7]).races
+        (race,) = schedule(passes, 1.3, [0.7]).races
         assert (race[-1] if race else 0) >= before
         before = race[-1] if race else 0
 
 
 def test_given_schemes_are_halved_until_the_last_has_all_its_epochs():
     assert race_of([20, 20, 8]) == ((5, 10, 20), (5, 10, 20), (2, 4, 8))
+    assert race_of([7]) == ((7,),)
+    assert race_of([]) == ()
+
+
+def test_a_given_scheme_of_few_epochs_never_has_more():
+    assert race_of([1, 1, 1, 1, 1]) == ((1, 1, 1, 1),) * 5
+
+
+def test_a_budget_of_nothing_said_is_ten_passes_or_a_minute():
+    assert Budget().in_passes(60.0) == 10
+    assert Budget().in_passes(3.0) == 20
+    assert Budget(minutes=2).in_passes(30.0) == 4
+    assert Budget(passes=3.5).in_passes(1e-3) == 3.5
 
 
 def test_a_budget_is_passes_or_minutes_and_above_nothing():
@@ -67,3 +99,6 @@ def test_a_budget_is_passes_or_minutes_and_above_nothing():
     with pytest.raises(BadArgument) as none:
         Budget(minutes=0)
     assert str(none.value) == "the budget of minutes must be above 0\n  got: 0"
+    with pytest.raises(BadArgument) as nan:
+        Budget(passes=float("nan"))
+    assert str(nan.value) == "the budget of passes must be above 0\n  got: nan"

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from regraft.errors import Diverged
 from regraft.network.plan import New
 from regraft.network.surgery import Graft
 from regraft.tasks import classify
@@ -52,9 +53,10 @@ class DenseHead:
 
     @property
     def alike(self) -> tuple[object, ...]:
-        """Heads for which this is equal are trained together."""
+        """Heads for which this is equal are trained together; a joint norm is that of one head alone."""
         layers = tuple((layer.width, layer.activation) for layer in self.graft.plan.new or ())
-        return self.level.vector, layers, str(replace(self.settings, lr=1.0).as_json())
+        by_itself = self.number if self.settings.clip_norm else None
+        return self.level.vector, layers, str(replace(self.settings, lr=1.0).as_json()), by_itself
 
 
 def dense_head(number: int, scheme: Scheme, level: Level, graft: Graft, settings: Settings) -> DenseHead | None:
@@ -76,6 +78,16 @@ def train_heads(heads: Sequence[DenseHead], stored: Stored) -> list[Trial]:
 
 
 def _together(group: Sequence[DenseHead], stored: Stored) -> list[Trial]:
+    """The trials of a group; where one diverges, the loss of all is no number: each is trained alone then."""
+    try:
+        return _trained(group, stored)
+    except Diverged as error:
+        if len(group) > 1:
+            return [trial for head in group for trial in _together([head], stored)]
+        return [_diverged(group[0], stored, error)]
+
+
+def _trained(group: Sequence[DenseHead], stored: Stored) -> list[Trial]:
     started = time.monotonic()
     settings = group[0].settings
     vector = [group[0].level.vector]
@@ -104,6 +116,26 @@ def _together(group: Sequence[DenseHead], stored: Stored) -> list[Trial]:
         )
         for place, head in enumerate(group)
     ]
+
+
+def _diverged(head: DenseHead, stored: Stored, error: Diverged) -> Trial:
+    """A head as it was before it was trained."""
+    start = {name: head.graft.network.values[name] for name in head.names}
+    bundle = _Bundle([head], centred=False)
+    rows = stored.rows(stored.splits.validation, [head.level.vector])
+    return Trial(
+        number=head.number,
+        scheme=head.scheme,
+        stage="heads",
+        level=head.level,
+        logits=bundle.logits(rows)[0].numpy(),
+        values=start,
+        settings=head.settings.as_json(),
+        epochs=0,
+        seconds=0.0,
+        state="diverged",
+        note=f"{error.what}: its start is kept",
+    )
 
 
 @dataclass(kw_only=True)
@@ -139,8 +171,8 @@ class _Bundle:
 
     def look(self, rows: Rows, settings: Settings) -> Measured:
         """A look at validation, at which each head keeps its weights where they are its best."""
-        epoch = len(self.best[0].learning) + 1
-        weights = [self._of(place) for place in range(len(self._group))]
+        epoch = len(self.best[0].learning) + (0 if settings.look_first else 1)
+        weights = self._now()
         labels = _labels(rows)
         losses: list[float] = []
         for best, own, logits in zip(self.best, weights, self._logits(rows, weights), strict=True):
@@ -156,16 +188,22 @@ class _Bundle:
         mean = sum(losses) / len(losses)
         return Measured(score=(-mean,), metrics={"loss": mean})
 
+    def logits(self, rows: Rows) -> Tensor:
+        """(h v k) of every head as it is."""
+        return self._logits(rows, self._now())
+
     def best_logits(self, rows: Rows) -> Tensor:
         """(h v k) of every head in its best epoch."""
         return self._logits(rows, [best.weights for best in self.best])
 
-    def _of(self, place: int) -> dict[str, Tensor]:
-        return {name: self._weights[f"{place}:{name}"] for name in self._group[place].names}
+    def _now(self) -> list[dict[str, Tensor]]:
+        return [
+            {name: self._weights[f"{place}:{name}"] for name in head.names} for place, head in enumerate(self._group)
+        ]
 
     def _step(self, batch: Batch) -> Step:
         features, labels = batch
-        logits = self._forward(features, [self._of(place) for place in range(len(self._group))])
+        logits = self._forward(features, self._now())
         return Step(loss=sum((classify.loss(own, labels) for own in logits), start=torch.zeros(())))
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork
+from regraft.network.flow import ancestors
 from regraft.network.vectors import with_vectors
 
 
@@ -36,15 +37,18 @@ def survey(network: GraphNetwork, also: Sequence[str] = ()) -> tuple[GraphNetwor
     the last block, it stands for that.
 
     Args:
-        also: further cuts.
+        also: further cuts, of which those below the bottleneck are taken.
 
     Raises:
         BadArgument: there is no cut that a head can stand on.
     """
     bottleneck = network.cut(network.bottleneck())
-    blocks = {cut.tensor: cut for cut in (*network.cuts(), *map(network.cut, also))}
-    below = sorted((cut for cut in blocks.values() if cut.layers < bottleneck.layers), key=lambda cut: cut.flops)
-    with_outputs, vectors = with_vectors(network, [cut.tensor for cut in (*below, bottleneck)])
+    inside = ancestors(network.nodes, [bottleneck.tensor])
+    blocks = [cut.tensor for cut in network.cuts() if cut.layers < bottleneck.layers]
+    tensors = {*blocks, *(name for name in also if name in inside)} - {bottleneck.tensor}
+    below = map(network.cut, sorted(tensors, key=lambda name: len(ancestors(network.nodes, [name]))))
+    cuts = (*below, bottleneck)
+    with_outputs, vectors = with_vectors(network, [cut.tensor for cut in cuts])
     if not vectors:
         raise BadArgument(
             "this network has no cut that a head can stand on",
@@ -59,7 +63,7 @@ def survey(network: GraphNetwork, also: Sequence[str] = ()) -> tuple[GraphNetwor
             width=vectors[cut.tensor].width,
             flops=cut.flops,
         )
-        for cut in (*below, bottleneck)
+        for cut in cuts
         if cut.tensor in vectors
     )
     return with_outputs, found

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from grounds import calibration_of, dense_network, digit_ground, row_splits
+
+from regraft.features import Place
+from regraft.network import Plan
+from regraft.network.plan import New
+from regraft.run import Progress
+from regraft.trials.forecast import forecast, naive, said
+from regraft.trials.ground import ground_of
+from regraft.trials.planning import drafted, planned, rerouted
+from regraft.trials.schemes import Scheme
+
+H1, H2, H3, H4 = (f"dnn/hidden{k}/Relu:0" for k in (1, 2, 3, 4))
+
+
+@pytest.fixture(scope="module")
+def ground():
+    return digit_ground(train=100, validation=10)
+
+
+def thaw(name, below, **settings):
+    return Scheme(name=name, plan=Plan(freeze_below=below), settings=settings)
+
+
+def with_room(ground, budget):
+    return replace(ground, place=Place(root=ground.place.root, budget=budget))
+
+
+def bytes_of(ground, tensor):
+    return ground.network.tensors[tensor].shape[1] * 4 * 120 * 5
+
+
+def test_the_features_of_all_schemes_are_stored_where_there_is_room(ground):
+    draft = drafted(ground, [thaw("top one", H3), thaw("top two", H2)])
+    assert draft.given
+    assert draft.stored == {H3: bytes_of(ground, H3), H2: bytes_of(ground, H2)}
+    assert draft.tensors(ground) == [level.vector for level in ground.levels]  # here a vector stands for its cut
+
+
+def test_what_is_stored_takes_half_of_the_room_at_most_the_small_first(ground):
+    schemes = [thaw("top three", H1), thaw("top one", H3)]
+    sizes = {name: bytes_of(ground, name) for name in (H1, H3)}
+    assert sizes[H1] > sizes[H3]
+    for room, stored in (
+        (2 * sum(sizes.values()), {H1, H3}),
+        (2 * sum(sizes.values()) - 2, {H3}),
+        (2 * sizes[H3] - 2, set()),
+    ):
+        draft = drafted(with_room(ground, room), schemes)
+        assert set(draft.stored) == stored
+        assert sum(draft.stored.values()) <= room // 2
+
+
+def test_a_scheme_begins_at_its_features_or_at_the_highest_stored_cut_below_or_at_the_input(ground):
+    schemes = [thaw("top one", H3), thaw("top three", H1)]
+    room = 2 * bytes_of(ground, H3)
+    for limited, inputs in (
+        (ground, (H3, H1)),
+        (with_room(ground, room), (H3, "X:0")),
+        (with_room(ground, 0), ("X:0",) * 2),
+    ):
+        plan = planned(limited, drafted(limited, schemes), calibration_of(limited), 10.0)
+        assert [entry.inputs for entry in plan.entries] == [(name,) for name in inputs]
+    draft = replace(drafted(ground, schemes), stored={H1: 1})
+    assert planned(ground, draft, calibration_of(ground), 10.0).entries[0].inputs == (H1,)
+
+
+def test_what_is_not_stored_costs_its_forward_steps(ground):
+    schemes = [thaw("top one", H3)]
+    level = {level.cut: level for level in ground.levels}
+    for limited, begin in ((ground, level[H3].flops), (with_room(ground, 0), 0)):
+        plan = planned(limited, drafted(limited, schemes), calibration_of(limited), 10.0)
+        above, below = level[H4].flops - level[H3].flops, level[H3].flops - begin
+        assert plan.work.slowness == pytest.approx(1.0)
+        assert plan.entries[0].epoch == pytest.approx(plan.work.epoch(above, below))
+
+
+def test_given_schemes_take_the_epochs_they_say_whatever_the_budget(ground):
+    schemes = [thaw("short", H3, epochs=3), thaw("long", H2, epochs=9)]
+    for passes in (0.1, 100.0):
+        plan = planned(ground, drafted(ground, schemes), calibration_of(ground), passes)
+        assert [entry.stretches for entry in plan.entries] == [(2, 3), (5, 9)]
+        assert [entry.settings.epochs for entry in plan.entries] == [3, 9]
+
+
+def test_dense_heads_are_no_part_of_the_race(ground):
+    head = Scheme(name="head", plan=Plan(new=(New(kind="dense", width=8), New(kind="dense"))), settings={})
+    draft = drafted(ground, [head, thaw("top one", H3)])
+    assert [head.number for head in draft.heads] == [1]
+    assert [entry.number for entry in draft.racing] == [2]
+
+
+def test_the_schemes_of_a_recipe_follow_from_the_amount_of_data(ground):
+    assert drafted(ground, None).rule.name == "plenty of data"
+    draft = drafted(digit_ground(train=20, validation=10), None)
+    assert (draft.rule.name, draft.given, draft.heads) == ("few data", False, ())
+    assert [one.scheme.name for one in draft.racing] == ["top 1 block thawed", "top 2 blocks thawed"]
+
+
+def test_a_budget_that_buys_no_epoch_leaves_the_dear_out_and_says_so(ground):
+    measured = calibration_of(ground)
+    plan = planned(ground, drafted(ground, None), measured, 1.8)
+    dear = [entry.scheme.name for entry in plan.entries if not entry.stretches]
+    assert "everything thawed" in dear
+    lines = said(plan, forecast(plan, measured), "torch", len(ground.levels))
+    assert f"too dear for 1.8 passes: {'; '.join(dear)}" in lines
+    assert lines[1].startswith("stored in one pass by torch: the vectors of 4 cuts, and maps of dnn/hidden")
+
+
+def test_after_the_probe_the_race_is_run_below_the_best_cut(ground):
+    plan = planned(ground, drafted(ground, None), calibration_of(ground), 50.0)
+    new = (New(kind="dense", width=8), New(kind="dense"))
+    again = rerouted(ground, plan, 2, new)
+    assert {entry.level.cut for entry in again.entries} == {H3}
+    assert [entry.scheme.plan.new for entry in again.entries] == [new] * len(again.entries)
+    assert again.drafted is plan.drafted
+    stored = set(plan.drafted.stored)
+    assert all(set(entry.inputs) <= {*stored, "X:0"} for entry in again.entries)
+
+
+def test_forecasts_add_up(ground):
+    measured = calibration_of(ground)
+    plan = planned(ground, drafted(ground, [thaw("one", H3, epochs=4)]), measured, 10.0)
+    one_pass = 120 * 5 * measured.example
+    seconds = forecast(plan, measured)
+    assert seconds["thaw"] == pytest.approx(4 * plan.entries[0].epoch * one_pass)
+    assert seconds["probe"] >= one_pass
+    assert seconds["baselines"] == pytest.approx((1.0 + 1.0) * one_pass)
+    assert seconds["test"] == pytest.approx(20 * 5 * measured.plain)
+    looks = 110 * 5 * measured.plain
+    assert naive(plan, measured, 3, []) == pytest.approx(3 * 20 * looks)
+    back = 2 * 4 * ground.flops * 1e-9 * measured.training * 500
+    assert naive(plan, measured, 0, [(4, ground.flops)]) == pytest.approx(4 * looks + back)
+
+
+def test_a_cut_asked_for_can_carry_a_scheme():
+    x = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
+    splits = row_splits(x, np.arange(60) % 2, 40, 10)
+    ground = ground_of(dense_network((6, 5, 4, 2)), splits, None, ("2",), 0, Progress(silent=True))
+    plan = Plan(at="2", freeze_below="1")
+    draft = drafted(ground, [Scheme(name="linear units", plan=plan, settings={})])
+    assert draft.racing[0].level.cut == "2"
