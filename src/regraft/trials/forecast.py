@@ -17,7 +17,7 @@ def forecast(plan: Planned, measured: Calibration) -> dict[str, float]:
     bought, one = plan.schedule, plan.work.total * measured.example
     return {
         "probe": plan.fixed["probe"],
-        "heads": 0.0,
+        "heads": plan.fixed["heads"],
         "thaw": _raced(plan.entries) * one,
         "baselines": (bought.untrained + _whole(plan)) * one,
         "test": plan.fixed["test"],

@@ -20,7 +20,7 @@ from regraft.trials.heads import DenseHead, dense_head
 from regraft.trials.levels import Level
 from regraft.trials.linear import STEPS
 from regraft.trials.probe import SPREADS
-from regraft.trials.recipe import Rule, rule_for, thawed
+from regraft.trials.recipe import BEST_CUTS, HEAD_BATCH, HEAD_EPOCHS, Rule, rule_for, thawed
 from regraft.trials.schemes import Scheme
 from regraft.trials.stored import total
 
@@ -121,7 +121,11 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
         total=total(splits),
         slowness=measured.training * ground.flops * 1e-9 / measured.example,
     )
-    fixed = {"probe": one + _solving(ground) * measured.product, "test": _WHOLE * measured.plain}
+    fixed = {
+        "probe": one + _solving(ground) * measured.product,
+        "heads": _steps(ground, draft) * measured.head,
+        "test": _WHOLE * measured.plain,
+    }
     plan = Planned(drafted=draft, work=work, fixed=fixed, schedule=schedule(passes, 0.0, ()), entries=())
     return _with_race(ground, plan, draft.racing)
 
@@ -188,6 +192,15 @@ def _bytes(ground: Ground, name: str) -> int:
     tensor = ground.network.tensors[name]
     shape = [size or 0 for size in (tensor.shape or ())[1:]]
     return prod(shape) * np.dtype(tensor.dtype).itemsize * total(ground.splits)
+
+
+def _steps(ground: Ground, draft: Drafted) -> float:
+    """Steps that the groups of dense heads take, with as many looks at validation as at training."""
+    examples = len(ground.splits.train) + len(ground.splits.validation) / 2
+    if not draft.given:
+        return BEST_CUTS * HEAD_EPOCHS * examples / HEAD_BATCH
+    groups = {head.alike: head.settings for head in draft.heads}
+    return sum(settings.epochs * examples / settings.batch for settings in groups.values())
 
 
 def _solving(ground: Ground) -> float:

@@ -34,14 +34,13 @@ from regraft.trials.heads import DenseHead, dense_head, train_heads
 from regraft.trials.planning import Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race, with_tested_rate
-from regraft.trials.recipe import EVERYTHING, added_layers, linear
+from regraft.trials.recipe import BEST_CUTS, EVERYTHING, added_layers, linear
 from regraft.trials.record import Found, Winner, about
 from regraft.trials.schemes import Scheme
 from regraft.trials.stored import Stored, parts, total
 from regraft.trials.trial import Trial
 from regraft.trials.views import Effect, views_of
 
-_BEST_CUTS = 2  # on which hidden layers are tried
 _BATCH = 32
 _CLOSE = 0.01  # probabilities of a network run whole and of one run from an engine's features may differ by this
 
@@ -210,7 +209,7 @@ class _Search:
         """The linear heads of all cuts, and hidden layers on the best; or the dense heads that are given."""
         if self._plan.drafted.given:
             return train_heads(self._plan.drafted.heads, stored)
-        best = sorted(readings, key=lambda reading: reading.accuracy, reverse=True)[:_BEST_CUTS]
+        best = sorted(readings, key=lambda reading: reading.accuracy, reverse=True)[:BEST_CUTS]
         schemes = added_layers(self._plan.drafted.rule, [reading.level for reading in best])
         heads = [self._dense(number, scheme) for number, scheme in enumerate(schemes, 1)]
         return [*map(self._linear, readings), *train_heads(heads, stored)]
