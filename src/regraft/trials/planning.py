@@ -21,7 +21,7 @@ from regraft.trials.levels import Level
 from regraft.trials.linear import STEPS
 from regraft.trials.probe import SPREADS
 from regraft.trials.recipe import BEST_CUTS, HEAD_BATCH, HEAD_EPOCHS, Rule, rule_for, thawed
-from regraft.trials.schemes import Scheme
+from regraft.trials.schemes import Scheme, placed
 from regraft.trials.stored import total
 
 _WHOLE = 64  # examples that the whole network is run on in the final look, forward, with its making
@@ -159,12 +159,14 @@ def _over(draft: Draft, ends: Sequence[int]) -> Draft:
 
 
 def _draft(ground: Ground, number: int, scheme: Scheme) -> Draft:
-    grafted = ground.graft(scheme.plan)
+    with placed(f"scheme {scheme.name}"):
+        grafted = ground.graft(scheme.plan)
+        level = ground.level_of(grafted.at)
     given: dict[str, Any] = {"seed": ground.seed, "batch": ground.batch(grafted.features), **scheme.settings}
     return Draft(
         number=number,
         scheme=scheme,
-        level=ground.level_of(grafted.at),
+        level=level,
         graft=grafted,
         settings=settings_for(grafted, len(ground.splits.train), given),
     )

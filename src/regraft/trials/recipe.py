@@ -17,6 +17,7 @@ from regraft.trials.schemes import Scheme
 
 _PLENTY = 100  # training examples of a class from which on data are plenty
 HEAD_EPOCHS, HEAD_BATCH = 30, 64  # of a hidden layer
+_SETTLING = {"schedule": "cosine", "keep": "last", "l2": 1e-3}  # no epoch is chosen by validation
 BEST_CUTS = 2  # on which one is tried
 _LAYER_DECAY = 0.8  # the lower a block, the smaller its steps
 EVERYTHING = "everything thawed"  # full fine-tuning
@@ -82,7 +83,7 @@ def added_layers(rule: Rule, levels: Sequence[Level]) -> Iterator[Scheme]:
             yield Scheme(
                 name=f"dense {rule.width} on {level.cut}, lr {lr:g}",
                 plan=Plan(at=level.cut, new=new),
-                settings={"lr": lr, "epochs": HEAD_EPOCHS, "batch": HEAD_BATCH, "keep": "best", "l2": 1e-3},
+                settings={"lr": lr, "epochs": HEAD_EPOCHS, "batch": HEAD_BATCH, **_SETTLING},
             )
 
 
