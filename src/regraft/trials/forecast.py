@@ -19,7 +19,7 @@ def forecast(plan: Planned, measured: Calibration) -> dict[str, float]:
         "probe": plan.fixed["probe"],
         "heads": 0.0,
         "thaw": _raced(plan.entries) * one,
-        "baselines": (bought.untrained + _whole(plan)) * one,
+        "baselines": (bought.untrained + _whole(plan)) * one if plan.work.tested else 0.0,
         "test": plan.fixed["test"],
     }
 

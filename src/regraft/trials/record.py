@@ -28,14 +28,14 @@ class Winner:
     """The scheme that did best on validation, and what became of it.
 
     `network` is the trunk with its trained head; `ties` names trials that cannot be told apart from it;
-    `probability` is (t k) for the test part.
+    `probability` is (t k) for the test part. Where that is empty, `test` is None.
     """
 
     trial: Trial
     network: GraphNetwork = field(repr=False)
     plan: Mapping[str, Any]
     validation: Report
-    test: Report
+    test: Report | None
     probability: np.ndarray
     ties: tuple[str, ...]
 
@@ -65,6 +65,11 @@ class Found:
     def network(self) -> GraphNetwork:
         """The network that won, trained."""
         return self.winner.network
+
+    @property
+    def validation(self) -> Report:
+        """How well it does on the validation part."""
+        return self.winner.validation
 
     def as_json(self) -> dict[str, Any]:
         """The search as results.json holds it."""
@@ -129,8 +134,8 @@ class Found:
             "plan_text": yaml.safe_dump(dict(winner.plan), sort_keys=False),
             "command": "regraft fit SOURCE DATA --plan plan.yaml",
             "validation": winner.validation.as_json(),
-            "test": winner.test.as_json(),
-            "interval": list(interval(right)),
+            "test": winner.test.as_json() if winner.test else None,
+            "interval": list(interval(right)) if winner.test else None,
             "ties": list(winner.ties),
         }
 
@@ -158,14 +163,12 @@ def mistakes(ground: Ground, probability: np.ndarray) -> list[dict[str, Any]]:
 def about(found: Found, record: Mapping[str, Any]) -> dict[str, Any]:
     """What is saved with the model beside its graph."""
     winner = found.winner
+    reports = {"validation": winner.validation, "test": winner.test}
     return {
         "task": "classify",
         "classes": list(found.ground.splits.classes),
         "source": {"format": found.ground.network.format},
-        "metrics": {
-            "validation": {"accuracy": winner.validation.accuracy, "n": winner.validation.n},
-            "test": {"accuracy": winner.test.accuracy, "n": winner.test.n},
-        },
+        "metrics": {name: {"accuracy": own.accuracy, "n": own.n} for name, own in reports.items() if own},
         "plan": dict(winner.plan),
         "training": dict(winner.trial.settings),
         "data": record["data"],

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data import Splits, open_splits
+from regraft.data import Part, Splits, open_splits
 from regraft.features import extract
 from regraft.formats import saved
 from regraft.network import GraphNetwork
@@ -74,7 +74,8 @@ def search(
     """Find out how many layers of a network are worth reusing for labelled data, and give back the best model.
 
     Choices are made on the validation part, or by folds of training and validation part where that is small. The test
-    part is looked at once, at the end, for the winner and what it is compared with.
+    part is looked at once, at the end, for the winner and what it is compared with; where it is empty, there is neither
+    that comparison nor a report.
 
     Args:
         data: what `open_splits` gives, or takes.
@@ -105,8 +106,9 @@ def search(
         found = _Search(ground, plan, measured, run, progress).carried_out(choices.budget.minutes)
         saved.write(found.network, run.model, about(found, record))
         run.write_json(run.results.name, found.as_json())
-        write_report(run, ground.splits.test.examples)
-        write_card(run)
+        if found.winner.test:
+            write_report(run, ground.splits.test.examples)
+            write_card(run)
     return found
 
 
@@ -267,6 +269,8 @@ class _Search:
         self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored
     ) -> tuple[list[Baseline], Mapping[str, float]]:
         ground, bought = self._ground, self._plan.schedule
+        if not len(ground.splits.test):
+            return [], {}
         found = simple(ground.splits, stored, readings[-1])
         kind = self._measured.engine.kind
         fresh, untrained_curve = untrained_trunk(ground, bought.untrained, kind, self._progress)
@@ -297,17 +301,18 @@ class _Search:
         """The one look at the test part, from the stored features; some of it through the whole network as well."""
         ground, classes = self._ground, self._ground.splits.classes
         judge, grafted, network = self._judge(best)
+        part = ground.splits.test if len(ground.splits.test) else ground.splits.validation
         validation, _ = _looked(judge, ground.rows(ground.splits.validation, best.inputs, stored), classes)
-        test, probability = _looked(judge, ground.rows(ground.splits.test, best.inputs, stored), classes)
-        _require_whole(network, grafted.logits, ground, probability)
+        last, probability = _looked(judge, ground.rows(part, best.inputs, stored), classes)
+        _require_whole(network, grafted.logits, ground, part, probability)
         right = {trial.scheme.name: trial.hits(self._labels) for trial in trials}
         return Winner(
             trial=best,
             network=network,
             plan=plan_to_data(grafted.plan),
             validation=validation,
-            test=test,
-            probability=probability,
+            test=last if part is ground.splits.test else None,
+            probability=probability[: len(ground.splits.test)],
             ties=ties(best.scheme.name, right),
         )
 
@@ -333,10 +338,9 @@ def _looked(judge: Head, rows: Rows, classes: Sequence[str]) -> tuple[classify.R
     return classify.report(probability, labels.numpy(), classes), probability
 
 
-def _require_whole(network: GraphNetwork, logits: str, ground: Ground, probability: np.ndarray) -> None:
-    """Make sure that the network to be saved says what was measured, on the first test examples."""
-    test = ground.splits.test
-    some = replace(test, indices=test.indices[:_BATCH])
+def _require_whole(network: GraphNetwork, logits: str, ground: Ground, part: Part, probability: np.ndarray) -> None:
+    """Make sure that the network to be saved says what was measured, on the first examples of a part."""
+    some = replace(part, indices=part.indices[:_BATCH])
     whole = Head(own_copy(network), (ground.spec.name,), logits, ground.device)
     _, found = _looked(whole, InputRows(some, ground.spec), ground.splits.classes)
     difference = float(np.abs(found - probability[: len(found)]).max())
