@@ -80,14 +80,15 @@ def untrained_trunk(
 def from_scratch(ground: Ground, epochs: float, progress: Progress) -> Baseline:
     """The same architecture with fresh weights, trained for so many epochs or a part of one."""
     fresh = untrained(ground.network, ground.seed)
-    settings = Settings(epochs=EPOCHS, seed=ground.seed)
+    settings = Settings(epochs=EPOCHS, seed=ground.seed, batch=ground.batch([ground.spec.name]))
     return _whole("from scratch", ground.graft(Plan(freeze=None), fresh), settings, epochs, ground, progress)
 
 
 def fine_tuned(ground: Ground, epochs: float, progress: Progress) -> Baseline:
     """All layers of the source trained on, with a new linear layer, for so many epochs or a part of one."""
     grafted = ground.graft(Plan(freeze=None, freeze_statistics=True))
-    settings = settings_for(grafted, len(ground.splits.train), {"seed": ground.seed, "epochs": EPOCHS})
+    given = {"seed": ground.seed, "epochs": EPOCHS, "batch": ground.batch([ground.spec.name])}
+    settings = settings_for(grafted, len(ground.splits.train), given)
     return _whole("full fine-tune", grafted, settings, epochs, ground, progress)
 
 

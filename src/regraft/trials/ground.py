@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
 
@@ -23,6 +24,9 @@ from regraft.trials.folds import Folds, folds
 from regraft.trials.levels import Level, survey
 from regraft.trials.schemes import Scheme, cuts_of
 from regraft.trials.stored import Stored
+
+_MEMORY = 2**30  # bytes that a step may keep of what it computed, for the way back
+_COPIES = ("parameter", "constant", "input", "item", "select", "identity")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +92,16 @@ class Ground:
         known = self.network.tensors
         below = ancestors(self.network.nodes, [name for name in tensors if name in self.network.nodes])
         return sum(known[name].flops for name in below if name in known)
+
+    def batch(self, features: Sequence[str]) -> int:
+        """How many examples a training above some features may look at in a step: 32, or as few as memory wants."""
+        below = ancestors(self.network.nodes, [name for name in features if name in self.network.nodes])
+        kept = [
+            prod(size or 1 for size in (tensor.shape or ())[1:])
+            for name, tensor in self.network.tensors.items()
+            if name not in below and self.network.nodes[name].function not in _COPIES
+        ]
+        return next(size for size in (32, 16, 8, 4) if size == 4 or size * 4 * sum(kept) <= _MEMORY)
 
     def inputs(self, wanted: Sequence[str], stored: Collection[str]) -> tuple[str, ...]:
         """The tensors to compute `wanted` from: themselves if stored, else the highest stored cut, else the input."""

@@ -128,6 +128,7 @@ def _diverged(head: DenseHead, stored: Stored, error: Diverged) -> Trial:
         scheme=head.scheme,
         stage="heads",
         level=head.level,
+        inputs=(head.level.vector,),
         logits=bundle.logits(rows)[0].numpy(),
         values=start,
         settings=head.settings.as_json(),

@@ -156,7 +156,7 @@ def _over(draft: Draft, ends: Sequence[int]) -> Draft:
 
 def _draft(ground: Ground, number: int, scheme: Scheme) -> Draft:
     grafted = ground.graft(scheme.plan)
-    given: dict[str, Any] = {"seed": ground.seed, **scheme.settings}
+    given: dict[str, Any] = {"seed": ground.seed, "batch": ground.batch(grafted.features), **scheme.settings}
     return Draft(
         number=number,
         scheme=scheme,
