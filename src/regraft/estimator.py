@@ -66,7 +66,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         run_: the run folder; None where none is kept.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - scikit-learn knows a parameter by its name here
         self,
         source: Address | GraphNetwork,
         *,

@@ -17,7 +17,7 @@ from regraft.trials.schemes import Scheme
 
 _PLENTY = 100  # training examples of a class from which on data are plenty
 _LAYER_DECAY = 0.8  # the lower a block, the smaller its steps
-EVERYTHING = "everything thawed"  # full fine-tuning
+EVERYTHING = "full fine-tune"
 
 # Frozen batch norms keep their statistics: a few hundred examples would spoil them.
 _THAWED = {"optimizer": "adamw", "schedule": "one-cycle", "keep": "best", "look_first": True}

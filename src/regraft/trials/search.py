@@ -28,7 +28,7 @@ from regraft.train.learner import Rows
 from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple, untrained_trunk
 from regraft.trials.calibration import Calibration, calibrated
 from regraft.trials.evidence import is_tie, ties
-from regraft.trials.forecast import forecast, naive, said
+from regraft.trials.forecast import forecast, naive, raced, said
 from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.heads import DenseHead, dense_head, train_heads
 from regraft.trials.planning import Planned, drafted, planned, rerouted
@@ -251,6 +251,7 @@ class _Search:
             heads = [trial for trial in trials if trial.level == readings[top].level]
             head = max(heads, key=lambda trial: trial.score(self._labels))
             self._plan, values = rerouted(self._ground, self._plan, top, head.scheme.plan.new), head.values
+            self._progress.say(raced(self._plan, readings[top].level.cut))
         entries = [entry for entry in self._plan.entries if entry.stretches]
         starts = [entry.graft.network.assign(values) for entry in entries]
         track = Track(ground=self._ground, stored=stored, folder=self._run.trials, progress=self._progress)
@@ -288,7 +289,7 @@ class _Search:
             judge, self._ground.rows(self._ground.splits.test, trial.inputs, stored), self._ground.splits.classes
         )
         note = f"{trial.epochs} epochs" + (f", {trial.state}" if trial.state != "done" else "")
-        return Baseline(name="full fine-tune", accuracy=report.accuracy, note=note)
+        return Baseline(name=EVERYTHING, accuracy=report.accuracy, note=note)
 
     def _judge(self, trial: Trial) -> tuple[Head, Graft, GraphNetwork]:
         """What looks at examples for a trial, from its inputs; and its network."""
