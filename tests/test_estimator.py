@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable
 from importlib import resources
@@ -130,6 +131,44 @@ def test_it_is_the_last_step_of_a_pipeline() -> None:
     alone = learner(random_state=1).fit(StandardScaler().fit_transform(x * 10 + 5), y)
     assert np.array_equal(steps.predict(x * 10 + 5), alone.predict(StandardScaler().fit_transform(x * 10 + 5)))
     assert steps.score(x * 10 + 5, y) > 0.5  # one class of three: 0.37
+
+
+def test_a_search_finds_more_than_the_bottleneck_gives(digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    x, y = digits
+    model = TransferClassifier(DIGITS, input="range=0..1", search=True, passes=20, out=tmp_path).fit(x[::2], y[::2])
+    plain = TransferClassifier(DIGITS, input="range=0..1").fit(x[::2], y[::2])
+    assert model.score(x[1::2], y[1::2]) > plain.score(x[1::2], y[1::2])
+    again = regraft.open(model.run_).run(x[:5] / np.float32(255))
+    assert np.allclose(again, model.decision_function(x[:5]), atol=1e-5)
+    assert model.run_.name.startswith("search-")
+    found = json.loads((model.run_ / "results.json").read_text())
+    assert found["winner"]["test"] is None
+    assert found["baselines"] == {}
+    assert found["budget"]["passes"] == 20
+    assert found["budget"]["forecast"]["baselines"] == 0
+    assert found["winner"]["validation"]["accuracy"] == model.validation_.accuracy
+    assert saved.about(model.run_ / "model")["metrics"] == {
+        "validation": {"accuracy": model.validation_.accuracy, "n": model.validation_.n}
+    }
+    assert not (model.run_ / "report.html").exists()
+
+
+def test_a_search_takes_no_plan() -> None:
+    with pytest.raises(BadArgument) as caught:
+        learner(search=True, plan=Plan()).fit(*points())
+    assert str(caught.value) == (
+        "a search finds plan and settings by itself\n"
+        "  got: plan, settings\n"
+        "  to do: leave that out, or say search=False"
+    )
+
+
+def test_only_a_search_has_a_budget() -> None:
+    with pytest.raises(BadArgument) as caught:
+        learner(minutes=3).fit(*points())
+    assert str(caught.value) == (
+        "only a search has a budget\n  got: minutes\n  to do: leave that out, or say search=True"
+    )
 
 
 @pytest.mark.parametrize("form", [list, np.array])

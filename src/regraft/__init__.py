@@ -288,6 +288,7 @@ def search(  # noqa: PLR0913 - each but two has a default
             budget=Budget(passes=passes, minutes=minutes),
             augmentation=augmentation_of(str(augment)),
             seed=seed,
+            name=str(source) if isinstance(source, str | PathLike) else None,
         ),
         out=None if out is None else Path(out),
         input=input,

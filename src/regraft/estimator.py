@@ -26,6 +26,10 @@ from regraft.opening import Address, as_network
 from regraft.run import Progress, new_place
 from regraft.tasks.fit import FitResult, fit
 from regraft.tasks.judging import outputs
+from regraft.trials.budget import Budget
+from regraft.trials.ground import Choices
+from regraft.trials.record import Found
+from regraft.trials.search import search
 
 _SEEDS = 2**31
 _checked: Callable[..., Any] = validate_data  # which has no types of its own: those of its defaults are taken for them
@@ -38,12 +42,14 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
     where their values are 0..255; or a list or array (n) of paths of pictures. The labels y (n) are of any type.
 
     `fit` divides a validation part off them, which the training is chosen by. There is no test part: in scikit-learn
-    that is what `score` and `cross_val_score` are given.
+    that is what `score` and `cross_val_score` are given. With `search` it finds out how many layers to reuse as well.
 
     Args:
         source: a network, or the address of one.
         plan: what is reused, frozen and new; None: all up to the bottleneck is frozen, a linear layer goes on it.
         settings: of the training, those that differ from the defaults: {"epochs": 20, "device": "cpu"}.
+        search: whether `fit` tries many schemes and keeps the best, as `regraft.search` does.
+        passes, minutes: the budget of that, one of them; None: ten passes, or a minute where those take less.
         input: how pictures are fed ("range=-1..1,channels=rgb"); None: as the file says, or guessed.
         validation_fraction: the share of the examples that is not trained on.
         random_state: the seed of the division, the fresh weights and the order; None: another one each time.
@@ -60,12 +66,15 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         run_: the run folder; None where none is kept.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - scikit-learn knows a parameter by its name here
         self,
         source: Address | GraphNetwork,
         *,
         plan: Plan | None = None,
         settings: Mapping[str, Any] | None = None,
+        search: bool = False,
+        passes: float | None = None,
+        minutes: float | None = None,
         input: str | None = None,
         validation_fraction: float = 0.15,
         random_state: int | np.random.RandomState | None = 0,
@@ -75,6 +84,9 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         self.source = source
         self.plan = plan
         self.settings = settings
+        self.search = search
+        self.passes = passes
+        self.minutes = minutes
         self.input = input
         self.validation_fraction = validation_fraction
         self.random_state = random_state
@@ -82,10 +94,10 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Train the layers that the plan leaves open.
+        """Train the layers that the plan, or the best scheme of a search, leaves open.
 
         Raises:
-            RegraftError: the plan, the settings or the examples do not fit the source, or are too few.
+            RegraftError: the plan, the settings, the budget or the examples do not fit the source, or are too few.
             ValueError: X holds NaN, y are no classes, or they have different lengths.
         """
         seed = _seed(self.random_state)
@@ -94,8 +106,8 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         labelled = replace(examples, labels=numbers, classes=tuple(map(str, self.classes_)))
         splits = _divided(labelled, self.validation_fraction, seed)
-        with _run_place(self.out) as place:
-            result = self._trained(splits, seed, place, progress)
+        with _run_place(self.out, "search" if self.search else "fit") as place:
+            result = (self._searched if self.search else self._trained)(splits, seed, place, progress)
         self.network_ = result.network
         self.validation_ = result.validation
         self.said_ = tuple(progress.said)
@@ -128,7 +140,20 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(labels)
         return examples, labels
 
+    def _searched(self, splits: Splits, seed: int, place: Path, progress: Progress) -> Found:
+        _refuse("a search finds plan and settings by itself", "search=False", plan=self.plan, settings=self.settings)
+        budget = Budget(passes=self.passes, minutes=self.minutes)
+        return search(
+            as_network(self.source),
+            splits,
+            choices=Choices(budget=budget, seed=seed),
+            out=place,
+            input=self.input,
+            progress=progress,
+        )
+
     def _trained(self, splits: Splits, seed: int, place: Path, progress: Progress) -> FitResult:
+        _refuse("only a search has a budget", "search=True", passes=self.passes, minutes=self.minutes)
         given = dict(self.settings or {})
         if "seed" in given:
             raise BadArgument(
@@ -180,6 +205,13 @@ def _pictures(paths: Sequence[str | PathLike[str]]) -> Examples:
     return examples
 
 
+def _refuse(why: str, instead: str, **given: object) -> None:
+    """Raise where anything is given that has no meaning here."""
+    strange = [name for name, value in given.items() if value is not None]
+    if strange:
+        raise BadArgument(why, got=", ".join(strange), fix=f"leave that out, or say {instead}")
+
+
 def _divided(examples: Examples, share: float, seed: int) -> Splits:
     """What to train on, and a share to choose by."""
     if not 0 < share < 1:
@@ -194,10 +226,10 @@ def _seed(random_state: int | np.random.RandomState | None) -> int:
 
 
 @contextmanager
-def _run_place(out: Address | None) -> Generator[Path]:
+def _run_place(out: Address | None, kind: str) -> Generator[Path]:
     """A place for a run: a new one in `out`, or one that is removed afterwards."""
     if out is not None:
-        yield new_place(Path(out))
+        yield new_place(Path(out), kind)
         return
     with TemporaryDirectory(prefix="regraft-") as place:
         yield Path(place)

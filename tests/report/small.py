@@ -116,7 +116,7 @@ def results_of(run: RunFolder, splits: Splits, fitted: FitResult) -> dict[str, A
         "model": str(run.model),
         "source": {"format": "small", "name": "shapes.net", "parameters": 1_419, "flops": 815_000, "blocks": 3},
         "data": _data(splits),
-        "rule": {"name": "few data", "text": "28 examples per class: all layers were frozen first."},
+        "rule": {"name": "few data", "text": "28 examples per class: all layers were frozen first"},
         "folds": 5,
         "budget": _budget(),
         "seconds": {"probe": 3.1, "heads": 0.4, "thaw": 6.2, "baselines": 1.8, "test": 0.2},

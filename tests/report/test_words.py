@@ -12,6 +12,7 @@ from regraft.report.results import read_results
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
+        (0, "0 s"),
         (0.0004, "0.4 ms"),
         (0.041, "41 ms"),
         (0.999, "1.0 s"),
@@ -77,9 +78,33 @@ def test_ties(search: Search, changed: Changed) -> None:
     assert words.ties(alone).startswith("No other scheme ties with it")
 
 
+def test_of_many_ties_the_best_are_named(changed: Changed) -> None:
+    def change(results: dict[str, Any]) -> None:
+        results["winner"]["ties"] = ["a", "b", "linear on one/Relu:0", "linear on three/Relu:0", "c"]
+
+    assert "apart from “linear on three/Relu:0”, “linear on one/Relu:0”, “a” and 2 others (" in words.ties(
+        read_results(changed(change))
+    )
+
+
+def test_a_source_without_a_name_is_called_by_its_format(changed: Changed) -> None:
+    assert words.source(read_results(changed(lambda data: data["source"].update(name="tf1")))) == "tf1 (small)"
+    assert words.source(read_results(changed(lambda data: data["source"].update(name="small")))) == "small"
+
+
+def test_what_the_curve_shows(search: Search, changed: Changed) -> None:
+    assert words.curve_of(read_results(search.run)) == (
+        "The accuracy of a linear head on each frozen cut, by 5 folds over training and validation; that of the "
+        "winner, on validation."
+    )
+    single = read_results(changed(lambda results: results.update(folds=1)))
+    assert words.curve_of(single) == "The accuracy on validation of a linear head on each frozen cut."
+
+
 def test_what_decided(search: Search, changed: Changed) -> None:
     assert words.chosen_on(read_results(search.run)) == (
-        "5 folds over the 136 examples of training and validation decided between frozen schemes."
+        "5 folds over the 136 examples of training and validation decided between the cuts, the 24 validation examples "
+        "between the schemes."
     )
     single = read_results(changed(lambda results: results.update(folds=1)))
     assert words.chosen_on(single) == "The 24 validation examples decided."
@@ -90,7 +115,7 @@ def test_what_decided(search: Search, changed: Changed) -> None:
     [
         (6.0, None, "6 passes"),
         (None, 2.5, "2.5 minutes"),
-        (6.0, 10.0, "6 passes and 10 minutes"),
+        (6.0, 10.0, "10 minutes, which are 6 passes"),
         (None, None, "no limit"),
     ],
 )

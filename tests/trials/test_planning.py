@@ -107,7 +107,7 @@ def test_a_budget_that_buys_no_epoch_leaves_the_dear_out_and_says_so(ground):
     measured = calibration_of(ground)
     plan = planned(ground, drafted(ground, None), measured, 1.8)
     dear = [entry.scheme.name for entry in plan.entries if not entry.stretches]
-    assert "everything thawed" in dear
+    assert "full fine-tune" in dear
     lines = said(plan, forecast(plan, measured), "torch", len(ground.levels))
     assert f"too dear for 1.8 passes: {'; '.join(dear)}" in lines
     assert lines[1].startswith("stored in one pass by torch: the vectors of 4 cuts, and maps of dnn/hidden")

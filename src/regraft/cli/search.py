@@ -14,30 +14,38 @@ from regraft.cli.fit import same_again
 from regraft.cli.options import Input, Json, SkipBad, Weights
 
 if TYPE_CHECKING:
+    from regraft.report.results import Results, Trial
     from regraft.trials.record import Found
 
 
 def search(
     source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
     data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, .csv, ...")],
-    passes: Annotated[float | None, Option(help="Budget: so many passes over the data; else ten or a minute.")] = None,
+    passes: Annotated[
+        float | None, Option(help="Budget in passes; else ten, or a minute where they take less.")
+    ] = None,
     minutes: Annotated[float | None, Option(help="Budget in minutes, in place of passes.")] = None,
-    schemes: Annotated[Path | None, Option(metavar="FILE", help="What is tried, in YAML; else what is usual.")] = None,
-    augment: Annotated[str, Option(metavar="HOW", help="off, a number of kept views, or bypass.")] = "off",
+    schemes: Annotated[
+        Path | None, Option(metavar="FILE", help="What is tried, in YAML; else what suits the data.")
+    ] = None,
+    augment: Annotated[
+        str, Option(metavar="HOW", help="Views of pictures: off, how many are kept, or bypass.")
+    ] = "off",
     input: Input = None,
     validation: Annotated[Path | None, Option(metavar="PATH", help="Data to choose by.")] = None,
     test: Annotated[Path | None, Option(metavar="PATH", help="Data to test on, once.")] = None,
     labels: Annotated[Path | None, Option(metavar="FILE", help="The labels of an .npy file.")] = None,
     skip_bad: SkipBad = False,
     out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
-    seed: Annotated[int, Option(help="Of the split, the folds, the fresh weights and the order.")] = 0,
+    seed: Annotated[int, Option(help="Of split, folds, fresh weights, views and order.")] = 0,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
     weights: Weights = None,
     json: Json = False,
 ) -> None:
     """Find out how many layers of a trained network are worth reusing, and train the best of what was tried.
 
-    All cuts are compared from one pass over the data; then blocks are thawed from the top, as far as the budget goes.
+    All cuts are compared from one pass over the data, hidden layers are tried on the best of them, and blocks are
+    thawed from the top, as far as the budget goes. The run folder gets a report to look at, and the winner as a model.
     """
     import regraft
     from regraft.data import open_splits
@@ -61,19 +69,58 @@ def search(
 
 
 def _print(found: Found) -> None:
-    record = found.as_json()
-    winner = record["winner"]
-    curve = [(point["layers_reused"], point["cut"], point["accuracy"], point["knn"]) for point in record["curve"]]
-    output.table("Accuracy of a linear head by layers reused", ("layers", "cut", "accuracy", "neighbours"), curve)
-    tried = [trial for trial in record["trials"] if trial["stage"] != "probe"]
-    rows = [(trial["name"], trial["accuracy"], trial["epochs"], trial["state"], trial["note"]) for trial in tried]
-    if rows:
-        output.table("What else was tried", ("scheme", "validation", "epochs", "state", "note"), rows)
-    compared = [(name, value, record["baseline_notes"].get(name, "")) for name, value in record["baselines"].items()]
-    low, high = winner["interval"]
-    best = (f"winner: {winner['name']}", winner["test"]["accuracy"], f"95 %: {low:.3f} to {high:.3f}")
-    output.table("Accuracy on the test part", ("of", "accuracy", "note"), [best, *compared])
-    if winner["ties"]:
-        print(f"It cannot be told apart on validation from: {', '.join(winner['ties'])}.")
+    from regraft.report import words
+    from regraft.report.results import read_results
+    from regraft.run import RunFolder
+
+    results = read_results(RunFolder(found.run))
+    title = "Accuracy of a linear head by layers reused"
+    output.table(title, ("layers", "cut", "accuracy", "95 %", "neighbours", "untrained"), _curve(results))
+    if rows := _tried(results):
+        output.table("What else was tried", ("scheme", "validation", "epochs", "what became of it"), rows)
+    output.table("Accuracy on the test part, looked at once", ("of", "accuracy", "note"), _compared(results))
+    print(words.verdict(results))
+    print(f"{words.standing(results)} {words.ties(results)} {words.chosen_on(results)}")
+    spent = words.duration(sum(results.seconds.values()))
+    print(f"It took {spent}; one by one, the same schemes take {words.saving(results)} as long.")
     print(f"Run:    {found.run}\nReport: {found.run / 'report.html'}\nModel:  {found.model}")
     print(f"Next:   {shlex.join(['regraft', 'predict', str(found.run)])} FILES")
+
+
+def _curve(results: Results) -> list[tuple[object, ...]]:
+    return [
+        (
+            point.layers_reused,
+            point.cut,
+            point.accuracy,
+            f"{point.low:.3f} to {point.high:.3f}",
+            point.knn,
+            point.untrained,
+        )
+        for point in results.curve
+    ]
+
+
+def _tried(results: Results) -> list[tuple[object, ...]]:
+    """What is no linear head on a cut, best first."""
+    trials = [trial for trial in results.trials if trial.stage != "probe"]
+    trials.sort(key=lambda trial: -(trial.accuracy or 0))
+    return [(trial.name, trial.accuracy, trial.epochs, _became(trial, results)) for trial in trials]
+
+
+def _became(trial: Trial, results: Results) -> str:
+    winner = results.winner
+    place = (
+        "the winner" if trial.number == winner.number else "a tie with the winner" if trial.name in winner.ties else ""
+    )
+    state = ": ".join(filter(None, (trial.state, trial.note))) if trial.state != "done" else ""
+    return "; ".join(filter(None, (place, state)))
+
+
+def _compared(results: Results) -> list[tuple[str, float, str]]:
+    """The winner and what it had to beat, best first."""
+    winner, notes = results.winner, results.baseline_notes
+    low, high = winner.interval
+    best = (f"winner: {winner.name}", winner.test.accuracy, f"95 %: {low:.3f} to {high:.3f}")
+    others = [(name, share, notes.get(name, "")) for name, share in results.baselines.items() if name != winner.name]
+    return [best, *sorted(others, key=lambda other: -other[1])]

@@ -27,6 +27,7 @@ def accuracies(results: Results) -> list[Bar]:
     bars = [
         Bar(name=name, share=accuracy, text=percent(accuracy), note=notes.get(name, ""))
         for name, accuracy in results.baselines.items()
+        if name != winner.name
     ]
     low, high = winner.interval
     accuracy, interval = winner.test.accuracy, between(low, high)

@@ -10,6 +10,7 @@ from regraft.report.results import Measured, Results
 
 _SPACE = "\N{NO-BREAK SPACE}"
 _UNKNOWN = "\N{EN DASH}"
+_NAMED = 3  # schemes that a sentence names where there are many
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -33,9 +34,9 @@ def difference(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """0.041 -> "41 ms", 36.1 -> "36 s", 200 -> "3 min 20 s", 8400 -> "2 h 20 min"; none at all as a number is."""
-    if seconds is None:
-        return number(None)
+    """0.041 -> "41 ms", 36.1 -> "36 s", 200 -> "3 min 20 s", 8400 -> "2 h 20 min"; unknown as a number is."""
+    if not seconds:
+        return number(seconds, 0) + (f"{_SPACE}s" if seconds is not None else "")
     if seconds < 0.995:
         return f"{1000 * seconds:.{0 if seconds >= 0.01 else 1}f}{_SPACE}ms"
     if seconds < 9.95:
@@ -100,11 +101,31 @@ def standing(results: Results) -> str:
 
 def ties(results: Results) -> str:
     """Which schemes cannot be told apart from the winner."""
-    names = results.winner.ties
+    best = sorted(results.trials, key=lambda trial: -(trial.accuracy or 0))
+    rank = {trial.name: place for place, trial in enumerate(best)}
+    names = sorted(results.winner.ties, key=lambda name: rank.get(name, len(rank)))
     how = f"(paired bootstrap, 95{_SPACE}%)"
     if not names:
         return f"No other scheme ties with it {how}."
-    return f"It is a tie: the winner cannot be told apart from {quoted(names)} {how}."
+    shown = names if len(names) <= _NAMED + 1 else names[:_NAMED]
+    more = f" and {len(names) - len(shown)} others" if len(shown) < len(names) else ""
+    return f"It is a tie: the winner cannot be told apart from {quoted(shown)}{more} {how}."
+
+
+def source(results: Results) -> str:
+    """What was searched, and the form it came in."""
+    name, form = results.source.name, results.source.format
+    return name if name == form else f"{name} ({form})"
+
+
+def curve_of(results: Results) -> str:
+    """What the curve shows."""
+    if results.folds == 1:
+        return "The accuracy on validation of a linear head on each frozen cut."
+    return (
+        f"The accuracy of a linear head on each frozen cut, by {results.folds} folds over training and validation; "
+        "that of the winner, on validation."
+    )
 
 
 def chosen_on(results: Results) -> str:
@@ -113,17 +134,20 @@ def chosen_on(results: Results) -> str:
     if results.folds == 1:
         return f"The {data.validation} validation examples decided."
     both = data.train + data.validation
-    return f"{results.folds} folds over the {both} examples of training and validation decided between frozen schemes."
+    return (
+        f"{results.folds} folds over the {both} examples of training and validation decided between the cuts, the "
+        f"{data.validation} validation examples between the schemes."
+    )
 
 
 def allowed(results: Results) -> str:
     """The budget that was given."""
     budget = results.budget
     given = [
-        *([f"{budget.passes:g} passes"] if budget.passes is not None else []),
         *([f"{budget.minutes:g} minutes"] if budget.minutes is not None else []),
+        *([f"{budget.passes:g} passes"] if budget.passes is not None else []),
     ]
-    return " and ".join(given) or "no limit"
+    return ", which are ".join(given) or "no limit"
 
 
 def saving(results: Results) -> str:

@@ -63,6 +63,11 @@ class Work:
     total: int
     slowness: float
 
+    @property
+    def tested(self) -> int:
+        """How many examples the test part has."""
+        return self.total - self.train - self.validation
+
     def epoch(self, above: int, below: int = 0) -> float:
         """Passes that an epoch takes whose steps go forward through `above` operations and back through them.
 

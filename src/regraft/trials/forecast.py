@@ -19,7 +19,7 @@ def forecast(plan: Planned, measured: Calibration) -> dict[str, float]:
         "probe": plan.fixed["probe"],
         "heads": plan.fixed["heads"],
         "thaw": _raced(plan.entries) * one,
-        "baselines": (bought.untrained + _whole(plan)) * one,
+        "baselines": (bought.untrained + _whole(plan)) * one if plan.work.tested else 0.0,
         "test": plan.fixed["test"],
     }
 
@@ -42,15 +42,24 @@ def said(plan: Planned, seconds: Mapping[str, float], engine: str, cuts: int) ->
     stored = plan.drafted.stored
     maps = f", and maps of {', '.join(stored)} ({sum(stored.values()) / 1e6:,.0f} MB)" if stored else ""
     dear = [entry.scheme.name for entry in plan.entries if not entry.stretches]
-    tried = [f"{entry.scheme.name} ({entry.stretches[-1]} epochs)" for entry in plan.entries if entry.stretches]
+    tried = _tried(plan)
     stages = ", ".join(f"{stage} {value:.0f} s" for stage, value in seconds.items() if value >= 0.5)
     return [
         f"{plan.drafted.rule.name}: {plan.drafted.rule.text}",
         f"stored in one pass by {engine}: the vectors of {cuts} cuts{maps}",
-        *([f"to be thawed, if they stay ahead: {'; '.join(tried)}"] if tried else []),
+        *([f"to be thawed, if they stay ahead: {tried}"] if tried else []),
         *([f"too dear for {plan.schedule.passes:g} passes: {'; '.join(dear)}"] if dear else []),
         f"budget: {plan.schedule.passes:g} passes; expected: {sum(seconds.values()):.0f} s ({stages})",
     ]
+
+
+def raced(plan: Planned, cut: str) -> str:
+    """The race in words, once it is known below which cut it is run."""
+    return f"thawed below {cut}, the highest cut that is not worse than the best: {_tried(plan) or 'nothing'}"
+
+
+def _tried(plan: Planned) -> str:
+    return "; ".join(f"{entry.scheme.name} ({entry.stretches[-1]} epochs)" for entry in plan.entries if entry.stretches)
 
 
 def _whole(plan: Planned) -> float:

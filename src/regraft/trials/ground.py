@@ -38,12 +38,14 @@ class Choices:
         budget: what it may cost.
         augmentation: how training pictures are looked at.
         seed: of the split, the folds, fresh weights, views and the order of examples.
+        name: what the source is called; None: by its format.
     """
 
     schemes: tuple[Scheme, ...] | None = None
     budget: Budget = Budget()  # noqa: RUF009 - frozen
     augmentation: Augmentation = Augmentation()  # noqa: RUF009 - frozen
     seed: int = 0
+    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,6 +56,7 @@ class Ground:
         network: the source, with its input described.
         surveyed: the same with the vectors of all cuts as outputs.
         levels: its cuts from input to output; the last is the bottleneck.
+        name: what the source is called, if anything.
     """
 
     network: GraphNetwork
@@ -66,6 +69,7 @@ class Ground:
     augmentation: Augmentation
     seed: int
     device: torch.device
+    name: str | None
 
     @property
     def flops(self) -> int:
@@ -145,4 +149,5 @@ def ground_of(network: GraphNetwork, splits: Splits, input: str | None, choices:
         augmentation=choices.augmentation,
         seed=choices.seed,
         device=device,
+        name=choices.name,
     )

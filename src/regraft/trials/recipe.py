@@ -20,7 +20,7 @@ HEAD_EPOCHS, HEAD_BATCH = 30, 64  # of a hidden layer
 _SETTLING = {"schedule": "cosine", "keep": "last", "l2": 1e-3}  # no epoch is chosen by validation
 BEST_CUTS = 2  # on which one is tried
 _LAYER_DECAY = 0.8  # the lower a block, the smaller its steps
-EVERYTHING = "everything thawed"  # full fine-tuning
+EVERYTHING = "full fine-tune"
 
 # Frozen batch norms keep their statistics: a few hundred examples would spoil them.
 _THAWED = {"optimizer": "adamw", "schedule": "one-cycle", "keep": "best", "look_first": True}

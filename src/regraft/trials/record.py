@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from regraft.network import GraphNetwork
+from regraft.network import GraphNetwork, New, Plan
+from regraft.network.plan import plan_to_data
 from regraft.tasks.classify import Report
 from regraft.trials.baselines import Baseline
 from regraft.trials.calibration import Calibration
@@ -21,6 +23,8 @@ from regraft.trials.trial import Trial
 from regraft.trials.views import Effect
 
 _MISTAKES = 24
+_SOUGHT = ("at", "reuse", "freeze")
+_FLAGS = ("optimizer", "lr", "schedule", "layer_decay", "epochs")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,14 +32,14 @@ class Winner:
     """The scheme that did best on validation, and what became of it.
 
     `network` is the trunk with its trained head; `ties` names trials that cannot be told apart from it;
-    `probability` is (t k) for the test part.
+    `probability` is (t k) for the test part. Where that is empty, `test` is None.
     """
 
     trial: Trial
     network: GraphNetwork = field(repr=False)
     plan: Mapping[str, Any]
     validation: Report
-    test: Report
+    test: Report | None
     probability: np.ndarray
     ties: tuple[str, ...]
 
@@ -65,6 +69,11 @@ class Found:
     def network(self) -> GraphNetwork:
         """The network that won, trained."""
         return self.winner.network
+
+    @property
+    def validation(self) -> Report:
+        """How well it does on the validation part."""
+        return self.winner.validation
 
     def as_json(self) -> dict[str, Any]:
         """The search as results.json holds it."""
@@ -116,6 +125,14 @@ class Found:
             "naive_seconds": self.naive,
         }
 
+    def _command(self) -> str:
+        """What trains the winner's plan from the source again, with those of its settings that `fit` has words for."""
+        trial = self.winner.trial
+        given = {} if trial.stage == "probe" else {name: trial.settings.get(name) for name in _FLAGS}
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+        source = self.ground.name or "SOURCE"
+        return shlex.join(["regraft", "fit", source, "DATA", "--plan", "plan.yaml", *flags])
+
     def _winner(self) -> dict[str, Any]:
         import yaml
 
@@ -126,13 +143,27 @@ class Found:
             "name": winner.trial.scheme.name,
             "plan": dict(winner.plan),
             "settings": dict(winner.trial.settings),
-            "plan_text": yaml.safe_dump(dict(winner.plan), sort_keys=False),
-            "command": "regraft fit SOURCE DATA --plan plan.yaml",
+            "plan_text": yaml.safe_dump(_told(winner.plan), sort_keys=False),
+            "command": self._command(),
             "validation": winner.validation.as_json(),
-            "test": winner.test.as_json(),
-            "interval": list(interval(right)),
+            "test": winner.test.as_json() if winner.test else None,
+            "interval": list(interval(right)) if winner.test else None,
             "ties": list(winner.ties),
         }
+
+
+def _told(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan with what a reader looks for, and what is not as it would be without a word."""
+    usual = plan_to_data(Plan())
+    said = {word: value for word, value in plan.items() if word in _SOUGHT or value != usual[word]}
+    if plan["new"]:
+        said["new"] = [_layer_told(layer) for layer in plan["new"]]
+    return said
+
+
+def _layer_told(layer: Mapping[str, Any]) -> dict[str, Any]:
+    usual = asdict(New(kind=layer["kind"]))
+    return {word: value for word, value in layer.items() if word == "kind" or value != usual[word]}
 
 
 def mistakes(ground: Ground, probability: np.ndarray) -> list[dict[str, Any]]:
@@ -158,14 +189,12 @@ def mistakes(ground: Ground, probability: np.ndarray) -> list[dict[str, Any]]:
 def about(found: Found, record: Mapping[str, Any]) -> dict[str, Any]:
     """What is saved with the model beside its graph."""
     winner = found.winner
+    reports = {"validation": winner.validation, "test": winner.test}
     return {
         "task": "classify",
         "classes": list(found.ground.splits.classes),
         "source": {"format": found.ground.network.format},
-        "metrics": {
-            "validation": {"accuracy": winner.validation.accuracy, "n": winner.validation.n},
-            "test": {"accuracy": winner.test.accuracy, "n": winner.test.n},
-        },
+        "metrics": {name: {"accuracy": own.accuracy, "n": own.n} for name, own in reports.items() if own},
         "plan": dict(winner.plan),
         "training": dict(winner.trial.settings),
         "data": record["data"],
@@ -176,7 +205,7 @@ def _source(ground: Ground) -> dict[str, Any]:
     network = ground.network
     return {
         "format": network.format,
-        "name": network.format,
+        "name": ground.name or network.format,
         "parameters": sum(p.value.size for p in network.parameters.values()),
         "flops": ground.flops,
         "blocks": len(ground.levels),

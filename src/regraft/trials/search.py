@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data import Splits, open_splits
+from regraft.data import Part, Splits, open_splits
 from regraft.features import extract
 from regraft.formats import saved
 from regraft.network import GraphNetwork
@@ -29,7 +29,7 @@ from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple,
 from regraft.trials.calibration import Calibration, calibrated
 from regraft.trials.choosing import best_head, top, winner
 from regraft.trials.evidence import ties
-from regraft.trials.forecast import forecast, naive, said
+from regraft.trials.forecast import forecast, naive, raced, said
 from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.heads import DenseHead, dense_head, train_heads
 from regraft.trials.planning import Planned, drafted, planned, rerouted
@@ -75,7 +75,8 @@ def search(
     """Find out how many layers of a network are worth reusing for labelled data, and give back the best model.
 
     Choices are made on the validation part, or by folds of training and validation part where that is small. The test
-    part is looked at once, at the end, for the winner and what it is compared with.
+    part is looked at once, at the end, for the winner and what it is compared with; where it is empty, there is neither
+    that comparison nor a report.
 
     Args:
         data: what `open_splits` gives, or takes.
@@ -106,8 +107,9 @@ def search(
         found = _Search(ground, plan, measured, run, progress).carried_out(choices.budget.minutes)
         saved.write(found.network, run.model, about(found, record))
         run.write_json(run.results.name, found.as_json())
-        write_report(run, ground.splits.test.examples)
-        write_card(run)
+        if found.winner.test:
+            write_report(run, ground.splits.test.examples)
+            write_card(run)
     return found
 
 
@@ -251,6 +253,7 @@ class _Search:
             linear, *hidden = (trial for trial in trials if trial.level == readings[place].level)
             head = best_head(linear, hidden, self._labels)
             self._plan, values = rerouted(self._ground, self._plan, place, head.scheme.plan.new), head.values
+            self._progress.say(raced(self._plan, readings[place].level.cut))
         entries = [entry for entry in self._plan.entries if entry.stretches]
         starts = [entry.graft.network.assign(values) for entry in entries]
         track = Track(ground=self._ground, stored=stored, folder=self._run.trials, progress=self._progress)
@@ -260,6 +263,8 @@ class _Search:
         self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored
     ) -> tuple[list[Baseline], Mapping[str, float]]:
         ground, bought = self._ground, self._plan.schedule
+        if not len(ground.splits.test):
+            return [], {}
         found = simple(ground.splits, stored, readings[-1])
         kind = self._measured.engine.kind
         fresh, untrained_curve = untrained_trunk(ground, bought.untrained, kind, self._progress)
@@ -277,7 +282,7 @@ class _Search:
             judge, self._ground.rows(self._ground.splits.test, trial.inputs, stored), self._ground.splits.classes
         )
         note = f"{trial.epochs} epochs" + (f", {trial.state}" if trial.state != "done" else "")
-        return Baseline(name="full fine-tune", accuracy=report.accuracy, note=note)
+        return Baseline(name=EVERYTHING, accuracy=report.accuracy, note=note)
 
     def _judge(self, trial: Trial) -> tuple[Head, Graft, GraphNetwork]:
         """What looks at examples for a trial, from its inputs; and its network."""
@@ -290,17 +295,18 @@ class _Search:
         """The one look at the test part, from the stored features; some of it through the whole network as well."""
         ground, classes = self._ground, self._ground.splits.classes
         judge, grafted, network = self._judge(best)
+        part = ground.splits.test if len(ground.splits.test) else ground.splits.validation
         validation, _ = _looked(judge, ground.rows(ground.splits.validation, best.inputs, stored), classes)
-        test, probability = _looked(judge, ground.rows(ground.splits.test, best.inputs, stored), classes)
-        _require_whole(network, grafted.logits, ground, probability)
+        last, probability = _looked(judge, ground.rows(part, best.inputs, stored), classes)
+        _require_whole(network, grafted.logits, ground, part, probability)
         right = {trial.scheme.name: trial.hits(self._labels) for trial in trials}
         return Winner(
             trial=best,
             network=network,
             plan=plan_to_data(grafted.plan),
             validation=validation,
-            test=test,
-            probability=probability,
+            test=last if part is ground.splits.test else None,
+            probability=probability[: len(ground.splits.test)],
             ties=ties(best.scheme.name, right),
         )
 
@@ -320,10 +326,9 @@ def _looked(judge: Head, rows: Rows, classes: Sequence[str]) -> tuple[classify.R
     return classify.report(probability, labels.numpy(), classes), probability
 
 
-def _require_whole(network: GraphNetwork, logits: str, ground: Ground, probability: np.ndarray) -> None:
-    """Make sure that the network to be saved says what was measured, on the first test examples."""
-    test = ground.splits.test
-    some = replace(test, indices=test.indices[:_BATCH])
+def _require_whole(network: GraphNetwork, logits: str, ground: Ground, part: Part, probability: np.ndarray) -> None:
+    """Make sure that the network to be saved says what was measured, on the first examples of a part."""
+    some = replace(part, indices=part.indices[:_BATCH])
     whole = Head(own_copy(network), (ground.spec.name,), logits, ground.device)
     _, found = _looked(whole, InputRows(some, ground.spec), ground.splits.classes)
     difference = float(np.abs(found - probability[: len(found)]).max())
