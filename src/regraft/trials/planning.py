@@ -124,6 +124,7 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
     fixed = {
         "probe": one + _solving(ground) * measured.product,
         "heads": _steps(ground, draft) * measured.head,
+        "baselines": 2 * len(splits.test) * measured.plain + measured.start,
         "test": _WHOLE * measured.plain,
     }
     plan = Planned(drafted=draft, work=work, fixed=fixed, schedule=schedule(passes, 0.0, ()), entries=())
