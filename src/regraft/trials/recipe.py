@@ -17,7 +17,7 @@ from regraft.trials.schemes import Scheme
 
 _PLENTY = 100  # training examples of a class from which on data are plenty
 _LAYER_DECAY = 0.8  # the lower a block, the smaller its steps
-EVERYTHING = "full fine-tune"
+FULL = "full fine-tune"  # all that is reused up to the bottleneck is trained
 
 # Frozen batch norms keep their statistics: a few hundred examples would spoil them.
 _THAWED = {"optimizer": "adamw", "schedule": "one-cycle", "keep": "best", "look_first": True}
@@ -100,7 +100,8 @@ def thawed(rule: Rule, levels: Sequence[Level], top: int, new: tuple[New, ...] |
         yield Scheme(name="lowest block thawed", plan=plan, settings=_THAWED)
     if rule.all:
         plan = Plan(at=at, freeze=None, freeze_statistics=True, new=new)
-        yield Scheme(name=EVERYTHING, plan=plan, settings={**_THAWED, "layer_decay": _LAYER_DECAY})
+        name = FULL if top == len(levels) - 1 else "everything thawed"
+        yield Scheme(name=name, plan=plan, settings={**_THAWED, "layer_decay": _LAYER_DECAY})
 
 
 def _up_to(depths: Sequence[int], blocks: int) -> tuple[int, ...]:
