@@ -77,7 +77,7 @@ def test_what_there_is_not_is_left_out(changed: Changed) -> None:
         results["winner"]["test"]["confusion"] = np.eye(4, dtype=int).tolist()
 
     page = written(changed(empty))
-    for gone in ('id="mistakes"', 'id="learning"', "Warning", "cached views", "untrained</li>"):
+    for gone in ('id="mistakes"', 'id="learning"', "Warning", "kept views", "untrained</li>"):
         assert gone not in page
     assert "No cut was probed" in page
     assert "Nothing was." in page

@@ -13,6 +13,7 @@ from regraft.report.results import read_results
     ("seconds", "said"),
     [
         (0, "0 s"),
+        (0.00003, "30 µs"),
         (0.0004, "0.4 ms"),
         (0.041, "41 ms"),
         (0.999, "1.0 s"),

@@ -34,9 +34,11 @@ def difference(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """0.041 -> "41 ms", 36.1 -> "36 s", 200 -> "3 min 20 s", 8400 -> "2 h 20 min"; unknown as a number is."""
+    """3e-5 -> "30 µs", 0.041 -> "41 ms", 36.1 -> "36 s", 200 -> "3 min 20 s", 8400 -> "2 h 20 min"; unknown as a number is."""
     if not seconds:
         return number(seconds, 0) + (f"{_SPACE}s" if seconds is not None else "")
+    if seconds < 0.00005:
+        return f"{1e6 * seconds:.0f}{_SPACE}µs"
     if seconds < 0.995:
         return f"{1000 * seconds:.{0 if seconds >= 0.01 else 1}f}{_SPACE}ms"
     if seconds < 9.95:
@@ -74,7 +76,7 @@ def verdict(results: Results) -> str:
     rivals = _rivals(results)
     rival = f", {rivals[0][0]} {percent(rivals[0][1])}" if rivals else ""
     return (
-        f"“{winner.name}” gets {percent(test.accuracy)} of the {test.n} test examples right "
+        f"“{winner.name}” gets {percent(test.accuracy)} of the {test.n:,} test examples right "
         f"(95{_SPACE}%: {low}{_SPACE}to{_SPACE}{high}){rival}; it reuses {reused(results)}."
     )
 

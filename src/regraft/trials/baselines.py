@@ -23,7 +23,7 @@ from regraft.train.settings import Settings
 from regraft.trials.folds import folds
 from regraft.trials.ground import Ground
 from regraft.trials.probe import Reading, probe
-from regraft.trials.recipe import EVERYTHING
+from regraft.trials.recipe import FULL
 from regraft.trials.stored import Stored, hits, parts
 
 EPOCHS = 20  # that training the whole network would take
@@ -90,7 +90,7 @@ def fine_tuned(ground: Ground, epochs: float, progress: Progress) -> Baseline:
     grafted = ground.graft(Plan(freeze=None, freeze_statistics=True))
     given = {"seed": ground.seed, "epochs": EPOCHS, "batch": ground.batch([ground.spec.name])}
     settings = settings_for(grafted, len(ground.splits.train), given)
-    return _whole(EVERYTHING, grafted, settings, epochs, ground, progress)
+    return _whole(FULL, grafted, settings, epochs, ground, progress)
 
 
 def _whole(

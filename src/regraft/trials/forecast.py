@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from regraft.trials.baselines import EPOCHS
 from regraft.trials.calibration import Calibration
 from regraft.trials.planning import Entry, Planned
-from regraft.trials.recipe import EVERYTHING
+from regraft.trials.recipe import FULL
 
 HEAD_EPOCHS = 20  # that a head takes in the naive count
 
@@ -66,7 +66,7 @@ def _tried(plan: Planned) -> str:
 def _whole(plan: Planned) -> float:
     """Passes that trainings of everything take: from scratch, and of all layers of the source if no race does it."""
     one = min(plan.schedule.whole, EPOCHS * plan.work.epoch(plan.work.flops))
-    raced = any(entry.stretches and entry.scheme.name == EVERYTHING for entry in plan.entries)
+    raced = any(entry.stretches and entry.scheme.name == FULL for entry in plan.entries)
     return one if raced else 2 * one
 
 

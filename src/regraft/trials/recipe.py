@@ -20,7 +20,7 @@ HEAD_EPOCHS, HEAD_BATCH = 30, 64  # of a hidden layer
 _SETTLING = {"schedule": "cosine", "keep": "last", "l2": 1e-3}  # no epoch is chosen by validation
 BEST_CUTS = 2  # on which one is tried
 _LAYER_DECAY = 0.8  # the lower a block, the smaller its steps
-EVERYTHING = "full fine-tune"
+FULL = "full fine-tune"  # all that is reused up to the bottleneck is trained
 
 # Frozen batch norms keep their statistics: a few hundred examples would spoil them.
 _THAWED = {"optimizer": "adamw", "schedule": "one-cycle", "keep": "best", "look_first": True}
@@ -103,7 +103,8 @@ def thawed(rule: Rule, levels: Sequence[Level], top: int, new: tuple[New, ...] |
         yield Scheme(name="lowest block thawed", plan=plan, settings=_THAWED)
     if rule.all:
         plan = Plan(at=at, freeze=None, freeze_statistics=True, new=new)
-        yield Scheme(name=EVERYTHING, plan=plan, settings={**_THAWED, "layer_decay": _LAYER_DECAY})
+        name = FULL if top == len(levels) - 1 else "everything thawed"
+        yield Scheme(name=name, plan=plan, settings={**_THAWED, "layer_decay": _LAYER_DECAY})
 
 
 def _up_to(depths: Sequence[int], blocks: int) -> tuple[int, ...]:

@@ -35,7 +35,7 @@ from regraft.trials.heads import DenseHead, dense_head, train_heads
 from regraft.trials.planning import Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race, with_tested_rate
-from regraft.trials.recipe import BEST_CUTS, EVERYTHING, added_layers, linear
+from regraft.trials.recipe import BEST_CUTS, FULL, added_layers, linear
 from regraft.trials.record import Found, Winner, about
 from regraft.trials.schemes import Scheme
 from regraft.trials.stored import Stored, parts, total
@@ -44,6 +44,7 @@ from regraft.trials.trial import Trial
 from regraft.trials.views import Effect, views_of
 
 _BATCH = 32
+_WARNED = "warning: "
 _CLOSE = 0.01  # probabilities of a network run whole and of one run from an engine's features may differ by this
 
 
@@ -179,7 +180,7 @@ class _Search:
             naive=self._naive(trials),
             minutes=minutes,
             augmentation=effect,
-            warnings=tuple(line for line in self._progress.said if line.startswith("warning: ")),
+            warnings=tuple(line.removeprefix(_WARNED) for line in self._progress.said if line.startswith(_WARNED)),
             ground=self._ground,
         )
 
@@ -272,7 +273,7 @@ class _Search:
 
     def _fine_tuned(self, trials: Sequence[Trial], stored: Stored, epochs: float) -> Baseline:
         """Full fine-tuning: the trial that did it, or a short one."""
-        trial = next((trial for trial in trials if trial.scheme.name == EVERYTHING), None)
+        trial = next((trial for trial in trials if trial.scheme.name == FULL), None)
         if trial is None:
             return fine_tuned(self._ground, epochs, self._progress)
         judge = self._judge(trial)[0]
@@ -280,7 +281,7 @@ class _Search:
             judge, self._ground.rows(self._ground.splits.test, trial.inputs, stored), self._ground.splits.classes
         )
         note = f"{trial.epochs} epochs" + (f", {trial.state}" if trial.state != "done" else "")
-        return Baseline(name=EVERYTHING, accuracy=report.accuracy, note=note)
+        return Baseline(name=FULL, accuracy=report.accuracy, note=note)
 
     def _judge(self, trial: Trial) -> tuple[Head, Graft, GraphNetwork]:
         """What looks at examples for a trial, from its inputs; and its network."""
