@@ -22,7 +22,7 @@ from grounds import dense_network
 from regraft.cli.app import run as carry_out
 from regraft.formats import saved
 
-SCHEMES = """\
+SCHEMES = """
 - name: solved
 - name: lower and solved
   plan: {at: "3"}

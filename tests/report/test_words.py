@@ -90,7 +90,6 @@ def test_of_many_ties_the_best_are_named(changed: Changed) -> None:
 
 def test_a_source_without_a_name_is_called_by_its_format(changed: Changed) -> None:
     assert words.source(read_results(changed(lambda data: data["source"].update(name="tf1")))) == "tf1 (small)"
-    assert words.source(read_results(changed(lambda data: data["source"].update(name="small")))) == "small"
 
 
 def test_what_the_curve_shows(search: Search, changed: Changed) -> None:
