@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from grounds import calibration_of, dense_network, digit_ground, row_splits
 
+from regraft.errors import BadArgument, UnknownName
 from regraft.features import Place
 from regraft.network import Plan
 from regraft.network.plan import New
@@ -145,3 +146,18 @@ def test_a_cut_asked_for_can_carry_a_scheme():
     plan = Plan(at="2", freeze_below="1")
     draft = drafted(ground, [Scheme(name="linear units", plan=plan, settings={})])
     assert draft.racing[0].level.cut == "2"
+
+
+def test_a_plan_that_does_not_fit_names_its_scheme(ground):
+    schemes = [thaw("fits", H3), Scheme(name="fits not", plan=Plan(freeze="hiden"), settings={})]
+    with pytest.raises(UnknownName) as error:
+        drafted(ground, schemes)
+    assert str(error.value).splitlines()[1] == "  where: scheme fits not"
+    above = Scheme(name="above all", plan=Plan(at="dnn/outputs/BiasAdd:0"), settings={})
+    with pytest.raises(BadArgument) as cut:
+        drafted(ground, [above])
+    assert str(cut.value) == (
+        "no head can stand on dnn/outputs/BiasAdd:0\n"
+        "  where: scheme above all\n"
+        "  to do: cut where the bottleneck or a block ends"
+    )

@@ -16,7 +16,7 @@ from regraft.network.plan import plan_from_data, plan_to_data
 from regraft.run import RunFolder
 
 # Settings may differ: more epochs are no other run. The training loop looks after the ones that matter to it.
-_SAME = ("source", "plan", "classes", "data", "input")
+_SAME = ("source", "plan", "classes", "data", "input", "seed")
 
 
 def source_record(network: GraphNetwork) -> str:
@@ -53,7 +53,7 @@ def require_same(run: RunFolder, record: Mapping[str, Any]) -> dict[str, Any]:
     """
     now = json.loads(json.dumps(record))  # tuples are lists, as they will be when the record is read again
     before = _in_todays_words(run.read_json(run.settings.name)) if run.settings.exists() else now
-    different = [key for key in _SAME if before.get(key) != now[key]]
+    different = [key for key in _SAME if key in now and before.get(key) != now[key]]
     if different:
         raise BadArgument(
             f"the run was about something else: another {' and another '.join(different)}",

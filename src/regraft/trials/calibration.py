@@ -11,17 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from regraft.data import prepare
 from regraft.features import Engine, Timing, Trunk, choose, make_engine
 from regraft.network import Plan
 from regraft.run.atomic import read_json, write_json
 from regraft.tasks.head import Head, own_copy
+from regraft.train.optimizers import make_optimizer
+from regraft.train.settings import Settings
 from regraft.trials.ground import Ground
+from regraft.trials.recipe import HEAD_BATCH
 from regraft.trials.stored import total
+from regraft.trials.threads import one_thread
 
 _SAMPLE = 32  # examples that are measured on
-_FORMAT = 1
+_FORMAT = 3
+_HIDDEN = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +41,7 @@ class Calibration:
         plain: the same by torch as it is, which is how schemes are tried one by one.
         training: a thousand million operations in training, back and forth, for one example.
         product: a thousand million multiplications of a head's matrix products.
+        head: a step of two hidden layers on the widest cut, trained together.
     """
 
     engine: Engine
@@ -43,6 +50,7 @@ class Calibration:
     plain: float
     training: float
     product: float
+    head: float
 
 
 def calibrated(ground: Ground, tensors: Sequence[str]) -> Calibration:
@@ -70,7 +78,7 @@ def _key(ground: Ground, trunk: Trunk) -> str:
 
 
 def _keep(path: Path, found: Calibration) -> None:
-    seconds = {name: getattr(found, name) for name in ("example", "plain", "training", "product")}
+    seconds = {name: getattr(found, name) for name in ("example", "plain", "training", "product", "head")}
     timings: list[dict[str, Any]] = [asdict(timing) for timing in found.timings]
     write_json(path, {"format": _FORMAT, "engine": found.engine.kind, "timings": timings, "seconds": seconds})
 
@@ -88,6 +96,7 @@ def _measured(ground: Ground, tensors: Sequence[str]) -> Calibration:
         plain=preparing + seconds["torch"],
         training=_training(ground),
         product=_product(),
+        head=_head(max(level.width for level in ground.levels), len(ground.splits.classes)),
     )
 
 
@@ -112,7 +121,25 @@ def _training(ground: Ground) -> float:
 
 def _product() -> float:
     left, right = torch.rand(512, 512), torch.rand(512, 512)
-    return min(_seconds(lambda: left @ right) for _ in range(3)) / (512**3 * 1e-9)
+    with one_thread():
+        return min(_seconds(lambda: left @ right) for _ in range(3)) / (512**3 * 1e-9)
+
+
+def _head(width: int, classes: int) -> float:
+    shapes = {"kernel": (2, width, _HIDDEN), "top": (2, _HIDDEN, classes)}
+    weights = {name: torch.rand(shape, requires_grad=True) for name, shape in shapes.items()}
+    optimizer = make_optimizer(Settings(), weights)
+    features, labels = torch.rand(2, HEAD_BATCH, width), torch.zeros(2 * HEAD_BATCH, dtype=torch.int64)
+
+    def step() -> None:
+        logits = (features @ weights["kernel"]).relu() @ weights["top"]
+        loss = functional.cross_entropy(logits.flatten(0, 1), labels)
+        gradients = torch.autograd.grad(loss, list(weights.values()))
+        optimizer.step(dict(zip(weights, gradients, strict=True)))
+
+    with one_thread():
+        step()
+        return min(_seconds(step) for _ in range(5))
 
 
 def _seconds(work: Callable[[], object]) -> float:

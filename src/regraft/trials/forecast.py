@@ -17,7 +17,7 @@ def forecast(plan: Planned, measured: Calibration) -> dict[str, float]:
     bought, one = plan.schedule, plan.work.total * measured.example
     return {
         "probe": plan.fixed["probe"],
-        "heads": 0.0,
+        "heads": plan.fixed["heads"],
         "thaw": _raced(plan.entries) * one,
         "baselines": (bought.untrained + _whole(plan)) * one if plan.work.tested else 0.0,
         "test": plan.fixed["test"],
@@ -49,7 +49,8 @@ def said(plan: Planned, seconds: Mapping[str, float], engine: str, cuts: int) ->
         f"stored in one pass by {engine}: the vectors of {cuts} cuts{maps}",
         *([f"to be thawed, if they stay ahead: {tried}"] if tried else []),
         *([f"too dear for {plan.schedule.passes:g} passes: {'; '.join(dear)}"] if dear else []),
-        f"budget: {plan.schedule.passes:g} passes; expected: {sum(seconds.values()):.0f} s ({stages})",
+        f"budget: {plan.schedule.passes:g} passes; expected: {sum(seconds.values()):.0f} s"
+        + (stages and f" ({stages})"),
     ]
 
 

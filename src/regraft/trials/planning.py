@@ -20,8 +20,8 @@ from regraft.trials.heads import DenseHead, dense_head
 from regraft.trials.levels import Level
 from regraft.trials.linear import STEPS
 from regraft.trials.probe import SPREADS
-from regraft.trials.recipe import Rule, rule_for, thawed
-from regraft.trials.schemes import Scheme
+from regraft.trials.recipe import BEST_CUTS, HEAD_BATCH, HEAD_EPOCHS, Rule, rule_for, thawed
+from regraft.trials.schemes import Scheme, placed
 from regraft.trials.stored import total
 
 _WHOLE = 64  # examples that the whole network is run on in the final look, forward, with its making
@@ -121,7 +121,11 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
         total=total(splits),
         slowness=measured.training * ground.flops * 1e-9 / measured.example,
     )
-    fixed = {"probe": one + _solving(ground) * measured.product, "test": _WHOLE * measured.plain}
+    fixed = {
+        "probe": one + _solving(ground) * measured.product,
+        "heads": _steps(ground, draft) * measured.head,
+        "test": _WHOLE * measured.plain,
+    }
     plan = Planned(drafted=draft, work=work, fixed=fixed, schedule=schedule(passes, 0.0, ()), entries=())
     return _with_race(ground, plan, draft.racing)
 
@@ -155,12 +159,14 @@ def _over(draft: Draft, ends: Sequence[int]) -> Draft:
 
 
 def _draft(ground: Ground, number: int, scheme: Scheme) -> Draft:
-    grafted = ground.graft(scheme.plan)
+    with placed(f"scheme {scheme.name}"):
+        grafted = ground.graft(scheme.plan)
+        level = ground.level_of(grafted.at)
     given: dict[str, Any] = {"seed": ground.seed, "batch": ground.batch(grafted.features), **scheme.settings}
     return Draft(
         number=number,
         scheme=scheme,
-        level=ground.level_of(grafted.at),
+        level=level,
         graft=grafted,
         settings=settings_for(grafted, len(ground.splits.train), given),
     )
@@ -188,6 +194,15 @@ def _bytes(ground: Ground, name: str) -> int:
     tensor = ground.network.tensors[name]
     shape = [size or 0 for size in (tensor.shape or ())[1:]]
     return prod(shape) * np.dtype(tensor.dtype).itemsize * total(ground.splits)
+
+
+def _steps(ground: Ground, draft: Drafted) -> float:
+    """Steps that the groups of dense heads take, with as many looks at validation as at training."""
+    examples = len(ground.splits.train) + len(ground.splits.validation) / 2
+    if not draft.given:
+        return BEST_CUTS * HEAD_EPOCHS * examples / HEAD_BATCH
+    groups = {head.alike: head.settings for head in draft.heads}
+    return sum(settings.epochs * examples / settings.batch for settings in groups.values())
 
 
 def _solving(ground: Ground) -> float:

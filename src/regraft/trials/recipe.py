@@ -16,6 +16,9 @@ from regraft.trials.levels import Level
 from regraft.trials.schemes import Scheme
 
 _PLENTY = 100  # training examples of a class from which on data are plenty
+HEAD_EPOCHS, HEAD_BATCH = 30, 64  # of a hidden layer
+_SETTLING = {"schedule": "cosine", "keep": "last", "l2": 1e-3}  # no epoch is chosen by validation
+BEST_CUTS = 2  # on which one is tried
 _LAYER_DECAY = 0.8  # the lower a block, the smaller its steps
 FULL = "full fine-tune"  # all that is reused up to the bottleneck is trained
 
@@ -30,7 +33,7 @@ class Rule:
     Attributes:
         name: "few data" or "plenty of data".
         text: why, and what is done, for people.
-        widths: of a hidden layer that is tried on the best cuts.
+        width: of the hidden layer that is tried on the best cuts.
         thaw: how many blocks from the top are thawed, in the order they are tried.
         all: whether training everything is tried, the lower layers more slowly.
         bottom: whether training the lowest block alone is tried.
@@ -38,7 +41,7 @@ class Rule:
 
     name: str
     text: str
-    widths: tuple[int, ...]
+    width: int
     thaw: tuple[int, ...]
     all: bool
     bottom: bool
@@ -51,7 +54,7 @@ def rule_for(per_class: float, blocks: int) -> Rule:
             name="few data",
             text=f"{per_class:.0f} examples of a class are few: lower cuts first, with everything reused frozen; "
             "then the top one and two blocks thawed",
-            widths=(64,),
+            width=64,
             thaw=_up_to((1, 2), blocks),
             all=False,
             bottom=False,
@@ -60,7 +63,7 @@ def rule_for(per_class: float, blocks: int) -> Rule:
         name="plenty of data",
         text=f"{per_class:.0f} examples of a class are plenty: hidden layers added on the best cuts; "
         "then more and more blocks thawed from the top, the lowest alone, and everything",
-        widths=(64, 256),
+        width=256,
         thaw=_up_to((2, 4, 8), blocks),
         all=True,
         bottom=blocks > 2,
@@ -74,14 +77,14 @@ def linear(level: Level, penalty: float) -> Scheme:
 
 def added_layers(rule: Rule, levels: Sequence[Level]) -> Iterator[Scheme]:
     """A hidden layer on each of some cuts, everything below frozen."""
+    new = (New(kind="dense", width=rule.width, activation="relu"), New(kind="dense"))
     for level in levels:
-        for width in rule.widths:
-            for lr in (3e-3, 1e-3):
-                yield Scheme(
-                    name=f"dense {width} on {level.cut}, lr {lr:g}",
-                    plan=Plan(at=level.cut, new=(New(kind="dense", width=width, activation="relu"), New(kind="dense"))),
-                    settings={"lr": lr, "epochs": 30, "keep": "best", "l2": 1e-3},
-                )
+        for lr in (3e-3, 1e-3):
+            yield Scheme(
+                name=f"dense {rule.width} on {level.cut}, lr {lr:g}",
+                plan=Plan(at=level.cut, new=new),
+                settings={"lr": lr, "epochs": HEAD_EPOCHS, "batch": HEAD_BATCH, **_SETTLING},
+            )
 
 
 def thawed(rule: Rule, levels: Sequence[Level], top: int, new: tuple[New, ...] | None = None) -> Iterator[Scheme]:

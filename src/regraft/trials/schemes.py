@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
-from regraft.errors import BadArgument, MissingFile, UnreadableFile, nearest_names
+from regraft.errors import BadArgument, MissingFile, RegraftError, UnreadableFile, nearest_names
 from regraft.network import Plan
 from regraft.network.plan import plan_from_data, plan_to_data
 from regraft.train.settings import Settings
@@ -76,6 +77,16 @@ def cuts_of(schemes: Sequence[Scheme]) -> list[str]:
     return list(dict.fromkeys(scheme.plan.at for scheme in schemes if scheme.plan.at is not None))
 
 
+@contextmanager
+def placed(where: str) -> Generator[None]:
+    """Say of a mistake where it is, unless it says so itself."""
+    try:
+        yield
+    except RegraftError as error:
+        error.where = error.where or where
+        raise
+
+
 _WORDS = ("name", "plan", "settings")
 
 
@@ -95,5 +106,6 @@ def _scheme(data: Any, where: str) -> Scheme:
         raise BadArgument(
             "the settings of a scheme are words and values", where=where, expected="{lr: 0.001}", got=repr(settings)
         )
-    Settings.from_json(settings)
+    with placed(where):
+        Settings.from_json(settings)
     return Scheme(name=data["name"], plan=plan_from_data(data.get("plan") or {}, where), settings=dict(settings))

@@ -27,21 +27,22 @@ from regraft.tasks.rows import InputRows
 from regraft.train.learner import Rows
 from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple, untrained_trunk
 from regraft.trials.calibration import Calibration, calibrated
-from regraft.trials.evidence import is_tie, ties
+from regraft.trials.choosing import best_head, top, winner
+from regraft.trials.evidence import ties
 from regraft.trials.forecast import forecast, naive, raced, said
 from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.heads import DenseHead, dense_head, train_heads
 from regraft.trials.planning import Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race, with_tested_rate
-from regraft.trials.recipe import FULL, added_layers, linear
+from regraft.trials.recipe import BEST_CUTS, FULL, added_layers, linear
 from regraft.trials.record import Found, Winner, about
 from regraft.trials.schemes import Scheme
 from regraft.trials.stored import Stored, parts, total
+from regraft.trials.threads import one_thread
 from regraft.trials.trial import Trial
 from regraft.trials.views import Effect, views_of
 
-_BEST_CUTS = 2  # on which hidden layers are tried
 _BATCH = 32
 _WARNED = "warning: "
 _CLOSE = 0.01  # probabilities of a network run whole and of one run from an engine's features may differ by this
@@ -153,22 +154,23 @@ class _Search:
         expected = forecast(self._plan, self._measured)
         with self._clock("probe"):
             stored = self._extracted()
-            readings = self._probed(stored)
+            with one_thread():
+                readings = self._probed(stored)
             stored, effect = self._augmented(readings, stored)
-        with self._clock("heads"):
+        with self._clock("heads"), one_thread():
             trials = self._heads(readings, stored)
         with self._clock("thaw"):
             trials += self._thawed(readings, trials, stored)
         trials = [replace(trial, number=number) for number, trial in enumerate(trials, 1)]
-        best = self._best(readings, trials)
+        best = winner(readings, trials, self._labels)
         with self._clock("baselines"):
             baselines, untrained = self._baselines(readings, trials, stored)
         with self._clock("test"):
-            winner = self._judged(best, trials, stored)
+            won = self._judged(best, trials, stored)
         return Found(
             run=self._run.path,
             model=self._run.model,
-            winner=winner,
+            winner=won,
             readings=readings,
             trials=tuple(trials),
             baselines=tuple(baselines),
@@ -201,7 +203,7 @@ class _Search:
         if ground.augmentation.kind == "off":
             return stored, None
         wanted = self._plan.drafted.tensors(ground)
-        viewed = views_of(ground, wanted, stored, readings[_top(readings)], self._measured.engine, self._progress)
+        viewed = views_of(ground, wanted, stored, readings[top(readings)], self._measured.engine, self._progress)
         self._ground = replace(ground, augmentation=viewed.augmentation)
         return viewed.stored, viewed.effect
 
@@ -213,7 +215,7 @@ class _Search:
         """The linear heads of all cuts, and hidden layers on the best; or the dense heads that are given."""
         if self._plan.drafted.given:
             return train_heads(self._plan.drafted.heads, stored)
-        best = sorted(readings, key=lambda reading: reading.accuracy, reverse=True)[:_BEST_CUTS]
+        best = sorted(readings, key=lambda reading: reading.accuracy, reverse=True)[:BEST_CUTS]
         schemes = added_layers(self._plan.drafted.rule, [reading.level for reading in best])
         heads = [self._dense(number, scheme) for number, scheme in enumerate(schemes, 1)]
         return [*map(self._linear, readings), *train_heads(heads, stored)]
@@ -248,24 +250,15 @@ class _Search:
         """The race; that of the recipe is run below the best cut, and starts with the best head on it."""
         values: Mapping[str, np.ndarray] = {}
         if not self._plan.drafted.given:
-            top = _top(readings)
-            heads = [trial for trial in trials if trial.level == readings[top].level]
-            head = max(heads, key=lambda trial: trial.score(self._labels))
-            self._plan, values = rerouted(self._ground, self._plan, top, head.scheme.plan.new), head.values
-            self._progress.say(raced(self._plan, readings[top].level.cut))
+            place = top(readings)
+            linear, *hidden = (trial for trial in trials if trial.level == readings[place].level)
+            head = best_head(linear, hidden, self._labels)
+            self._plan, values = rerouted(self._ground, self._plan, place, head.scheme.plan.new), head.values
+            self._progress.say(raced(self._plan, readings[place].level.cut))
         entries = [entry for entry in self._plan.entries if entry.stretches]
         starts = [entry.graft.network.assign(values) for entry in entries]
         track = Track(ground=self._ground, stored=stored, folder=self._run.trials, progress=self._progress)
         return race(with_tested_rate(entries, starts, track), starts, track)
-
-    def _best(self, readings: Sequence[Reading], trials: Sequence[Trial]) -> Trial:
-        """The winner on validation; of the linear heads, only the one that is best by the folds takes part."""
-        linear = [trial for trial in trials if trial.stage == "probe"]
-        others = [trial for trial in trials if trial.stage != "probe"]
-        if linear:
-            best = max(range(len(readings)), key=lambda one: (readings[one].accuracy, linear[one].score(self._labels)))
-            others.append(linear[best])
-        return max(others, key=lambda trial: trial.score(self._labels))
 
     def _baselines(
         self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored
@@ -326,12 +319,6 @@ class _Search:
             if entry.stretches
         ]
         return naive(self._plan, self._measured, len(trials) - len(races), races)
-
-
-def _top(readings: Sequence[Reading]) -> int:
-    """The highest cut that is not worse than the best one: where blocks are thawed below it, more can be learned."""
-    best = max(readings, key=lambda reading: reading.accuracy)
-    return max(place for place, other in enumerate(readings) if is_tie(best.hits, other.hits))
 
 
 def _looked(judge: Head, rows: Rows, classes: Sequence[str]) -> tuple[classify.Report, np.ndarray]:

@@ -1,0 +1,177 @@
+"""Whole searches, on a small network of dense layers and a few hundred rows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from grounds import SILENT, dense_network, row_splits
+
+from regraft.data import Part
+from regraft.errors import BadArgument
+from regraft.run import RunFolder
+from regraft.trials.budget import Budget
+from regraft.trials.schemes import schemes_from_data
+from regraft.trials.search import search
+
+TIMES = {"seconds", "naive_seconds", "run", "model"}
+
+
+@pytest.fixture(scope="module")
+def network():
+    return dense_network((8, 16, 12, 10, 3))
+
+
+def rows(network, n=300):
+    """Rows whose classes are told by the second hidden layer, and some noise."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(n, 8)).astype("float32")
+    told = network.run(x, to="3") @ random.normal(size=(12, 3))
+    told = (told - told.mean(0)) / told.std(0) + 0.3 * random.normal(size=told.shape)
+    return x, told.argmax(1)
+
+
+@pytest.fixture(scope="module")
+def splits(network):
+    return row_splits(*rows(network), 180, 60)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs") / "first"
+
+
+@pytest.fixture(scope="module")
+def found(network, splits, out):
+    return found_in(network, splits, out)
+
+
+def found_in(network, splits, out, **more):
+    return search(network, splits, budget=Budget(passes=60), out=out, progress=SILENT, **more)
+
+
+def timeless(value):
+    """A record without what is another one each time: seconds and places."""
+    if isinstance(value, dict):
+        return {key: timeless(item) for key, item in value.items() if key not in TIMES}
+    return [timeless(item) for item in value] if isinstance(value, list) else value
+
+
+def record_of(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_the_run_holds_what_was_found(found, out):
+    record = record_of(out)
+    assert record == json.loads(json.dumps(found.as_json()))
+    assert RunFolder(out).status == "done"
+    assert {entry.name for entry in out.iterdir()} >= {
+        "model",
+        "report.html",
+        "model_card.md",
+        "settings.json",
+        "trials",
+    }
+    assert [trial["number"] for trial in record["trials"]] == list(range(1, len(record["trials"]) + 1))
+    assert {trial["stage"] for trial in record["trials"]} == {"probe", "heads", "thaw"}
+    assert len(list((out / "trials").iterdir())) == sum(trial["stage"] == "thaw" for trial in record["trials"])
+    assert list(record["seconds"]) == ["probe", "heads", "thaw", "baselines", "test"]
+
+
+def test_the_winner_is_the_best_on_validation(found):
+    labels = found.ground.splits.validation.labels
+    others = [trial for trial in found.trials if trial.stage != "probe"]
+    assert all(found.winner.trial.score(labels) >= trial.score(labels) for trial in others)
+    assert found.winner.validation.accuracy == pytest.approx(found.winner.trial.score(labels)[0])
+
+
+def test_the_model_is_the_winner(found, splits):
+    logits = found.network.run(splits.test.examples.items)
+    assert (logits.argmax(1) == splits.test.labels).mean() == pytest.approx(found.winner.test.accuracy)
+
+
+def test_the_same_seed_finds_the_same(found, network, splits, out, tmp_path):
+    found_in(network, splits, tmp_path / "again")
+    assert timeless(record_of(tmp_path / "again")) == timeless(record_of(out))
+
+
+def test_a_finished_run_that_is_resumed_says_the_same_again(found, network, splits, out):
+    before = record_of(out)
+    found_in(network, splits, out, resume=True)
+    assert timeless(record_of(out)) == timeless(before)
+
+
+def test_the_test_part_decides_nothing(found, network, splits, out, tmp_path):
+    examples = splits.test.examples
+    other = replace(examples, labels=np.random.default_rng(1).permutation(examples.labels))
+    shuffled = replace(splits, test=Part(examples=other, indices=splits.test.indices))
+    found_in(network, shuffled, tmp_path / "shuffled")
+    mine, others = timeless(record_of(out)), timeless(record_of(tmp_path / "shuffled"))
+    for key in ("curve", "trials", "budget", "folds", "rule"):
+        assert mine[key] == others[key]
+    for key in ("number", "name", "plan", "settings", "validation", "ties"):
+        assert mine["winner"][key] == others["winner"][key]
+    assert others["winner"]["test"]["accuracy"] < mine["winner"]["test"]["accuracy"]
+
+
+def test_copies_in_training_and_validation_part_betray_nothing(network, tmp_path):
+    """Classes at random: a head that learned from the copy of what it is judged by would be right nearly always."""
+    wide = dense_network((8, 200, 3))
+    random = np.random.default_rng(0)
+    x = random.normal(size=(60, 8)).astype("float32")
+    y = random.permutation(np.arange(60) % 2)
+    parts = row_splits(np.concatenate([x, x, x[:20]]), np.concatenate([y, y, y[:20]]), 60, 60)
+    found = search(wide, parts, budget=Budget(passes=1), out=tmp_path / "run", progress=SILENT)
+    assert found.ground.folds.crossed == 5
+    (reading,) = found.readings
+    assert reading.knn == 1  # the nearest of the training part is the copy
+    assert reading.accuracy < 0.7
+
+
+def test_a_run_is_resumed_with_the_same_data_and_schemes_only(found, network, splits, out):
+    x, y = rows(network)
+    others = row_splits(x + 1, y, 180, 60)
+    with pytest.raises(BadArgument) as data:
+        found_in(network, others, out, resume=True)
+    first = str(data.value).splitlines()
+    assert first[:2] == ["the run was about something else: another data", f"  where: {out}"]
+    assert first[-1] == "  to do: give the same again, or name another folder: --out DIR"
+    schemes = schemes_from_data([{"name": "one", "plan": {"freeze": None}}])
+    with pytest.raises(BadArgument) as plan:
+        found_in(network, splits, out, resume=True, schemes=schemes)
+    assert str(plan.value).startswith("the run was about something else: another plan\n")
+    assert RunFolder(out).status == "done"
+
+
+def test_another_seed_is_another_run(found, network, splits, out):
+    with pytest.raises(BadArgument) as error:
+        found_in(network, splits, out, resume=True, seed=1)
+    assert str(error.value) == (
+        "the run was about something else: another seed\n"
+        f"  where: {out}\n"
+        "  expected: 0\n"
+        "  got: 1\n"
+        "  to do: give the same again, or name another folder: --out DIR"
+    )
+
+
+def test_given_schemes_alone_are_tried(network, splits, tmp_path):
+    schemes = schemes_from_data(
+        [
+            {"name": "hidden layer", "plan": {"new": [{"kind": "dense", "width": 8}, {"kind": "dense"}]}},
+            {"name": "solved", "plan": {"at": "3"}},
+            {"name": "all", "plan": {"freeze": None}, "settings": {"epochs": 2}},
+            {"name": "from scratch", "plan": {"at": "input", "new": [{"kind": "dense"}]}, "settings": {"epochs": 2}},
+        ]
+    )
+    found = found_in(network, splits, tmp_path / "run", schemes=schemes)
+    tried = {trial.scheme.name: (trial.stage, trial.level.cut, trial.epochs) for trial in found.trials}
+    assert tried == {
+        "hidden layer": ("heads", "5", 60),
+        "solved": ("heads", "3", 60),
+        "from scratch": ("heads", "input", 2),
+        "all": ("thaw", "5", 2),
+    }
+    assert [reading.level.layers for reading in found.readings] == [0, 1, 2, 3]
