@@ -15,11 +15,11 @@ import regraft
 from regraft.data import Part, Splits
 from regraft.data.arrays import labelled
 from regraft.data.examples import whole
-from regraft.features import Trunk, extract, make_engine
+from regraft.features import Timing, Trunk, extract, make_engine
 from regraft.network import GraphNetwork
 from regraft.run import Progress
 from regraft.trials.calibration import Calibration
-from regraft.trials.ground import Ground, ground_of
+from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.stored import Stored, parts
 
 SILENT = Progress(silent=True)
@@ -29,18 +29,6 @@ SILENT = Progress(silent=True)
 def demo_network() -> GraphNetwork:
     """The network of the digits 0-4."""
     return regraft.open(str(resources.files("regraft") / "demo_source"))
-
-
-@cache
-def _digits() -> tuple[np.ndarray, np.ndarray]:
-    table = np.loadtxt(mnist.DATA_PATH, delimiter=",", dtype=np.uint8)
-    return table[:, :-1], table[:, -1].astype(np.int64)
-
-
-@cache
-def _digits() -> tuple[np.ndarray, np.ndarray]:
-    table = np.loadtxt(mnist.DATA_PATH, delimiter=",", dtype=np.uint8)
-    return table[:, :-1], table[:, -1].astype(np.int64)
 
 
 @cache
@@ -61,9 +49,9 @@ def digit_splits(train: int, validation: int, test: int = 10) -> Splits:
     return Splits(train=found[0], validation=found[1], test=found[2], classes=found[0].examples.classes)
 
 
-def digit_ground(train: int = 20, validation: int = 12, also: tuple[str, ...] = ()) -> Ground:
+def digit_ground(train: int = 20, validation: int = 12) -> Ground:
     """The demo's network and so many digits of each kind."""
-    return ground_of(demo_network(), digit_splits(train, validation), "range=0..1", also, 0, SILENT)
+    return ground_of(demo_network(), digit_splits(train, validation), "range=0..1", Choices(), SILENT)
 
 
 def row_splits(x: np.ndarray, y: np.ndarray, train: int, validation: int) -> Splits:
@@ -99,9 +87,10 @@ def calibration_of(ground: Ground) -> Calibration:
     trunk = Trunk(ground.surveyed, [level.vector for level in ground.levels], ground.spec)
     return Calibration(
         engine=make_engine("torch", trunk, "cpu"),
-        timings=(),
+        timings=(Timing(kind="torch", start=0.0, seconds=0.01),),
         example=0.01,
         plain=0.01,
         training=0.01 / (ground.flops * 1e-9),
         product=1e-3,
+        head=1e-3,
     )

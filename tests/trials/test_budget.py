@@ -47,7 +47,7 @@ def test_a_race_costs_about_what_is_left_of_the_budget(passes):
 
 def test_what_the_baselines_take_is_a_share_of_the_budget():
     bought = schedule(5, 1.3, COSTS)
-    assert (bought.passes, bought.untrained, bought.scratch) == (5, 0.5, 0.5)
+    assert (bought.passes, bought.untrained, bought.whole) == (5, 0.5, 0.5)
     assert schedule(40, 1.3, COSTS).untrained == 1  # all examples; more there are none
 
 

@@ -11,10 +11,12 @@ from torch import nn
 import regraft
 from regraft.trials.budget import Budget
 from regraft.trials.evidence import is_tie
+from regraft.trials.ground import Choices
 from regraft.trials.search import search
 
 WIDTH, LAYERS, CLASSES = 48, 5, 4
 TRAIN, VALIDATION, TEST = 1000, 500, 100
+ONCE = Choices(budget=Budget(passes=1))
 CUTS = [str(2 * k + 1) for k in range(LAYERS)]
 
 
@@ -43,7 +45,7 @@ def task(network, k):
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
 def test_the_search_finds_how_many_layers_two_tasks_share(tmp_path, k):
     network = source()
-    found = search(network, task(network, k), budget=Budget(passes=1), out=tmp_path / "run", progress=SILENT)
+    found = search(network, task(network, k), choices=ONCE, out=tmp_path / "run", progress=SILENT)
     curve = {reading.level.layers: reading for reading in found.readings}
     assert [reading.level.cut for reading in found.readings] == CUTS
     best = max(curve, key=lambda layers: curve[layers].accuracy)

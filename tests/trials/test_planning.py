@@ -12,7 +12,7 @@ from regraft.network import Plan
 from regraft.network.plan import New
 from regraft.run import Progress
 from regraft.trials.forecast import forecast, naive, said
-from regraft.trials.ground import ground_of
+from regraft.trials.ground import Choices, ground_of
 from regraft.trials.planning import drafted, planned, rerouted
 from regraft.trials.schemes import Scheme
 
@@ -131,8 +131,9 @@ def test_forecasts_add_up(ground):
     seconds = forecast(plan, measured)
     assert seconds["thaw"] == pytest.approx(4 * plan.entries[0].epoch * one_pass)
     assert seconds["probe"] >= one_pass
-    assert seconds["baselines"] == pytest.approx((1.0 + 1.0) * one_pass)
-    assert seconds["test"] == pytest.approx(20 * 5 * measured.plain)
+    whole = 2 * 10 * 5 * measured.plain  # two networks trained whole look at the test part
+    assert seconds["baselines"] == pytest.approx(3 * 1.0 * one_pass + whole)
+    assert seconds["test"] == pytest.approx(64 * measured.plain)
     looks = 110 * 5 * measured.plain
     assert naive(plan, measured, 3, []) == pytest.approx(3 * 20 * looks)
     back = 2 * 4 * ground.flops * 1e-9 * measured.training * 500
@@ -142,9 +143,9 @@ def test_forecasts_add_up(ground):
 def test_a_cut_asked_for_can_carry_a_scheme():
     x = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
     splits = row_splits(x, np.arange(60) % 2, 40, 10)
-    ground = ground_of(dense_network((6, 5, 4, 2)), splits, None, ("2",), 0, Progress(silent=True))
-    plan = Plan(at="2", freeze_below="1")
-    draft = drafted(ground, [Scheme(name="linear units", plan=plan, settings={})])
+    schemes = (Scheme(name="linear units", plan=Plan(at="2", freeze_below="1"), settings={}),)
+    network = dense_network((6, 5, 4, 2))
+    draft = drafted(ground_of(network, splits, None, Choices(schemes=schemes), Progress(silent=True)), schemes)
     assert draft.racing[0].level.cut == "2"
 
 

@@ -13,6 +13,7 @@ from regraft.data import Part
 from regraft.errors import BadArgument
 from regraft.run import RunFolder
 from regraft.trials.budget import Budget
+from regraft.trials.ground import Choices
 from regraft.trials.schemes import schemes_from_data
 from regraft.trials.search import search
 
@@ -49,7 +50,9 @@ def found(network, splits, out):
 
 
 def found_in(network, splits, out, **more):
-    return search(network, splits, budget=Budget(passes=60), out=out, progress=SILENT, **more)
+    chosen = {name: more.pop(name) for name in ("seed", "schemes") if name in more}
+    choices = Choices(budget=Budget(passes=60), **chosen)
+    return search(network, splits, choices=choices, out=out, progress=SILENT, **more)
 
 
 def timeless(value):
@@ -123,7 +126,7 @@ def test_copies_in_training_and_validation_part_betray_nothing(network, tmp_path
     x = random.normal(size=(60, 8)).astype("float32")
     y = random.permutation(np.arange(60) % 2)
     parts = row_splits(np.concatenate([x, x, x[:20]]), np.concatenate([y, y, y[:20]]), 60, 60)
-    found = search(wide, parts, budget=Budget(passes=1), out=tmp_path / "run", progress=SILENT)
+    found = search(wide, parts, choices=Choices(budget=Budget(passes=1)), out=tmp_path / "run", progress=SILENT)
     assert found.ground.folds.crossed == 5
     (reading,) = found.readings
     assert reading.knn == 1  # the nearest of the training part is the copy

@@ -16,7 +16,7 @@ from regraft.network.plan import plan_from_data, plan_to_data
 from regraft.run import RunFolder
 
 # Settings may differ: more epochs are no other run. The training loop looks after the ones that matter to it.
-_SAME = ("source", "plan", "classes", "data", "input", "seed")
+_SAME = ("source", "plan", "augmentation", "classes", "data", "input", "seed")
 
 
 def source_record(network: GraphNetwork) -> str:

@@ -52,6 +52,11 @@ class Calibration:
     product: float
     head: float
 
+    @property
+    def start(self) -> float:
+        """Making the engine ready once more, for other weights."""
+        return next(timing.start or 0.0 for timing in self.timings if timing.kind == self.engine.kind)
+
 
 def calibrated(ground: Ground, tensors: Sequence[str]) -> Calibration:
     """What was measured for the same network, tensors, data and machine before, or is measured now.

@@ -15,11 +15,12 @@ HEAD_EPOCHS = 20  # that a head takes in the naive count
 def forecast(plan: Planned, measured: Calibration) -> dict[str, float]:
     """Seconds that each stage will take."""
     bought, one = plan.schedule, plan.work.total * measured.example
+    compared = plan.fixed["baselines"] + (bought.untrained + _whole(plan)) * one
     return {
         "probe": plan.fixed["probe"],
         "heads": plan.fixed["heads"],
         "thaw": _raced(plan.entries) * one,
-        "baselines": (bought.untrained + _whole(plan)) * one if plan.work.tested else 0.0,
+        "baselines": compared if plan.work.tested else 0.0,
         "test": plan.fixed["test"],
     }
 

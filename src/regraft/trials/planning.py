@@ -84,11 +84,12 @@ class Entry:
 class Planned:
     """What a search will do.
 
-    `fixed` are the seconds of the stages that are always there.
+    `one_pass` are the seconds of a pass, `fixed` those that stages take whatever the budget is.
     """
 
     drafted: Drafted
     work: Work
+    one_pass: float
     fixed: Mapping[str, float]
     schedule: Schedule
     entries: tuple[Entry, ...]
@@ -124,9 +125,10 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
     fixed = {
         "probe": one + _solving(ground) * measured.product,
         "heads": _steps(ground, draft) * measured.head,
+        "baselines": 2 * len(splits.test) * measured.plain + measured.start,
         "test": _WHOLE * measured.plain,
     }
-    plan = Planned(drafted=draft, work=work, fixed=fixed, schedule=schedule(passes, 0.0, ()), entries=())
+    plan = Planned(drafted=draft, work=work, one_pass=one, fixed=fixed, schedule=schedule(passes, 0.0, ()), entries=())
     return _with_race(ground, plan, draft.racing)
 
 
@@ -143,7 +145,7 @@ def _with_race(ground: Ground, plan: Planned, drafts: Sequence[Draft]) -> Planne
     """The plan with the race that its budget pays for."""
     inputs = [ground.inputs(draft.graft.features, plan.drafted.stored) for draft in drafts]
     epochs = [_epoch(ground, plan.work, draft, own) for draft, own in zip(drafts, inputs, strict=True)]
-    fixed = sum(plan.fixed.values()) / plan.fixed["probe"]
+    fixed = sum(plan.fixed.values()) / plan.one_pass
     bought = schedule(plan.schedule.passes, fixed, epochs)
     races = race_of([draft.settings.epochs for draft in drafts]) if plan.drafted.given else bought.races
     entries = tuple(

@@ -118,10 +118,8 @@ def _record(ground: Ground, network: GraphNetwork, choices: Choices) -> dict[str
     """What the run is about: to go on with it, all of this must be the same."""
     return {
         "source": source_record(network),
-        "plan": {
-            "schemes": choices.schemes and [scheme.as_json() for scheme in choices.schemes],
-            "augmentation": asdict(choices.augmentation),
-        },
+        "plan": "recipe" if choices.schemes is None else [scheme.as_json() for scheme in choices.schemes],
+        "augmentation": asdict(choices.augmentation),
         "input": asdict(ground.spec),
         "classes": list(ground.splits.classes),
         "data": data_record(ground.splits),
