@@ -34,7 +34,7 @@ def difference(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """3e-5 -> "30 µs", 0.041 -> "41 ms", 36.1 -> "36 s", 200 -> "3 min 20 s", 8400 -> "2 h 20 min"; unknown as a number is."""
+    """3e-5 -> "30 µs", 0.041 -> "41 ms", 36.1 -> "36 s", 200 -> "3 min 20 s", 8400 -> "2 h 20 min"."""
     if not seconds:
         return number(seconds, 0) + (f"{_SPACE}s" if seconds is not None else "")
     if seconds < 0.00005:
