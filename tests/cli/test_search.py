@@ -44,9 +44,7 @@ REPORT = {"accuracy", "loss", "n", "classes", "confusion", "per_class"}
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three hidden layers, 8-16-12-10-3, as a model folder."""
-    folder = tmp_path_factory.mktemp("source") / "model"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("source")
     saved.write(dense_network((8, 16, 12, 10, 3)), folder, {})
     return folder
 

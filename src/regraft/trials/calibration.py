@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -26,7 +25,8 @@ from regraft.trials.stored import total
 from regraft.trials.threads import one_thread
 
 _SAMPLE = 32  # examples that are measured on
-_FORMAT = 3
+_FORMAT = 4
+_HOLDS = 0.15  # a number that moved by less is taken for the same
 _HIDDEN = 256
 
 
@@ -59,20 +59,32 @@ class Calibration:
 
 
 def calibrated(ground: Ground, tensors: Sequence[str]) -> Calibration:
-    """What was measured for the same network, tensors, data and machine before, or is measured now.
+    """What is measured now; or what was before for the same network, tensors, data and machine, as far as it holds.
 
-    A search is to do the same again when it is repeated: what it does with its budget depends on these numbers.
+    A search is to do the same again when it is repeated, and what it does with its budget depends on these numbers: the
+    engine chosen then is taken again, and numbers that are about the same are those of then.
     """
     trunk = Trunk(ground.surveyed, tensors, ground.spec)
     path = ground.place.root / "calibrations" / f"{_key(ground, trunk)}.json"
     kept = read_json(path) if path.is_file() else None
-    if kept is not None and kept.get("format") == _FORMAT:
-        timings = tuple(Timing(**timing) for timing in kept["timings"])
+    if kept is None or kept.get("format") != _FORMAT:
+        examples, device = ground.splits.train.examples, str(ground.device)
+        engine, timings = choose(ground.surveyed, tensors, ground.spec, examples, device, total(ground.splits))
+        kept = {"engine": engine.kind, "timings": [asdict(timing) for timing in timings]}
+        before: Mapping[str, float] = {}
+    else:
         engine = make_engine(kept["engine"], trunk, str(ground.device))
-        return Calibration(engine=engine, timings=timings, **kept["seconds"])
-    found = _measured(ground, tensors)
-    _keep(path, found)
-    return found
+        timings = tuple(Timing(**timing) for timing in kept["timings"])
+        before = kept["seconds"]
+    now = _measured(ground, engine, timings)
+    seconds = {name: _settled(before.get(name, value), value) for name, value in now.items()}
+    write_json(path, {**kept, "format": _FORMAT, "seconds": seconds})
+    return Calibration(engine=engine, timings=timings, **seconds)
+
+
+def _settled(before: float, now: float) -> float:
+    """The number of before where it still holds."""
+    return before if abs(now - before) <= _HOLDS * before else now
 
 
 def _key(ground: Ground, trunk: Trunk) -> str:
@@ -82,27 +94,23 @@ def _key(ground: Ground, trunk: Trunk) -> str:
     return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
 
 
-def _keep(path: Path, found: Calibration) -> None:
-    seconds = {name: getattr(found, name) for name in ("example", "plain", "training", "product", "head")}
-    timings: list[dict[str, Any]] = [asdict(timing) for timing in found.timings]
-    write_json(path, {"format": _FORMAT, "engine": found.engine.kind, "timings": timings, "seconds": seconds})
-
-
-def _measured(ground: Ground, tensors: Sequence[str]) -> Calibration:
-    examples, device = ground.splits.train.examples, str(ground.device)
+def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict[str, float]:
+    """The numbers of a calibration; torch's pass as it was beside the engine's when that was chosen."""
+    batch: list[np.ndarray] = []
     indices = ground.splits.train.indices[:_SAMPLE]
-    preparing = _seconds(lambda: prepare(examples, indices, ground.spec)) / len(indices)
-    engine, timings = choose(ground.surveyed, tensors, ground.spec, examples, device, total(ground.splits))
-    seconds = {timing.kind: timing.seconds or 0.0 for timing in timings}
-    return Calibration(
-        engine=engine,
-        timings=timings,
-        example=preparing + seconds[engine.kind],
-        plain=preparing + seconds["torch"],
-        training=_training(ground),
-        product=_product(),
-        head=_head(max(level.width for level in ground.levels), len(ground.splits.classes)),
-    )
+    examples = ground.splits.train.examples
+    preparing = _seconds(lambda: batch.append(prepare(examples, indices, ground.spec))) / len(indices)
+    engine(batch[0])
+    running = min(_seconds(lambda: engine(batch[0])) for _ in range(2)) / _SAMPLE
+    chosen = {timing.kind: timing.seconds or 0.0 for timing in timings}
+    slower = chosen["torch"] / chosen[engine.kind] if chosen[engine.kind] else 1.0
+    return {
+        "example": preparing + running,
+        "plain": preparing + running * slower,
+        "training": _training(ground),
+        "product": _product(),
+        "head": _head(max(level.width for level in ground.levels), len(ground.splits.classes)),
+    }
 
 
 def _training(ground: Ground) -> float:
