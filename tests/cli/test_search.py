@@ -180,17 +180,13 @@ def test_what_a_person_reads(regraft, source: Path, rows: Path, schemes: Path, t
     out = tmp_path / "run"
     done = regraft("search", source, rows, "--schemes", schemes, "--passes", "40", "--out", out)
     assert done.code == 0, done.err
-    lines = done.out.splitlines()
-    words = " ".join(done.out.split())  # a title is broken where its table is narrow
-    assert words.startswith("Accuracy of a linear head by layers reused layers cut accuracy neighbours")
-    assert " Accuracy on the test part " in words
+    words, lines = " ".join(done.out.split()), done.out.splitlines()  # a title is broken where its table is narrow
+    assert words.startswith("Accuracy of a linear head by layers reused layers cut accuracy 95 % neighbours untrained")
+    assert " Accuracy on the test part, looked at once of accuracy note " in words
     assert "winner: " in words
-    end = [
-        f"Run:    {out}",
-        f"Report: {out / 'report.html'}",
-        f"Model:  {out / 'model'}",
-        f"Next:   regraft predict {out} FILES",
-    ]
+    assert lines[-5].endswith("times as long.")
+    page, model = out / "report.html", out / "model"
+    end = [f"Run:    {out}", f"Report: {page}", f"Model:  {model}", f"Next:   regraft predict {out} FILES"]
     assert lines[-4:] == end
     assert "stored in one pass by " in done.err
     again = regraft("search", source, rows, "--out", out)
