@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 import torch
 import torchvision
+from torch import nn
 
 import regraft
 from regraft.network import GraphNetwork, Plan
@@ -22,11 +23,15 @@ PHOTOS = 12  # of each class
 
 @dataclass(frozen=True)
 class Source:
-    """A real network, and how it wants its pictures."""
+    """A real network, how it wants its pictures, and how many parameters at the top are thawed: whole layers.
+
+    They are those of the last layer, which is dropped, and of those below it.
+    """
 
     address: str
     input: str | None = None
     weights: str | None = None
+    thawed: int = 8
 
 
 IMAGENET = "range=0..1,channels=rgb,mean=0.485,0.456,0.406,std=0.229,0.224,0.225"
@@ -36,11 +41,12 @@ SOURCES = {
     "caffe": Source(
         "squeezenet_v1_imagenet_caffe/SqueezeNet_deploy.prototxt", "range=0..255,channels=bgr,mean=104,117,123"
     ),
-    "keras": Source("fer_emotion_keras_h5/emotion_model.hdf5", "range=-1..1,channels=grey"),
+    "keras": Source("fer_emotion_keras_h5/emotion_model.hdf5", "range=-1..1,channels=grey", thawed=7),
     "onnx": Source("mobilenet_v2.onnx", IMAGENET),
-    "pytorch": Source("torchvision:mobilenet_v2", weights=MOBILENET_V2),
+    "pytorch": Source("torchvision:mobilenet_v2", weights=MOBILENET_V2, thawed=7),
+    "pt2": Source("mobilenet_v2.pt2", IMAGENET, thawed=7),
+    "arrays": Source("torchvision:mobilenet_v2", weights="mobilenet_v2.npz", thawed=7),
 }
-THAWED = 8  # parameters at the top, of the last layer, which is dropped, and of those below it
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +61,33 @@ def flowers(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def opened(source: Source, shared: Path, folder: Path) -> GraphNetwork:
     models = shared / "models"
-    if source.weights:
-        return regraft.open(source.address, weights=models / source.weights)
-    if source.address == "mobilenet_v2.onnx":
+    made = source.weights or source.address
+    if made in WRITERS:
         module = torchvision.models.mobilenet_v2()
         module.load_state_dict(torch.load(models / MOBILENET_V2, weights_only=True))
-        free = {"input": {0: "batch"}}
-        torch.onnx.export(
-            module.eval(), (torch.zeros(1, 3, 224, 224),), folder / source.address, dynamo=False,
-            input_names=["input"], dynamic_axes=free,
-        )  # fmt: skip
-        return regraft.open(folder / source.address)
+        WRITERS[made](module.eval(), folder / made)
+        models = folder
+    if source.weights:
+        return regraft.open(source.address, weights=models / source.weights)
     return regraft.open(models / source.address)
+
+
+def write_onnx(module: nn.Module, path: Path) -> None:
+    free = {"input": {0: "batch"}}
+    picture = (torch.zeros(1, 3, 224, 224),)
+    torch.onnx.export(module, picture, path, dynamo=False, input_names=["input"], dynamic_axes=free)
+
+
+def write_program(module: nn.Module, path: Path) -> None:
+    free = {"x": {0: torch.export.Dim("batch")}}
+    torch.export.save(torch.export.export(module, (torch.zeros(2, 3, 224, 224),), dynamic_shapes=free), path)
+
+
+def write_arrays(module: nn.Module, path: Path) -> None:
+    np.savez(path, **{name: tensor.numpy() for name, tensor in module.state_dict().items()})
+
+
+WRITERS = {"mobilenet_v2.onnx": write_onnx, "mobilenet_v2.pt2": write_program, "mobilenet_v2.npz": write_arrays}
 
 
 @pytest.mark.slow
@@ -77,7 +98,9 @@ def test_fit_save_open_export(format: str, frozen: str, shared: Path, flowers: P
     source = SOURCES[format]
     settings = {"epochs": 2, "seed": 1, "device": "cpu", "batch": 12}
     network = opened(source, shared, tmp_path)
-    plan = Plan(freeze="|".join(map(re.escape, list(network.parameters)[:-THAWED]))) if frozen == "part" else None
+    plan = (
+        Plan(freeze="|".join(map(re.escape, list(network.parameters)[: -source.thawed]))) if frozen == "part" else None
+    )
     result = regraft.fit(network, flowers, plan=plan, settings=settings, out=tmp_path / "run", input=source.input)
     assert (any(row.state == "reused" for row in result.graft.rows)) == (frozen == "part")
 

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import random
-import signal
 import time
-import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from tasks.killed import whole, work
 from tasks.small import points, source
 
 import regraft
@@ -24,7 +23,7 @@ from regraft.errors import BadArgument
 from regraft.features import Place, cache_folder, extract
 from regraft.formats import saved
 from regraft.network import Graph, GraphNetwork, InputSpec, New, Node, Plan
-from regraft.run import Progress, RunFolder, is_run
+from regraft.run import Progress, RunFolder
 from regraft.tasks.fit import FitResult, fit
 from regraft.train.learner import fingerprint
 
@@ -248,22 +247,15 @@ def test_rows_that_have_to_be_resized_are_spoken_of_once(tmp_path: Path, capsys:
 @pytest.mark.slow
 def test_killed_twenty_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """kill -9 at random moments, of features and of training, resumed each time: the same weights in the end."""
-    settings = {"seed": 3, "device": "cpu", "epochs": 12, "patience": 12}
-    data = points(12_000)
-
-    def whole(folder: Path) -> FitResult:
-        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))  # features are computed anew
-        run, resume = folder / "run", is_run(folder / "run")
-        return fit(source(), data, plan=HEAD, settings=settings, out=run, resume=resume, progress=QUIET)
-
-    whole(tmp_path / "warm")  # what is slow to load is loaded once: the children that are killed are forks
+    monkeypatch.setenv("XDG_CACHE_HOME", "")  # `whole` sets it
+    whole(tmp_path / "warm")
     start = time.monotonic()
     undisturbed = values(whole(tmp_path / "undisturbed").network)
     seconds, moments, found = time.monotonic() - start, random.Random(0), Counter[str]()
     for number in range(30):
         folder = tmp_path / f"killed{number}"
         longest = seconds / 8  # the first one early, when features are computed; the next ones later and later
-        while _killed(lambda folder=folder: whole(folder), moments.uniform(0, longest)):
+        while _killed(folder, moments.uniform(0, longest)):
             found[_standing(folder)] += 1
             longest *= 1.3
         assert far(values(saved.read(folder / "run/model")), undisturbed) == 0
@@ -274,17 +266,16 @@ def test_killed_twenty_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert found["training"] > 5
 
 
-def _killed(work: Callable[[], object], seconds: float) -> bool:
+def _killed(folder: Path, seconds: float) -> bool:
     """Whether a process that does the work was still alive after so many seconds, and was killed with signal 9."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside torch's idle threads is safe here
-        child = os.fork()
-    if child == 0:
-        work()
-        os._exit(0)
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tasks.killed"])
+    child = processes.Process(target=work, args=(folder,))
+    child.start()
     time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+    child.kill()
+    child.join()
+    return child.exitcode != 0
 
 
 def _standing(folder: Path) -> str:

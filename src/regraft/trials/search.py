@@ -101,10 +101,10 @@ def search(
     before = run.read_json(run.settings.name) if run.settings.exists() else {}
     # Passes buy the same again and again; minutes are worth what they are worth now.
     anew = choices.budget.passes is None
-    measured = calibrated(ground, draft.tensors(ground), before.get("seconds"), anew=anew)
-    passes = before.get("passes") or choices.budget.in_passes(total(splits) * measured.example)
-    plan = planned(ground, draft, measured, passes)
     with run.working():
+        measured = calibrated(ground, draft.tensors(ground), before.get("seconds"), anew=anew)
+        passes = before.get("passes") or choices.budget.in_passes(total(splits) * measured.example)
+        plan = planned(ground, draft, measured, passes)
         run.write_json(run.settings.name, {**record, "passes": passes, "seconds": measured.seconds})
         for line in said(plan, forecast(plan, measured), measured.engine.name, len(ground.levels)):
             progress.say(line)

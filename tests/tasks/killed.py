@@ -1,0 +1,32 @@
+"""A training that tests kill, in processes that have trained nothing: what torch has started does not survive a fork."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import tensorboard.summary  # noqa: F401 - slow to load: loaded once, by what the processes are forked from
+import torch.fx  # noqa: F401
+from tasks.small import points, source
+
+from regraft.network import New, Plan
+from regraft.run import Progress, is_run
+from regraft.tasks.fit import FitResult, fit
+
+_HEAD = Plan(
+    new=(New(kind="dense", name="hidden", width=8, activation="relu"), New(kind="dropout", name="noise", rate=0.3))
+)
+
+
+def whole(folder: Path) -> FitResult:
+    """The training in a folder, begun or resumed; features are computed anew."""
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+    settings = {"seed": 3, "device": "cpu", "epochs": 12, "patience": 12}
+    run, resume = folder / "run", is_run(folder / "run")
+    progress = Progress(silent=True)
+    return fit(source(), points(12_000), plan=_HEAD, settings=settings, out=run, resume=resume, progress=progress)
+
+
+def work(folder: Path) -> None:
+    """The same, for a process."""
+    whole(folder)
