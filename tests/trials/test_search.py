@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,8 @@ from regraft.trials.ground import Choices
 from regraft.trials.schemes import schemes_from_data
 from regraft.trials.search import search
 
-TIMES = {"seconds", "naive_seconds", "run", "model"}
+FEW_PASSES = Choices(budget=Budget(passes=100))
+TIMES = {"seconds", "naive_seconds", "pass_seconds", "forecast", "run", "model"}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def found(network, splits, out):
 
 def found_in(network, splits, out, **more):
     chosen = {name: more.pop(name) for name in ("seed", "schemes") if name in more}
-    choices = Choices(budget=Budget(passes=60), **chosen)
+    choices = Choices(budget=Budget(passes=5000), **chosen)
     return search(network, splits, choices=choices, out=out, progress=SILENT, **more)
 
 
@@ -104,6 +106,16 @@ def test_a_finished_run_that_is_resumed_says_the_same_again(found, network, spli
     before = record_of(out)
     found_in(network, splits, out, resume=True)
     assert timeless(record_of(out)) == timeless(before)
+
+
+def test_a_run_goes_on_with_the_numbers_it_began_with(network, splits, tmp_path):
+    """What the machine can do decides what a small budget buys: measured anew, it would buy something else."""
+    first = search(network, splits, choices=FEW_PASSES, out=tmp_path / "run", progress=SILENT)
+    shutil.rmtree(first.ground.place.root / "calibrations")
+    again = search(network, splits, choices=FEW_PASSES, out=tmp_path / "run", resume=True, progress=SILENT)
+    assert again.calibration.seconds == first.calibration.seconds
+    assert [entry.stretches for entry in again.plan.entries] == [entry.stretches for entry in first.plan.entries]
+    assert [trial.epochs for trial in again.trials] == [trial.epochs for trial in first.trials]
 
 
 def test_the_test_part_decides_nothing(found, network, splits, out, tmp_path):

@@ -57,6 +57,11 @@ class Calibration:
         """Making the engine ready once more, for other weights."""
         return next(timing.start or 0.0 for timing in self.timings if timing.kind == self.engine.kind)
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The numbers by name: a search that is resumed goes on with those it began with."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, float)}
+
 
 def calibrated(ground: Ground, tensors: Sequence[str]) -> Calibration:
     """What is measured now; or what was before for the same network, tensors, data and machine, as far as it holds.

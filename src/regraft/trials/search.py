@@ -99,10 +99,12 @@ def search(
     measured = calibrated(ground, draft.tensors(ground))
     run = RunFolder.at(place, resume=resume)
     record = require_same(run, _record(ground, network, choices))
-    passes = _before(run) or choices.budget.in_passes(total(splits) * measured.example)
+    begun = run.read_json(run.settings.name) if run.settings.exists() else {}
+    measured = replace(measured, **begun.get("measured", {}))
+    passes = begun.get("passes") or choices.budget.in_passes(total(splits) * measured.example)
     plan = planned(ground, draft, measured, passes)
     with run.working():
-        run.write_json(run.settings.name, {**record, "passes": passes})
+        run.write_json(run.settings.name, {**record, "passes": passes, "measured": measured.seconds})
         for line in said(plan, forecast(plan, measured), measured.engine.name, len(ground.levels)):
             progress.say(line)
         found = _Search(ground, plan, measured, run, progress).carried_out(choices.budget.minutes)
@@ -126,11 +128,6 @@ def _record(ground: Ground, network: GraphNetwork, choices: Choices) -> dict[str
         "seed": ground.seed,
         "device": str(ground.device),
     }
-
-
-def _before(run: RunFolder) -> float | None:
-    """The budget in passes of a run that is resumed."""
-    return run.read_json(run.settings.name).get("passes") if run.settings.exists() else None
 
 
 class _Search:
