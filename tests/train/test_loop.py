@@ -5,11 +5,8 @@ import random
 import signal
 import time
 import warnings
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +14,7 @@ import torch
 from train.toy import Points, Toy, make_toy
 
 from regraft.errors import BadArgument, Diverged, UnreadableFile
-from regraft.run import Progress, RunFolder
+from regraft.run import RunFolder
 from regraft.train import checkpoint
 from regraft.train.learner import Batch, Learner, Step, fingerprint
 from regraft.train.loop import Measured, Trained, train
@@ -26,8 +23,8 @@ from regraft.train.settings import Settings
 SETTINGS = Settings(epochs=6, batch=10, seed=5, lr=0.05, ema=0.9, clip_norm=1.0)
 
 
-def go(toy: Toy, settings: Settings = SETTINGS, run: RunFolder | None = None, **more: Any) -> Trained:
-    return train(toy.learner, toy.rows, settings, validate=toy.validate, run=run, **more)
+def go(toy: Toy, settings: Settings = SETTINGS, run: RunFolder | None = None, *, resume: bool = False) -> Trained:
+    return train(toy.learner, toy.rows, settings, validate=toy.validate, run=run, resume=resume)
 
 
 class Stopping(Points):
@@ -104,26 +101,6 @@ def test_ctrl_c_saves_and_resume_goes_on_from_that_step(tmp_path: Path) -> None:
     assert again.rows.taken == 6 * 7 - 25
     assert_same(again, final_weights())
     assert [line["epoch"] for line in run.read_lines("metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
-
-
-class LastMoment(Progress):
-    """Ctrl-C as soon as the last epoch is over."""
-
-    @contextmanager
-    def task(self, title: str, total: int, done: int = 0) -> Generator[Callable[[int], None]]:
-        with super().task(title, total, done) as advance:
-            yield advance
-        os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_ctrl_c_in_the_last_moment_is_not_lost(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path / "run")
-    with pytest.raises(KeyboardInterrupt):
-        go(make_toy(), run=run, progress=LastMoment(silent=True))
-    again = make_toy()
-    go(again, run=run, resume=True)
-    assert again.rows.taken == 0
-    assert_same(again, final_weights())
 
 
 def test_a_finished_training_resumes_at_once_and_can_be_prolonged(tmp_path: Path) -> None:
