@@ -97,6 +97,7 @@ def learner(**given: Any) -> TransferClassifier:
     return TransferClassifier(source(), settings={"epochs": 5, "device": "cpu"}, **given)
 
 
+@pytest.mark.slow  # all of them take most of a minute
 @parametrize_with_checks(
     [ANY_WIDTH, FIXED_WIDTH],
     expected_failed_checks=lambda estimator: FAIL_ON_A_FIXED_WIDTH if estimator is FIXED_WIDTH else {},

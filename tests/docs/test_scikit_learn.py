@@ -17,4 +17,5 @@ def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for block in blocks("scikit-learn.md"):
         exec(block.code, found)
     assert found["scores"].min() > 0.6
+    assert found["model"].validation_.accuracy > 0.75
     assert list(tmp_path.iterdir()) == []

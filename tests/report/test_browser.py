@@ -16,6 +16,8 @@ from report.small import Changed, Search
 
 from regraft.report import write_report
 
+pytestmark = pytest.mark.slow
+
 DESK, PHONE = (1280, 900), (360, 740)
 VIEWS = [(size, scheme) for size in (DESK, PHONE) for scheme in ("light", "dark")]
 NAMES = [f"{'desk' if size == DESK else 'phone'}, {scheme}" for size, scheme in VIEWS]

@@ -89,8 +89,12 @@ def test_of_many_ties_the_best_are_named(changed: Changed) -> None:
 
 
 def test_a_source_without_a_name_is_called_by_its_format(changed: Changed) -> None:
-    assert words.source(read_results(changed(lambda data: data["source"].update(name="tf1")))) == "tf1 (small)"
-    assert words.source(read_results(changed(lambda data: data["source"].update(name="small")))) == "small"
+    results = read_results(changed(lambda data: data["source"].update(name="small")))
+    assert words.source(results) == "small"
+
+
+def test_a_source_is_called_by_name_and_format(search: Search) -> None:
+    assert words.source(read_results(search.run)) == "shapes.net (small)"
 
 
 def test_what_the_curve_shows(search: Search, changed: Changed) -> None:
@@ -143,6 +147,6 @@ def _scored(accuracy: float, baselines: dict[str, float]) -> Any:
 
 def _spaced(text: str) -> str:
     """With a space that keeps together before each unit."""
-    for unit in ("ms", "s", "min", "h"):
+    for unit in ("µs", "ms", "s", "min", "h"):
         text = text.replace(f" {unit}", f"\N{NO-BREAK SPACE}{unit}")
     return text

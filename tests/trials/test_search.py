@@ -19,7 +19,7 @@ from regraft.trials.schemes import schemes_from_data
 from regraft.trials.search import search
 
 FEW_PASSES = Choices(budget=Budget(passes=100))
-TIMES = {"seconds", "naive_seconds", "pass_seconds", "forecast", "run", "model"}
+TIMES = {"seconds", "naive_seconds", "run", "model"}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def found(network, splits, out):
 
 def found_in(network, splits, out, **more):
     chosen = {name: more.pop(name) for name in ("seed", "schemes") if name in more}
-    choices = Choices(budget=Budget(passes=5000), **chosen)
+    choices = Choices(budget=Budget(passes=1000), **chosen)
     return search(network, splits, choices=choices, out=out, progress=SILENT, **more)
 
 
@@ -77,7 +77,6 @@ def test_the_run_holds_what_was_found(found, out):
         "report.html",
         "model_card.md",
         "settings.json",
-        "trials",
     }
     assert [trial["number"] for trial in record["trials"]] == list(range(1, len(record["trials"]) + 1))
     assert {trial["stage"] for trial in record["trials"]} == {"probe", "heads", "thaw"}
@@ -108,8 +107,9 @@ def test_a_finished_run_that_is_resumed_says_the_same_again(found, network, spli
     assert timeless(record_of(out)) == timeless(before)
 
 
-def test_a_run_goes_on_with_the_numbers_it_began_with(network, splits, tmp_path):
+def test_a_run_goes_on_with_the_numbers_it_began_with(network, splits, tmp_path, monkeypatch):
     """What the machine can do decides what a small budget buys: measured anew, it would buy something else."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = search(network, splits, choices=FEW_PASSES, out=tmp_path / "run", progress=SILENT)
     shutil.rmtree(first.ground.place.root / "calibrations")
     again = search(network, splits, choices=FEW_PASSES, out=tmp_path / "run", resume=True, progress=SILENT)

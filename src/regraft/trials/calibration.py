@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,6 @@ from regraft.trials.threads import one_thread
 
 _SAMPLE = 32  # examples that are measured on
 _FORMAT = 4
-_HOLDS = 0.15  # a number that moved by less is taken for the same
 _HIDDEN = 256
 
 
@@ -53,43 +53,43 @@ class Calibration:
     head: float
 
     @property
+    def seconds(self) -> dict[str, float]:
+        """The numbers by name."""
+        return {name: getattr(self, name) for name in ("example", "plain", "training", "product", "head")}
+
+    @property
     def start(self) -> float:
         """Making the engine ready once more, for other weights."""
         return next(timing.start or 0.0 for timing in self.timings if timing.kind == self.engine.kind)
 
-    @property
-    def seconds(self) -> dict[str, float]:
-        """The numbers by name: a search that is resumed goes on with those it began with."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, float)}
 
+def calibrated(
+    ground: Ground, tensors: Sequence[str], before: Mapping[str, float] | None, *, anew: bool
+) -> Calibration:
+    """What is measured now, or was before for the same network, tensors, data and machine.
 
-def calibrated(ground: Ground, tensors: Sequence[str]) -> Calibration:
-    """What is measured now; or what was before for the same network, tensors, data and machine, as far as it holds.
+    A search is to do the same again when it is repeated, and what it does with its budget depends on these numbers. The
+    engine that was chosen is taken again in any case.
 
-    A search is to do the same again when it is repeated, and what it does with its budget depends on these numbers: the
-    engine chosen then is taken again, and numbers that are about the same are those of then.
+    Args:
+        before: the numbers a search began with that is resumed: they are taken.
+        anew: measure where these are the first or old ones; else old ones are taken.
     """
     trunk = Trunk(ground.surveyed, tensors, ground.spec)
     path = ground.place.root / "calibrations" / f"{_key(ground, trunk)}.json"
-    kept = read_json(path) if path.is_file() else None
+    kept: dict[str, Any] | None = read_json(path) if path.is_file() else None
     if kept is None or kept.get("format") != _FORMAT:
         examples, device = ground.splits.train.examples, str(ground.device)
         engine, timings = choose(ground.surveyed, tensors, ground.spec, examples, device, total(ground.splits))
-        kept = {"engine": engine.kind, "timings": [asdict(timing) for timing in timings]}
-        before: Mapping[str, float] = {}
+        kept = {"format": _FORMAT, "engine": engine.kind, "timings": [asdict(timing) for timing in timings]}
     else:
         engine = make_engine(kept["engine"], trunk, str(ground.device))
         timings = tuple(Timing(**timing) for timing in kept["timings"])
-        before = kept["seconds"]
-    now = _measured(ground, engine, timings)
-    seconds = {name: _settled(before.get(name, value), value) for name, value in now.items()}
-    write_json(path, {**kept, "format": _FORMAT, "seconds": seconds})
+    seconds: Mapping[str, float] = before or ({} if anew else kept.get("seconds", {}))
+    if not seconds:
+        seconds = _measured(ground, engine, timings)
+        write_json(path, {**kept, "seconds": seconds})
     return Calibration(engine=engine, timings=timings, **seconds)
-
-
-def _settled(before: float, now: float) -> float:
-    """The number of before where it still holds."""
-    return before if abs(now - before) <= _HOLDS * before else now
 
 
 def _key(ground: Ground, trunk: Trunk) -> str:

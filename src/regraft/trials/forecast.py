@@ -50,7 +50,8 @@ def said(plan: Planned, seconds: Mapping[str, float], engine: str, cuts: int) ->
         f"stored in one pass by {engine}: the vectors of {cuts} cuts{maps}",
         *([f"to be thawed, if they stay ahead: {tried}"] if tried else []),
         *([f"too dear for {plan.schedule.passes:g} passes: {'; '.join(dear)}"] if dear else []),
-        f"budget: {plan.schedule.passes:g} passes; expected: {sum(seconds.values()):.0f} s ({stages})",
+        f"budget: {plan.schedule.passes:g} passes; expected: {sum(seconds.values()):.0f} s"
+        + (stages and f" ({stages})"),
     ]
 
 

@@ -96,15 +96,16 @@ def search(
     splits = data if isinstance(data, Splits) else open_splits(data, seed=choices.seed, progress=progress)
     ground = ground_of(network, splits, input, choices, progress)
     draft = drafted(ground, choices.schemes)
-    measured = calibrated(ground, draft.tensors(ground))
     run = RunFolder.at(place, resume=resume)
     record = require_same(run, _record(ground, network, choices))
-    begun = run.read_json(run.settings.name) if run.settings.exists() else {}
-    measured = replace(measured, **begun.get("measured", {}))
-    passes = begun.get("passes") or choices.budget.in_passes(total(splits) * measured.example)
+    before = run.read_json(run.settings.name) if run.settings.exists() else {}
+    # Passes buy the same again and again; minutes are worth what they are worth now.
+    anew = choices.budget.passes is None
+    measured = calibrated(ground, draft.tensors(ground), before.get("seconds"), anew=anew)
+    passes = before.get("passes") or choices.budget.in_passes(total(splits) * measured.example)
     plan = planned(ground, draft, measured, passes)
     with run.working():
-        run.write_json(run.settings.name, {**record, "passes": passes, "measured": measured.seconds})
+        run.write_json(run.settings.name, {**record, "passes": passes, "seconds": measured.seconds})
         for line in said(plan, forecast(plan, measured), measured.engine.name, len(ground.levels)):
             progress.say(line)
         found = _Search(ground, plan, measured, run, progress).carried_out(choices.budget.minutes)
