@@ -206,7 +206,7 @@ class Search:
     """`regraft search` by the recipe, as a process that can be stopped."""
 
     def __init__(self, source: Path, rows: Path, out: Path) -> None:
-        self.words = ["search", str(source), str(rows), "--passes", "60", "--out", str(out)]
+        self.words = ["search", str(source), str(rows), "--passes", "1000", "--out", str(out)]
         self.out = out
 
     @contextmanager
@@ -299,7 +299,7 @@ def test_other_data_cannot_go_on_with_a_run(regraft, source: Path, rows: Path, t
     with np.load(rows) as arrays:
         np.savez(tmp_path / "others.npz", x=arrays["x"][::-1], y=arrays["y"])
     before = (search.out / "settings.json").read_text()
-    done = regraft("search", source, tmp_path / "others.npz", "--passes", "60", "--out", search.out, "--resume")
+    done = regraft("search", source, tmp_path / "others.npz", "--passes", "1000", "--out", search.out, "--resume")
     assert done.code == 2
     lines = done.err.splitlines()
     assert "the run was about something else: another data" in lines

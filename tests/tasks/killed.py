@@ -1,4 +1,4 @@
-"""A training that tests kill, in processes that have trained nothing: what torch has started does not survive a fork."""
+"""A training that tests kill, in processes that have trained nothing: not all torch starts survives a fork."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from regraft.trials.ground import Choices
 from regraft.trials.schemes import schemes_from_data
 from regraft.trials.search import search
 
+FEW_PASSES = Choices(budget=Budget(passes=100))
 TIMES = {"seconds", "naive_seconds", "run", "model"}
 
 
@@ -103,6 +105,17 @@ def test_a_finished_run_that_is_resumed_says_the_same_again(found, network, spli
     before = record_of(out)
     found_in(network, splits, out, resume=True)
     assert timeless(record_of(out)) == timeless(before)
+
+
+def test_a_run_goes_on_with_the_numbers_it_began_with(network, splits, tmp_path, monkeypatch):
+    """What the machine can do decides what a small budget buys: measured anew, it would buy something else."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = search(network, splits, choices=FEW_PASSES, out=tmp_path / "run", progress=SILENT)
+    shutil.rmtree(first.ground.place.root / "calibrations")
+    again = search(network, splits, choices=FEW_PASSES, out=tmp_path / "run", resume=True, progress=SILENT)
+    assert again.calibration.as_json() == first.calibration.as_json()
+    assert [entry.stretches for entry in again.plan.entries] == [entry.stretches for entry in first.plan.entries]
+    assert [trial.epochs for trial in again.trials] == [trial.epochs for trial in first.trials]
 
 
 def test_the_test_part_decides_nothing(found, network, splits, out, tmp_path):

@@ -162,6 +162,8 @@ class _Training:
                 self._noted(curves, lambda: self._one_epoch(validate, interrupted, advance))
                 self._save_if(interrupted)
         self._save()
+        if interrupted():  # since the last epoch
+            raise KeyboardInterrupt
 
     def _noted(self, curves: Curves | nullcontext[None], work: Callable[[], Mapping[str, float]]) -> None:
         """Do what gives the numbers of an epoch, and write them down."""

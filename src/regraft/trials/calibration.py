@@ -52,10 +52,11 @@ class Calibration:
     product: float
     head: float
 
-    @property
-    def seconds(self) -> dict[str, float]:
-        """The numbers by name."""
-        return {name: getattr(self, name) for name in ("example", "plain", "training", "product", "head")}
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        seconds = {name: getattr(self, name) for name in ("example", "plain", "training", "product", "head")}
+        timings = [asdict(timing) for timing in self.timings]
+        return {"format": _FORMAT, "engine": self.engine.kind, "timings": timings, "seconds": seconds}
 
     @property
     def start(self) -> float:
@@ -63,33 +64,31 @@ class Calibration:
         return next(timing.start or 0.0 for timing in self.timings if timing.kind == self.engine.kind)
 
 
-def calibrated(
-    ground: Ground, tensors: Sequence[str], before: Mapping[str, float] | None, *, anew: bool
-) -> Calibration:
+def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any] | None, *, anew: bool) -> Calibration:
     """What is measured now, or was before for the same network, tensors, data and machine.
 
     A search is to do the same again when it is repeated, and what it does with its budget depends on these numbers. The
     engine that was chosen is taken again in any case.
 
     Args:
-        before: the numbers a search began with that is resumed: they are taken.
+        before: the calibration, `as_json`, a search began with that is resumed: it is taken.
         anew: measure where these are the first or old ones; else old ones are taken.
     """
     trunk = Trunk(ground.surveyed, tensors, ground.spec)
     path = ground.place.root / "calibrations" / f"{_key(ground, trunk)}.json"
-    kept: dict[str, Any] | None = read_json(path) if path.is_file() else None
-    if kept is None or kept.get("format") != _FORMAT:
-        examples, device = ground.splits.train.examples, str(ground.device)
-        engine, timings = choose(ground.surveyed, tensors, ground.spec, examples, device, total(ground.splits))
-        kept = {"format": _FORMAT, "engine": engine.kind, "timings": [asdict(timing) for timing in timings]}
-    else:
+    kept = before or (read_json(path) if path.is_file() else {})
+    if kept.get("format") == _FORMAT:
         engine = make_engine(kept["engine"], trunk, str(ground.device))
         timings = tuple(Timing(**timing) for timing in kept["timings"])
-    seconds: Mapping[str, float] = before or ({} if anew else kept.get("seconds", {}))
-    if not seconds:
-        seconds = _measured(ground, engine, timings)
-        write_json(path, {**kept, "seconds": seconds})
-    return Calibration(engine=engine, timings=timings, **seconds)
+    else:
+        examples, device = ground.splits.train.examples, str(ground.device)
+        engine, timings = choose(ground.surveyed, tensors, ground.spec, examples, device, total(ground.splits))
+        kept = {}
+    if kept and (before or not anew):
+        return Calibration(engine=engine, timings=timings, **kept["seconds"])
+    found = Calibration(engine=engine, timings=timings, **_measured(ground, engine, timings))
+    write_json(path, found.as_json())
+    return found
 
 
 def _key(ground: Ground, trunk: Trunk) -> str:

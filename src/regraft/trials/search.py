@@ -102,10 +102,10 @@ def search(
     # Passes buy the same again and again; minutes are worth what they are worth now.
     anew = choices.budget.passes is None
     with run.working():
-        measured = calibrated(ground, draft.tensors(ground), before.get("seconds"), anew=anew)
+        measured = calibrated(ground, draft.tensors(ground), before.get("calibration"), anew=anew)
         passes = before.get("passes") or choices.budget.in_passes(total(splits) * measured.example)
         plan = planned(ground, draft, measured, passes)
-        run.write_json(run.settings.name, {**record, "passes": passes, "seconds": measured.seconds})
+        run.write_json(run.settings.name, {**record, "passes": passes, "calibration": measured.as_json()})
         for line in said(plan, forecast(plan, measured), measured.engine.name, len(ground.levels)):
             progress.say(line)
         found = _Search(ground, plan, measured, run, progress).carried_out(choices.budget.minutes)
