@@ -13,7 +13,7 @@ from regraft.network import New, Plan
 from regraft.run import Progress, is_run
 from regraft.tasks.fit import FitResult, fit
 
-_HEAD = Plan(
+HEAD = Plan(
     new=(New(kind="dense", name="hidden", width=8, activation="relu"), New(kind="dropout", name="noise", rate=0.3))
 )
 
@@ -24,9 +24,4 @@ def whole(folder: Path) -> FitResult:
     settings = {"seed": 3, "device": "cpu", "epochs": 12, "patience": 12}
     run, resume = folder / "run", is_run(folder / "run")
     progress = Progress(silent=True)
-    return fit(source(), points(12_000), plan=_HEAD, settings=settings, out=run, resume=resume, progress=progress)
-
-
-def work(folder: Path) -> None:
-    """The same, for a process."""
-    whole(folder)
+    return fit(source(), points(12_000), plan=HEAD, settings=settings, out=run, resume=resume, progress=progress)

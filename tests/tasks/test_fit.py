@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from tasks.killed import whole, work
+from tasks.killed import HEAD, whole
 from tasks.small import points, source
 
 import regraft
@@ -22,15 +22,12 @@ from regraft.data.splits import split
 from regraft.errors import BadArgument
 from regraft.features import Place, cache_folder, extract
 from regraft.formats import saved
-from regraft.network import Graph, GraphNetwork, InputSpec, New, Node, Plan
+from regraft.network import Graph, GraphNetwork, InputSpec, Node, Plan
 from regraft.run import Progress, RunFolder
 from regraft.tasks.fit import FitResult, fit
 from regraft.train.learner import fingerprint
 
 QUIET = Progress(silent=True)
-HEAD = Plan(
-    new=(New(kind="dense", name="hidden", width=8, activation="relu"), New(kind="dropout", name="noise", rate=0.3))
-)
 
 
 @pytest.fixture(autouse=True)
@@ -270,7 +267,7 @@ def _killed(folder: Path, seconds: float) -> bool:
     """Whether a process that does the work was still alive after so many seconds, and was killed with signal 9."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["tasks.killed"])
-    child = processes.Process(target=work, args=(folder,))
+    child = processes.Process(target=whole, args=(folder,))
     child.start()
     time.sleep(seconds)
     child.kill()

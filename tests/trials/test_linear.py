@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
-from regraft.trials.linear import Problem, as_blocks, solve
+from regraft.trials.linear import Problem, solve
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def digits():
 
 def problem(features, labels, learns=None):
     learns = torch.ones(len(labels), 1, dtype=torch.bool) if learns is None else learns
-    return Problem(features=as_blocks(features), labels=labels, classes=int(labels.max()) + 1, learns=learns)
+    return Problem(features=[features], labels=labels, classes=int(labels.max()) + 1, learns=learns)
 
 
 def objective(features, labels, kernel, bias, penalty, spread):

@@ -108,7 +108,7 @@ def test_a_budget_that_buys_no_epoch_leaves_the_dear_out_and_says_so(ground):
     plan = planned(ground, drafted(ground, None), measured, 1.8)
     dear = [entry.scheme.name for entry in plan.entries if not entry.stretches]
     assert "full fine-tune" in dear
-    lines = said(plan, forecast(plan, measured), "torch", len(ground.levels))
+    lines = said(plan, forecast(plan), "torch", len(ground.levels))
     assert f"too dear for 1.8 passes: {'; '.join(dear)}" in lines
     assert lines[1].startswith("stored in one pass by torch: the vectors of 4 cuts, and maps of dnn/hidden")
 
@@ -128,7 +128,7 @@ def test_forecasts_add_up(ground):
     measured = calibration_of(ground)
     plan = planned(ground, drafted(ground, [thaw("one", H3, epochs=4)]), measured, 10.0)
     one_pass = 120 * 5 * measured.example
-    seconds = forecast(plan, measured)
+    seconds = forecast(plan)
     assert seconds["thaw"] == pytest.approx(4 * plan.entries[0].epoch * one_pass)
     assert seconds["probe"] >= one_pass
     whole = 2 * 10 * 5 * measured.plain  # two networks trained whole look at the test part

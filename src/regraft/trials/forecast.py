@@ -12,9 +12,9 @@ from regraft.trials.recipe import FULL
 HEAD_EPOCHS = 20  # that a head takes in the naive count
 
 
-def forecast(plan: Planned, measured: Calibration) -> dict[str, float]:
+def forecast(plan: Planned) -> dict[str, float]:
     """Seconds that each stage will take."""
-    bought, one = plan.schedule, plan.work.total * measured.example
+    bought, one = plan.schedule, plan.one_pass
     compared = plan.fixed["baselines"] + (bought.untrained + _whole(plan)) * one
     return {
         "probe": plan.fixed["probe"],

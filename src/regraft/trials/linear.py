@@ -8,7 +8,6 @@ overshoots (O'Donoghue and Candès 2015). Some dozens of steps solve all heads, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -159,8 +158,3 @@ def _descended(problem: Problem, axes: _Axes, penalties: Tensor) -> tuple[Tensor
         if bool((size <= _CLOSE**2 * first).all()):
             break
     return now[:-1], now[-1]
-
-
-def as_blocks(features: Tensor) -> Sequence[Tensor]:
-    """Features in memory, as one block."""
-    return [features]

@@ -106,7 +106,7 @@ def search(
         passes = before.get("passes") or choices.budget.in_passes(total(splits) * measured.example)
         plan = planned(ground, draft, measured, passes)
         run.write_json(run.settings.name, {**record, "passes": passes, "calibration": measured.as_json()})
-        for line in said(plan, forecast(plan, measured), measured.engine.name, len(ground.levels)):
+        for line in said(plan, forecast(plan), measured.engine.name, len(ground.levels)):
             progress.say(line)
         found = _Search(ground, plan, measured, run, progress).carried_out(choices.budget.minutes)
         saved.write(found.network, run.model, about(found, record))
@@ -147,7 +147,7 @@ class _Search:
 
     def carried_out(self, minutes: float | None) -> Found:
         """All stages in turn."""
-        expected = forecast(self._plan, self._measured)
+        expected = forecast(self._plan)
         with self._clock("probe"):
             stored = self._extracted()
             with one_thread():
@@ -284,7 +284,8 @@ class _Search:
     def _judge(self, trial: Trial) -> tuple[Head, Graft, GraphNetwork]:
         """What looks at examples for a trial, from its inputs; and its network."""
         ground = self._ground
-        grafted, network = trial.grafted(ground.network, len(ground.splits.classes), ground.seed)
+        grafted = ground.graft(trial.scheme.plan)
+        network = grafted.network.assign(trial.values)
         inputs = trial.inputs if trial.stage == "thaw" else grafted.features
         return Head(own_copy(network), inputs, grafted.logits, ground.device), grafted, network
 

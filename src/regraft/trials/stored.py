@@ -50,11 +50,6 @@ class Stored:
         """The rows of the training part, then those of the validation part: the order `Folds` has them in."""
         return Pool([(self.features[id(part.examples)], part) for part in parts(self.splits)[:2]], tensor)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all of them."""
-        return sum(features.nbytes for features in self.features.values())
-
 
 class Pool:
     """The rows (n d) of one tensor in several parts, in blocks: held in memory if they are few, else read each time."""

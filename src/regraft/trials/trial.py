@@ -9,9 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from regraft.network import GraphNetwork
 from regraft.network.plan import plan_to_data
-from regraft.network.surgery import Graft, graft
 from regraft.tasks import classify
 from regraft.trials.evidence import interval
 from regraft.trials.levels import Level
@@ -57,11 +55,6 @@ class Trial:
     def hits(self, labels: np.ndarray) -> np.ndarray:
         """Right or wrong (v) bool."""
         return self.logits.argmax(1) == labels
-
-    def grafted(self, network: GraphNetwork, classes: int, seed: int) -> tuple[Graft, GraphNetwork]:
-        """The plan carried out, and the network with the trained weights."""
-        grafted = graft(network, self.scheme.plan, classes=classes, seed=seed)
-        return grafted, grafted.network.assign(self.values)
 
     def as_json(self, labels: np.ndarray) -> dict[str, Any]:
         """The trial as results.json holds it."""

@@ -14,7 +14,7 @@ from regraft.run import Progress
 from regraft.trials.augmentation import Augmentation
 from regraft.trials.evidence import difference
 from regraft.trials.ground import Ground
-from regraft.trials.linear import Problem, as_blocks, solve
+from regraft.trials.linear import Problem, solve
 from regraft.trials.probe import Reading
 from regraft.trials.stored import Stored, hits
 
@@ -78,7 +78,7 @@ def _effect(ground: Ground, stored: Stored, reading: Reading) -> Effect:
     seen = [stored.values(train, vector), *(torch.from_numpy(view.rows(vector, everything)) for view in stored.views)]
     labels = torch.from_numpy(train.labels).repeat(len(seen))
     problem = Problem(
-        features=as_blocks(torch.cat(seen)),
+        features=[torch.cat(seen)],
         labels=labels,
         classes=len(ground.splits.classes),
         learns=torch.ones(len(labels), 1, dtype=torch.bool),
