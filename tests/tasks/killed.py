@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import tensorboard.summary  # noqa: F401 - slow to load: loaded once, by what the processes are forked from
+import torch._dynamo
 import torch.fx  # noqa: F401
 from tasks.small import points, source
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import random
 import time
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from killing import killed
 from sklearn.linear_model import LogisticRegression
 from tasks.killed import HEAD, whole
 from tasks.small import points, source
@@ -252,7 +252,7 @@ def test_killed_twenty_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for number in range(30):
         folder = tmp_path / f"killed{number}"
         longest = seconds / 8  # the first one early, when features are computed; the next ones later and later
-        while _killed(folder, moments.uniform(0, longest)):
+        while killed(whole, folder, after=moments.uniform(0, longest)):
             found[_standing(folder)] += 1
             longest *= 1.3
         assert far(values(saved.read(folder / "run/model")), undisturbed) == 0
@@ -261,18 +261,6 @@ def test_killed_twenty_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert found.total() >= 20
     assert found["features"]
     assert found["training"] > 5
-
-
-def _killed(folder: Path, seconds: float) -> bool:
-    """Whether a process that does the work was still alive after so many seconds, and was killed with signal 9."""
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tasks.killed"])
-    child = processes.Process(target=whole, args=(folder,))
-    child.start()
-    time.sleep(seconds)
-    child.kill()
-    child.join()
-    return child.exitcode != 0
 
 
 def _standing(folder: Path) -> str:

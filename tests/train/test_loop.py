@@ -3,15 +3,14 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from train.toy import Points, Toy, make_toy
+from killing import killed
+from train.toy import Points, Toy, go_slowly, make_toy
 
 from regraft.errors import BadArgument, Diverged, UnreadableFile
 from regraft.run import RunFolder
@@ -117,40 +116,16 @@ def test_a_finished_training_resumes_at_once_and_can_be_prolonged(tmp_path: Path
 @pytest.mark.slow
 def test_killed_twenty_times(tmp_path: Path) -> None:
     """kill -9 at random moments, resume each time: the weights of an undisturbed training, bit for bit."""
-    settings = replace(SETTINGS, epochs=60)
+    settings = replace(SETTINGS, epochs=150)
     run = RunFolder.create(tmp_path / "run")
     moments = random.Random(0)
-    kills = 0
-    while kills < 20:
-        child = fork_training(run, settings)
-        time.sleep(moments.uniform(0.02, 0.6))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        kills += 1
+    for _ in range(20):
+        assert killed(go_slowly, run.path, settings, after=moments.uniform(0.02, 0.6))
     resumed, undisturbed = make_toy(), make_toy()
     go(resumed, settings, run, resume=True)
     go(undisturbed, settings)
     assert_same(resumed, undisturbed.learner.weights)
-    assert [line["epoch"] for line in run.read_lines("metrics.jsonl")] == list(range(1, 61))
-
-
-def fork_training(run: RunFolder, settings: Settings) -> int:
-    """A training in a child process that takes about five seconds."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside torch's idle threads is safe here
-        child = os.fork()
-    if child == 0:
-        toy = make_toy()
-        toy.rows = Slow(x=toy.rows.x, y=toy.rows.y)
-        go(toy, settings, run, resume=True)
-        os._exit(0)
-    return child
-
-
-class Slow(Points):
-    def take(self, rows: np.ndarray) -> Batch:
-        time.sleep(0.01)
-        return super().take(rows)
+    assert [line["epoch"] for line in run.read_lines("metrics.jsonl")] == list(range(1, 151))
 
 
 def test_a_checkpoint_of_another_training(tmp_path: Path) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from regraft.run import RunFolder
 from regraft.train.learner import Batch, Learner, Step
-from regraft.train.loop import Measured
+from regraft.train.loop import Measured, train
+from regraft.train.settings import Settings
 
 
 @dataclass
@@ -73,3 +77,17 @@ def make_toy(*, trained: tuple[str, ...] = ("head/kernel", "head/bias")) -> Toy:
         rows=rows,
     )
     return toy
+
+
+class Slow(Points):
+    def take(self, rows: np.ndarray) -> Batch:
+        time.sleep(0.01)
+        return super().take(rows)
+
+
+def go_slowly(folder: Path, settings: Settings) -> None:
+    """A training that takes about twelve seconds, begun or resumed."""
+    toy = make_toy()
+    rows = Slow(x=toy.rows.x, y=toy.rows.y)
+    run = RunFolder.at(folder, resume=True)
+    train(toy.learner, rows, settings, validate=toy.validate, run=run, resume=True)
