@@ -88,9 +88,11 @@ def calibration_of(ground: Ground) -> Calibration:
     return Calibration(
         engine=make_engine("torch", trunk, "cpu"),
         timings=(Timing(kind="torch", start=0.0, seconds=0.01),),
+        preparing=0.0,
         example=0.01,
         plain=0.01,
-        training=0.01 / (ground.flops * 1e-9),
+        lower=0.01 / (ground.flops * 1e-9),
+        upper=0.01 / (ground.flops * 1e-9),
         product=1e-3,
         head=1e-3,
     )

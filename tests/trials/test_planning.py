@@ -76,9 +76,8 @@ def test_what_is_not_stored_costs_its_forward_steps(ground):
     level = {level.cut: level for level in ground.levels}
     for limited, begin in ((ground, level[H3].flops), (with_room(ground, 0), 0)):
         plan = planned(limited, drafted(limited, schemes), calibration_of(limited), 10.0)
-        above, below = level[H4].flops - level[H3].flops, level[H3].flops - begin
-        assert plan.work.slowness == pytest.approx(1.0)
-        assert plan.entries[0].epoch == pytest.approx(plan.work.epoch(above, below))
+        assert plan.work.upper == pytest.approx(1.0)
+        assert plan.entries[0].epoch == pytest.approx(plan.work.epoch(begin, level[H3].flops, level[H4].flops))
 
 
 def test_given_schemes_take_the_epochs_they_say_whatever_the_budget(ground):
@@ -136,8 +135,7 @@ def test_forecasts_add_up(ground):
     assert seconds["test"] == pytest.approx(64 * measured.plain)
     looks = 110 * 5 * measured.plain
     assert naive(plan, measured, 3, []) == pytest.approx(3 * 20 * looks)
-    back = 2 * 4 * ground.flops * 1e-9 * measured.training * 500
-    assert naive(plan, measured, 0, [(4, ground.flops)]) == pytest.approx(4 * looks + back)
+    assert naive(plan, measured, 0, [(4, 1.5)]) == pytest.approx(4 * looks + 4 * 1.5 * one_pass)
 
 
 def test_a_cut_asked_for_can_carry_a_scheme():

@@ -9,6 +9,7 @@ import numpy as np
 
 from regraft.data import Splits
 from regraft.data.examples import Part
+from regraft.errors import Diverged
 from regraft.features import Kind, Trunk, extract, make_engine
 from regraft.network import Plan
 from regraft.network.surgery import Graft, untrained
@@ -106,7 +107,10 @@ def _whole(
     elif epochs < settings.epochs:
         note = f"stopped early after {int(epochs)} of {settings.epochs} epochs"
     settings = replace(settings, keep="last", patience=None)
-    train(head.learner(), rows, settings, until=min(settings.epochs, max(1, int(epochs))), progress=progress)
+    try:
+        train(head.learner(), rows, settings, until=min(settings.epochs, max(1, int(epochs))), progress=progress)
+    except Diverged:
+        note = "diverged: measured as it was then"
     logits, labels = head.logits(test_part, settings.batch)
     return Baseline(name=name, accuracy=float(hits(logits, labels.numpy()).mean()), note=note)
 

@@ -53,30 +53,50 @@ class Work:
 
     Attributes:
         flops: of the network, for one example.
+        middle: of its lower half, whose large maps make an operation dearer in training.
         train, validation, total: how many examples there are.
-        slowness: what an operation takes in training, beside what it takes in a pass.
+        lower, upper: what an operation below and above the middle takes in training, beside what one takes in a pass.
+        preparing: what preparing an example takes, beside its whole pass.
     """
 
     flops: int
+    middle: int
     train: int
     validation: int
     total: int
-    slowness: float
+    lower: float
+    upper: float
+    preparing: float
 
     @property
     def tested(self) -> int:
         """How many examples the test part has."""
         return self.total - self.train - self.validation
 
-    def epoch(self, above: int, below: int = 0) -> float:
-        """Passes that an epoch takes whose steps go forward through `above` operations and back through them.
+    @property
+    def whole(self) -> float:
+        """Passes that an epoch takes which trains everything and looks at no validation."""
+        forward = self._price(0, self.flops) + self.preparing
+        return forward * self.train / self.total + self.back(0, self.flops)
+
+    def epoch(self, begin: int, trained: int, top: int) -> float:
+        """Passes that an epoch takes, with a look at validation after it.
 
         Args:
-            above: operations for one example between the stored features and the logits, which are trained.
-            below: operations that are done forward only.
+            begin: operations for one example below what its steps begin at; 0: they begin at the examples.
+            trained: operations below what is trained.
+            top: operations below the new head.
         """
-        forward = (above + below) * (self.train + self.validation)
-        return self.slowness * (forward + _BACKWARD * above * self.train) / (self.flops * self.total)
+        forward = self._price(begin, top) + (0.0 if begin else self.preparing)
+        return forward * (self.train + self.validation) / self.total + self.back(trained, top)
+
+    def back(self, trained: int, top: int) -> float:
+        """Passes that the steps back of an epoch take, from a head on `top` operations down to `trained` ones."""
+        return _BACKWARD * self._price(trained, top) * self.train / self.total
+
+    def _price(self, start: int, end: int) -> float:
+        low = min(end, self.middle) - min(start, self.middle)
+        return (self.lower * low + self.upper * (end - start - low)) / self.flops
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from regraft.trials.stored import total
 from regraft.trials.threads import one_thread
 
 _SAMPLE = 32  # examples that are measured on
-_FORMAT = 4
+_FORMAT = 5
 _HIDDEN = 256
 
 
@@ -37,24 +37,28 @@ class Calibration:
     Attributes:
         engine: the one that runs the pass.
         timings: what was found out about each engine.
-        example: one example through the trunk, prepared and computed by the engine.
-        plain: the same by torch as it is, which is how schemes are tried one by one.
-        training: a thousand million operations in training, back and forth, for one example.
+        preparing: one example, prepared for the network.
+        example: the same, and computed by the engine.
+        plain: the same, and computed by torch as it is, which is how schemes are tried one by one.
+        lower, upper: a thousand million operations in training, a third of them forward, below and above the middle.
         product: a thousand million multiplications of a head's matrix products.
         head: a step of two hidden layers on the widest cut, trained together.
     """
 
     engine: Engine
     timings: tuple[Timing, ...]
+    preparing: float
     example: float
     plain: float
-    training: float
+    lower: float
+    upper: float
     product: float
     head: float
 
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON holds it."""
-        seconds = {name: getattr(self, name) for name in ("example", "plain", "training", "product", "head")}
+        names = ("preparing", "example", "plain", "lower", "upper", "product", "head")
+        seconds = {name: getattr(self, name) for name in names}
         timings = [asdict(timing) for timing in self.timings]
         return {"format": _FORMAT, "engine": self.engine.kind, "timings": timings, "seconds": seconds}
 
@@ -108,32 +112,46 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
     running = min(_seconds(lambda: engine(batch[0])) for _ in range(2)) / _SAMPLE
     chosen = {timing.kind: timing.seconds or 0.0 for timing in timings}
     slower = chosen["torch"] / chosen[engine.kind] if chosen[engine.kind] else 1.0
+    lower, upper = _training(ground)
     return {
+        "preparing": preparing,
         "example": preparing + running,
         "plain": preparing + running * slower,
-        "training": _training(ground),
+        "lower": lower,
+        "upper": upper,
         "product": _product(),
         "head": _head(max(level.width for level in ground.levels), len(ground.splits.classes)),
     }
 
 
-def _training(ground: Ground) -> float:
-    """A step of the upper half of the network, from features to gradients."""
-    level = ground.levels[max(0, len(ground.levels) // 2 - 1)]
-    grafted = ground.graft(Plan(freeze=None, freeze_below=level.cut, freeze_statistics=True))
+def _training(ground: Ground) -> tuple[float, float]:
+    """What operations below and above the middle take in training."""
+    middle = ground.middle.flops
+    upper = _step(ground, Plan(freeze=None, freeze_below=ground.middle.cut, freeze_statistics=True))
+    whole = _step(ground, Plan(freeze=None, freeze_statistics=True))
+    return _each(whole - upper, middle), _each(upper, ground.flops - middle)
+
+
+def _each(seconds: float, operations: int) -> float:
+    """What a thousand million operations take, if a step takes so long: it does each forward and twice back."""
+    return max(0.0, seconds) / max(3e-9 * operations, 1e-9)
+
+
+def _step(ground: Ground, plan: Plan) -> float:
+    """Seconds that an example takes in a step of a plan, from features to gradients."""
+    grafted = ground.graft(plan)
     head = Head(own_copy(grafted.network), grafted.features, grafted.logits, ground.device)
-    learner = head.learner()
+    learner, size = head.learner(), ground.batch(grafted.features)
     known = [grafted.network.tensors[name].shape or () for name in grafted.features]
-    features = [torch.rand(_SAMPLE, *(size or 1 for size in shape[1:])) for shape in known]
-    batch = (*features, torch.zeros(_SAMPLE, dtype=torch.int64))
+    features = [torch.rand(size, *(length or 1 for length in shape[1:])) for shape in known]
+    batch = (*features, torch.zeros(size, dtype=torch.int64))
     weights = [learner.weights[name] for name in learner.trained]
 
     def step() -> None:
         torch.autograd.grad(learner.step(batch).loss, weights, allow_unused=True)
 
     step()
-    operations = 3 * (ground.flops - ground.flops_below(grafted.features)) * _SAMPLE * 1e-9
-    return min(_seconds(step) for _ in range(2)) / max(operations, 1e-9)
+    return min(_seconds(step) for _ in range(2)) / size
 
 
 def _product() -> float:

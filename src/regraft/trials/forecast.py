@@ -25,17 +25,16 @@ def forecast(plan: Planned) -> dict[str, float]:
     }
 
 
-def naive(plan: Planned, measured: Calibration, heads: int, races: Sequence[tuple[int, int]]) -> float:
+def naive(plan: Planned, measured: Calibration, heads: int, backs: Sequence[tuple[int, float]]) -> float:
     """Seconds that the same schemes would take one by one, with every epoch through the whole network.
 
     Args:
         heads: how many schemes train a head alone, counted with 20 epochs each.
-        races: for each of the others its epochs, and the operations it trains for an example.
+        backs: for each of the others its epochs, and the passes that the steps back of one take.
     """
     look = (plan.work.train + plan.work.validation) * measured.plain
-    epochs = heads * HEAD_EPOCHS + sum(count for count, _ in races)
-    back = sum(count * above for count, above in races) * 2e-9 * measured.training * plan.work.train
-    return epochs * look + back
+    epochs = heads * HEAD_EPOCHS + sum(count for count, _ in backs)
+    return epochs * look + sum(count * back for count, back in backs) * plan.one_pass
 
 
 def said(plan: Planned, seconds: Mapping[str, float], engine: str, cuts: int) -> list[str]:
@@ -66,7 +65,7 @@ def _tried(plan: Planned) -> str:
 
 def _whole(plan: Planned) -> float:
     """Passes that trainings of everything take: from scratch, and of all layers of the source if no race does it."""
-    one = min(plan.schedule.whole, EPOCHS * plan.work.epoch(plan.work.flops))
+    one = min(plan.schedule.whole, EPOCHS * plan.work.whole)
     raced = any(entry.stretches and entry.scheme.name == FULL for entry in plan.entries)
     return one if raced else 2 * one
 

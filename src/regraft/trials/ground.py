@@ -76,6 +76,11 @@ class Ground:
         """What the network up to its bottleneck takes for one example."""
         return max(1, self.levels[-1].flops)
 
+    @property
+    def middle(self) -> Level:
+        """The cut in the middle of the network, if it has several."""
+        return self.levels[max(0, len(self.levels) // 2 - 1)]
+
     def graft(self, plan: Plan, network: GraphNetwork | None = None) -> Graft:
         """A plan carried out, for the classes of the data."""
         return graft(network or self.network, plan, classes=len(self.splits.classes), seed=self.seed)

@@ -115,12 +115,16 @@ def drafted(ground: Ground, given: Sequence[Scheme] | None) -> Drafted:
 def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float) -> Planned:
     """The plan for a budget of so many passes."""
     splits, one = ground.splits, total(ground.splits) * measured.example
+    dearer = ground.flops * 1e-9 / measured.example
     work = Work(
         flops=ground.flops,
+        middle=ground.middle.flops,
         train=len(splits.train),
         validation=len(splits.validation),
         total=total(splits),
-        slowness=measured.training * ground.flops * 1e-9 / measured.example,
+        lower=measured.lower * dearer,
+        upper=measured.upper * dearer,
+        preparing=measured.preparing / measured.example,
     )
     fixed = {
         "probe": one + _solving(ground) * measured.product,
@@ -175,8 +179,8 @@ def _draft(ground: Ground, number: int, scheme: Scheme) -> Draft:
 
 
 def _epoch(ground: Ground, work: Work, draft: Draft, inputs: Sequence[str]) -> float:
-    features, begin = ground.flops_below(draft.graft.features), ground.flops_below(inputs)
-    return work.epoch(draft.level.flops - features, features - begin)
+    trained = ground.flops_below(draft.graft.features)
+    return work.epoch(ground.flops_below(inputs), trained, draft.level.flops)
 
 
 def _stored(ground: Ground, racing: Sequence[Draft]) -> dict[str, int]:

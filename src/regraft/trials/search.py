@@ -265,7 +265,7 @@ class _Search:
         found = simple(ground.splits, stored, readings[-1])
         kind = self._measured.engine.kind
         fresh, untrained_curve = untrained_trunk(ground, bought.untrained, kind, self._progress)
-        epochs = bought.whole / self._plan.work.epoch(ground.flops)
+        epochs = bought.whole / self._plan.work.whole
         scratch = from_scratch(ground, epochs, self._progress)
         return [*found, fresh, scratch, self._fine_tuned(trials, stored, epochs)], untrained_curve
 
@@ -309,13 +309,13 @@ class _Search:
         )
 
     def _naive(self, trials: Sequence[Trial]) -> float:
-        ground = self._ground
-        races = [
-            (entry.settings.epochs, entry.level.flops - ground.flops_below(entry.graft.features))
+        ground, work = self._ground, self._plan.work
+        backs = [
+            (entry.settings.epochs, work.back(ground.flops_below(entry.graft.features), entry.level.flops))
             for entry in self._plan.entries
             if entry.stretches
         ]
-        return naive(self._plan, self._measured, len(trials) - len(races), races)
+        return naive(self._plan, self._measured, len(trials) - len(backs), backs)
 
 
 def _looked(judge: Head, rows: Rows, classes: Sequence[str]) -> tuple[classify.Report, np.ndarray]:
