@@ -209,13 +209,20 @@ def inside_prototxt(data: bytes, random: random.Random) -> bytes:
     return text_format.MessageToString(parsed).encode()
 
 
-def read_caffe(path: Path) -> None:
-    """The network, the shape of every tensor and the value of every parameter."""
+def read_place(path: Path) -> None:
+    """Where the newest checkpoint is."""
+    locate(path.parent)
+
+
+def read_caffe(path: Path) -> int:
+    """The network, the shape of every tensor and the value of every parameter; bytes of those in no file."""
     with warnings.catch_warnings(action="ignore"):  # what is chosen beside a file is said
         network = caffe.read(path)
     list(network.tensors.values())
     for parameter in network.parameters.values():
         parameter.value.sum()
+    held = sum(file.stat().st_size for file in path.parent.iterdir())
+    return max(0, sum(parameter.value.nbytes for parameter in network.parameters.values()) - held)
 
 
 KINDS = (
@@ -233,7 +240,7 @@ KINDS = (
     Kind(name="v2 data", make=copied("v2", "v2.data-00000-of-00001"), read=read_checkpoint),
     Kind(name="v1", make=copied("v1", "v1"), read=read_checkpoint),
     Kind(name="v1, checksums right", make=copied("v1", "v1"), read=read_checkpoint, damage=sealed("v1")),
-    Kind(name="checkpoint text", make=copied("v2_sharded", "checkpoint"), read=lambda path: locate(path.parent)),
+    Kind(name="checkpoint text", make=copied("v2_sharded", "checkpoint"), read=read_place),
     Kind(name="meta graph", make=copied("graph", "model.ckpt.meta"), read=read_graph, slow=True),
     Kind(
         name="meta graph, fields changed",

@@ -46,26 +46,26 @@ def test_damage_inside_a_message_leaves_a_message() -> None:
 
 
 def test_what_counts_as_a_failure(tmp_path: Path) -> None:
-    contents = iter([b"well", b"refused", b"hungry", b"broken", b"slow"])
+    contents = iter([b"well", b"refused", b"asking", b"hungry", b"broken", b"slow"])
 
     def make(folder: Path) -> Path:
         (folder / "x").write_bytes(b"well")
         return folder / "x"
 
-    def read(path: Path) -> object:
+    def read(path: Path) -> int | None:
         data = path.read_bytes()
         if data == b"refused":
             raise UnreadableFile("x")
-        if data == b"hungry":
-            return bytearray(9 << 20)
+        if data in (b"hungry", b"asking"):
+            bytearray(9 << 20)
         while data == b"slow":
             pass
-        return {b"well": 1}[data]
+        return {b"well": None, b"hungry": 0, b"asking": 3 << 20}[data]
 
     kind = Kind(name="any kind", make=make, read=read, damage=lambda data, random: next(contents))
-    outcome = fuzz(kind, 5, SEED, tmp_path, seconds=0.1)
-    assert outcome.results == {"read": 1, "UnreadableFile": 1}
-    assert outcome.cases == 5
+    outcome = fuzz(kind, 6, SEED, tmp_path, seconds=0.1)
+    assert outcome.results == {"read": 2, "UnreadableFile": 1}
+    assert outcome.cases == 6
     assert outcome.failures[1:] == [("KeyError: b'broken'", b"broken"), ("TooSlow: more than 0.1 s", b"slow")]
     assert re.fullmatch(r"94\d{5} bytes allocated for a file of 6", outcome.failures[0][0])
     paths = keep(outcome, tmp_path / "kept")

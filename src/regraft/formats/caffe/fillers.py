@@ -22,7 +22,7 @@ def filled(name: str, shape: tuple[int, ...], filler: Any) -> Array:
         return np.full(shape, filler, np.float32)
     kind = filler.type if filler.HasField("type") or filler.HasField("value") else "xavier"
     random = np.random.default_rng(zlib.crc32(name.encode()))
-    return _FILLERS.get(kind, _xavier)(random, shape, filler).astype(np.float32)
+    return _FILLERS.get(kind, _xavier)(random, shape, filler).astype(np.float32, copy=False)
 
 
 def _fan(shape: tuple[int, ...], filler: Any) -> float:
@@ -31,30 +31,46 @@ def _fan(shape: tuple[int, ...], filler: Any) -> float:
     return max(1.0, (fans[0], fans[1], sum(fans) / 2)[filler.variance_norm])
 
 
+def _between(random: np.random.Generator, shape: tuple[int, ...], low: float, high: float) -> Array:
+    """Evenly from low to high, in no more memory than the numbers take."""
+    values = random.random(shape, np.float32)
+    values *= high - low
+    values += low
+    return values
+
+
+def _normal(random: np.random.Generator, shape: tuple[int, ...], mean: float, deviation: float) -> Array:
+    values = random.standard_normal(shape, np.float32)
+    values *= deviation
+    values += mean
+    return values
+
+
 def _xavier(random: np.random.Generator, shape: tuple[int, ...], filler: Any) -> Array:
     limit = sqrt(3 / _fan(shape, filler))
-    return random.uniform(-limit, limit, shape)
+    return _between(random, shape, -limit, limit)
 
 
 def _msra(random: np.random.Generator, shape: tuple[int, ...], filler: Any) -> Array:
-    return random.normal(0, sqrt(2 / _fan(shape, filler)), shape)
+    return _normal(random, shape, 0.0, sqrt(2 / _fan(shape, filler)))
 
 
 def _gaussian(random: np.random.Generator, shape: tuple[int, ...], filler: Any) -> Array:
-    values = random.normal(filler.mean, abs(filler.std), shape)
-    if filler.sparse < 0 or not shape[0]:
-        return values
-    return values * (random.random(shape) < filler.sparse / shape[0])
+    values = _normal(random, shape, filler.mean, abs(filler.std))
+    if filler.sparse >= 0 and shape[0]:
+        values *= random.random(shape, np.float32) < filler.sparse / shape[0]
+    return values
 
 
 def _uniform(random: np.random.Generator, shape: tuple[int, ...], filler: Any) -> Array:
-    return random.uniform(min(filler.min, filler.max), max(filler.min, filler.max), shape)
+    return _between(random, shape, *sorted((filler.min, filler.max)))
 
 
 def _unit_ball(random: np.random.Generator, shape: tuple[int, ...], filler: Any) -> Array:
-    values = random.random(shape)
+    values = random.random(shape, np.float32)
     rows = values.reshape(shape[0], -1)
-    return (rows / np.maximum(rows.sum(1, keepdims=True), np.finfo(np.float32).tiny)).reshape(shape)
+    rows /= np.maximum(rows.sum(1, keepdims=True), np.finfo(np.float32).tiny)
+    return values
 
 
 def _bilinear(random: np.random.Generator, shape: tuple[int, ...], filler: Any) -> Array:
@@ -68,7 +84,7 @@ def _bilinear(random: np.random.Generator, shape: tuple[int, ...], filler: Any) 
 
 
 def _constant(random: np.random.Generator, shape: tuple[int, ...], filler: Any) -> Array:
-    return np.full(shape, filler.value)
+    return np.full(shape, filler.value, np.float32)
 
 
 _FILLERS = {
