@@ -15,6 +15,7 @@ from regraft.network import Graph, GraphNetwork, InputSpec, New, Node, Plan
 from regraft.network.surgery import graft
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.rows import InputRows
+from regraft.train.ema import put
 from regraft.train.learner import Learner, Step, fingerprint
 from regraft.train.loop import train
 from regraft.train.range_test import RangeTest, range_test
@@ -50,13 +51,14 @@ def of_toy(toy: Toy, **settings: object) -> RangeTest:
     return range_test(toy.learner, toy.rows, replace(SETTINGS, **settings))  # type: ignore[arg-type]
 
 
-def test_its_suggestion_trains_and_a_hundred_times_that_does_not() -> None:
+def test_half_the_brink_keeps_most_of_what_is_learned_and_ten_times_that_nothing() -> None:
     net = Net()
-    before = net.head.measured(net.unseen, 64).metrics["loss"]
+    learned = net.trained(2e-3)
     found = range_test(net.learner, net.rows, SETTINGS)
-    assert 1e-5 < found.lr < 1e-2
-    assert net.trained(found.lr) < 0.3 * before
-    assert Net().trained(100 * found.lr) > 0.9 * before
+    before = {name: weight.detach().clone() for name, weight in net.learner.changing.items()}
+    assert net.trained(found.brink / 2) < 1.5 * learned
+    put(net.learner.weights, before)
+    assert net.trained(found.brink * 5) > 3 * learned
 
 
 def test_it_leaves_everything_as_it_was() -> None:
@@ -80,7 +82,7 @@ def test_rates_rise_from_a_millionth_to_one_in_forty_batches_of_as_many_epochs_a
     assert toy.rows.taken == len(found.rates) == len(found.losses) == 40
     assert (found.rates[0], found.rates[-1]) == (1e-6, pytest.approx(1.0))
     np.testing.assert_allclose(np.diff(np.log(found.rates)), np.log(1e6) / 39)
-    assert found.lr == 1e-2  # a tenth of what was lowest is more
+    assert found.brink == found.rates[-1]
 
 
 def sum_of(weight: torch.Tensor, loss: object) -> Learner:
@@ -93,7 +95,7 @@ def test_it_stops_where_the_loss_is_four_times_its_best() -> None:
     assert len(found.rates) < 40
     assert found.losses[-1] > 4 * min(found.losses)
     assert max(found.losses[:-1]) <= 4 * min(found.losses)
-    assert found.lr == 1e-5
+    assert found.brink == found.rates[-2]
     assert float(weight.detach()) == 0
 
 
@@ -102,6 +104,7 @@ def test_a_loss_that_is_no_number_ends_it() -> None:
     found = range_test(sum_of(weight, lambda w: (1e-3 + w - 1e3 * w.square()).log().sum() * -1), LINE, SGD)
     assert 0 < len(found.rates) < 40
     assert np.isfinite(found.losses).all()
+    assert found.brink == found.rates[-1]
     with pytest.raises(Diverged) as caught:
         range_test(sum_of(weight, lambda w: (w - 1).log().sum()), LINE, SGD)
     assert str(caught.value) == (

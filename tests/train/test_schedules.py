@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -33,3 +35,10 @@ def test_a_cycle_too_short_to_rise_begins_at_the_top(steps: int) -> None:
 def test_others() -> None:
     assert [rate(Settings(lr=0.5), number, 4) for number in range(4)] == [0.5] * 4
     assert [rate(Settings(lr=0.5, schedule="cosine"), k, 4) for k in (0, 2)] == [0.5, pytest.approx(0.25)]
+
+
+def test_restarts_begin_it_anew() -> None:
+    again = replace(ONE_CYCLE, epochs=10, restarts=(2, 5))
+    rates = [rate(again, number, 80) for number in range(80)]
+    parts = [rates[:16], rates[16:40], rates[40:]]
+    assert parts == [[rate(ONE_CYCLE, number, len(part)) for number in range(len(part))] for part in parts]

@@ -31,7 +31,7 @@ def test_an_unknown_optimizer() -> None:
 
 @pytest.mark.parametrize("clip", [None, (-1.0, 1.0), (-math.inf, 2.0)])
 def test_settings_survive_json(clip: tuple[float, float] | None) -> None:
-    settings = Settings(optimizer="rmsprop", hyper={"rho": 0.8}, clip_value=clip, ema=0.99)
+    settings = Settings(optimizer="rmsprop", hyper={"rho": 0.8}, clip_value=clip, ema=0.99, restarts=(2, 5))
     assert Settings.from_json(json.loads(json.dumps(settings.as_json(), allow_nan=False))) == settings
 
 
@@ -40,8 +40,8 @@ def test_an_unknown_word() -> None:
         Settings.from_json({"epoch": 3})
     assert str(caught.value) == (
         "there is no training setting epoch\n"
-        "  expected: optimizer, lr, hyper, epochs, batch, seed, schedule, layer_decay, keep, look_first, patience, l2, "
-        "clip_value, clip_norm, ema, centred, features, device\n"
+        "  expected: optimizer, lr, hyper, epochs, batch, seed, schedule, restarts, layer_decay, keep, look_first, "
+        "patience, l2, clip_value, clip_norm, ema, centred, features, device\n"
         "  nearest: epochs"
     )
 

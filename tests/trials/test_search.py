@@ -84,10 +84,8 @@ def test_the_run_holds_what_was_found(found, out):
     assert list(record["seconds"]) == ["probe", "heads", "thaw", "baselines", "test"]
 
 
-def test_the_winner_is_the_best_on_validation(found):
+def test_the_winner_is_validated_as_its_trial_was(found):
     labels = found.ground.splits.validation.labels
-    others = [trial for trial in found.trials if trial.stage != "probe"]
-    assert all(found.winner.trial.score(labels) >= trial.score(labels) for trial in others)
     assert found.winner.validation.accuracy == pytest.approx(found.winner.trial.score(labels)[0])
 
 

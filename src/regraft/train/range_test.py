@@ -19,7 +19,6 @@ from regraft.train.settings import Settings
 from regraft.train.stepping import take
 
 _LOW, _HIGH, STEPS = 1e-6, 1.0, 40
-_LEAST, _MOST = 1e-5, 1e-2  # of what is suggested
 _BEYOND = 4.0  # the test is over where the loss is so many times its best
 # Of the loss so far. More would drag the lowest point to higher rates: each step is 1.4 times the one before.
 _KEPT = 0.7
@@ -30,12 +29,13 @@ class RangeTest:
     """What a range test found.
 
     Attributes:
-        lr: the suggestion: a tenth of the rate at which the loss was lowest, from 1e-5 to 1e-2.
+        brink: the highest rate that the loss survived. A training from fresh weights wants a small part of it; one that
+            begins where the loss is low already, about half.
         rates: the learning rates that were tried, rising.
         losses: the smoothed loss at each.
     """
 
-    lr: float
+    brink: float
     rates: tuple[float, ...]
     losses: tuple[float, ...]
 
@@ -68,8 +68,8 @@ def range_test(learner: Learner, rows: Rows, settings: Settings) -> RangeTest:
             "no learning rate can be found: the loss is no finite number before anything is learned",
             fix="look at the data and at how they are fed: --input",
         )
-    lowest = rates[int(np.argmin(losses))]
-    return RangeTest(lr=min(max(lowest / 10, _LEAST), _MOST), rates=tuple(rates), losses=tuple(losses))
+    survived = losses[-1] <= _BEYOND * min(losses) or len(rates) == 1
+    return RangeTest(brink=rates[-1 if survived else -2], rates=tuple(rates), losses=tuple(losses))
 
 
 def _steps(learner: Learner, rows: Rows, settings: Settings) -> Iterator[tuple[float, float]]:

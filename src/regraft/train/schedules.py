@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 
 from regraft.train.settings import Settings
 
@@ -13,6 +14,7 @@ _BEGIN, _UP, _END = 1 / 25, 0.25, 1e-5
 
 def rate(settings: Settings, number: int, steps: int) -> float:
     """The learning rate of step `number`, counted from 0, of a training of so many steps."""
+    number, steps = _since_restart(settings, number, steps)
     if settings.schedule == "constant":
         return settings.lr
     if settings.schedule == "cosine":
@@ -22,6 +24,16 @@ def rate(settings: Settings, number: int, steps: int) -> float:
         return _between(settings.lr * _BEGIN, settings.lr, number / top)
     top = max(top, 0)
     return _between(settings.lr, settings.lr * _END, (number - top) / max(last - top, 1))
+
+
+def _since_restart(settings: Settings, number: int, steps: int) -> tuple[int, int]:
+    """The number of a step, counted from the last restart, and how many there are to the next."""
+    if not settings.restarts:
+        return number, steps
+    each = steps // settings.epochs
+    bounds = [0, *(epoch * each for epoch in settings.restarts), steps]
+    place = bisect_right(bounds, number)
+    return number - bounds[place - 1], bounds[place] - bounds[place - 1]
 
 
 def _between(start: float, end: float, share: float) -> float:

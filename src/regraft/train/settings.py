@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -45,6 +46,10 @@ def _is_bounds(value: object) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
 
 
+def _is_epochs(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_whole, value))
+
+
 def _is_numbers(value: object) -> bool:
     return isinstance(value, Mapping) and all(map(_is_number, value.values()))
 
@@ -54,6 +59,7 @@ _KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     **dict.fromkeys(("lr", "layer_decay", "l2", "clip_norm", "ema"), (_is_number, "a number")),
     **dict.fromkeys(("look_first", "centred"), (_is_yes_or_no, "true or false")),
     "clip_value": (_is_bounds, "two bounds, the lower first"),
+    "restarts": (_is_epochs, "whole numbers"),
     "hyper": (_is_numbers, "numbers by name"),
 }
 
@@ -74,6 +80,7 @@ class Settings:
     seed: int = 0
     # Of the learning rate; cosine: down to 0 at the end; one-cycle: up to it in the first quarter, then down to 0.
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
+    restarts: tuple[int, ...] = ()  # epochs after which the schedule begins anew (Loshchilov and Hutter 2017)
     layer_decay: float | None = None  # the learning rate of each block is so many times that of the block above
     keep: Literal["best", "last"] = "best"  # the epoch, measured on validation, whose weights are kept
     look_first: bool = False  # the weights it begins with are measured too, as epoch 0, and may be the best
@@ -94,7 +101,7 @@ class Settings:
     def as_json(self) -> dict[str, Any]:
         """The settings as JSON holds them; `from_json` gives them back."""
         bounds = self.clip_value and [bound if isfinite(bound) else None for bound in self.clip_value]
-        return {**asdict(self), "hyper": dict(self.hyper), "clip_value": bounds}
+        return {**asdict(self), "hyper": dict(self.hyper), "clip_value": bounds, "restarts": list(self.restarts)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Settings:
@@ -112,6 +119,8 @@ class Settings:
                 nearest=[name for word in unknown for name in nearest_names(word, known, 1)],
             )
         given: dict[str, Any] = dict(data)
+        if isinstance(given.get("restarts"), list):
+            given["restarts"] = tuple(given["restarts"])
         clip = given.get("clip_value")
         if isinstance(clip, list | tuple) and len(clip) == 2:  # JSON has no infinity: there it is null
             low, high = clip
@@ -158,6 +167,7 @@ def _out_of_bounds(settings: Settings) -> list[str]:
         "clip_norm must be above 0": settings.clip_norm is None or settings.clip_norm > 0,
         "ema must lie between 0 and 1": settings.ema is None or 0 < settings.ema < 1,
         "layer_decay must lie above 0 and be at most 1": settings.layer_decay is None or 0 < settings.layer_decay <= 1,
+        "restarts must rise, and be less than the epochs": _rise(settings.restarts, settings.epochs),
         "l2 must be 0 or more": settings.l2 >= 0,
         "patience goes with keep best": settings.patience is None or settings.keep == "best",
         **{f"{name} must be one of {', '.join(c)}": getattr(settings, name) in c for name, c in _CHOICES.items()},
@@ -165,6 +175,11 @@ def _out_of_bounds(settings: Settings) -> list[str]:
     return strange + [
         f"{rule}, not {getattr(settings, rule.split()[0])!r}" for rule, kept in bounds.items() if not kept
     ]
+
+
+def _rise(restarts: tuple[int, ...], epochs: int) -> bool:
+    bounds = [0, *restarts, epochs]
+    return not restarts or all(lower < upper for lower, upper in pairwise(bounds))
 
 
 def _did_you_mean(close: tuple[str, ...]) -> str:

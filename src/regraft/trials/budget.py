@@ -15,7 +15,7 @@ from regraft.errors import BadArgument
 _PASSES = 10.0  # that a search may take where nothing is said
 _MINUTE = 60.0  # seconds that it may always take: tiny networks get as many passes
 _UNTRAINED, _WHOLE = 0.1, 0.1  # shares of the budget for the untrained trunk, and for each training of everything
-_MOST_EPOCHS = 20
+_LEAST_EPOCHS, _MOST_EPOCHS = 3, 20  # of a stretch, of which each is a cycle of its own; of all of a scheme's
 _BACKWARD = 2.0  # a step back costs so many steps forward
 
 
@@ -136,7 +136,7 @@ def schedule(passes: float, fixed: float, epochs: Sequence[float]) -> Schedule:
 def _races(passes: float, costs: Sequence[float]) -> tuple[tuple[int, ...], ...]:
     """Epochs after which each stretch of each scheme ends; the dearest are left out until all others can begin."""
     entered = sorted(range(len(costs)), key=lambda one: costs[one])
-    while entered and costs[entered[-1]] > _shares(passes, len(entered))[0] * 1.5:
+    while entered and _LEAST_EPOCHS * costs[entered[-1]] > _shares(passes, len(entered))[0] * 1.25:
         entered.pop()
     shares = _shares(passes, len(entered)) if entered else []
     races: list[tuple[int, ...]] = [() for _ in costs]
@@ -144,7 +144,9 @@ def _races(passes: float, costs: Sequence[float]) -> tuple[tuple[int, ...], ...]
         spent, ends = 0.0, list[int]()
         for share in shares:
             spent += share
-            ends.append(min(_MOST_EPOCHS, max(1, len(ends) + 1, round(spent / costs[one]))))
+            least = (ends[-1] if ends else 0) + _LEAST_EPOCHS
+            most = _MOST_EPOCHS * spent / sum(shares)
+            ends.append(max(least, round(min(spent / costs[one], most))))
         races[one] = tuple(ends)
     return tuple(races)
 

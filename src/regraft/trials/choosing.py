@@ -1,6 +1,6 @@
 """Which cut, which head and which trial is taken: all decisions of a search, made without the test part.
 
-A simpler scheme stays where a less simple one is not better beyond doubt: linear heads before hidden layers, and the
+A simpler head or a higher cut stays where another is not better beyond doubt: linear before hidden layers, and the
 network as it is before more of it is thrown away.
 """
 
@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regraft.trials.evidence import difference, is_tie
+from regraft.trials.evidence import is_tie, is_worse
 from regraft.trials.probe import Reading
+from regraft.trials.recipe import Rule
 from regraft.trials.trial import Trial
 
 
@@ -29,14 +30,24 @@ def top(readings: Sequence[Reading]) -> int:
 def best_head(linear: Trial, hidden: Sequence[Trial], labels: np.ndarray) -> Trial:
     """The linear head, or the best head with a hidden layer if it is better beyond doubt on the validation part."""
     best = max(hidden, key=lambda trial: trial.score(labels), default=linear)
-    low, _ = difference(best.hits(labels), linear.hits(labels))
-    return best if low > 0 else linear
+    return best if is_worse(linear.hits(labels), best.hits(labels)) else linear
 
 
-def winner(readings: Sequence[Reading], trials: Sequence[Trial], labels: np.ndarray) -> Trial:
-    """The trial that wins: of the recipe's frozen schemes the best head stands against what was thawed."""
+def winner(readings: Sequence[Reading], trials: Sequence[Trial], labels: np.ndarray, rule: Rule) -> Trial:
+    """The trial that wins: the best of what was thawed, or the best head on what is frozen.
+
+    The more data, the more of a network is worth training. Where they are plenty, what was thawed stays unless it is
+    worse beyond doubt on the validation part; where they are few, it has to be better beyond doubt. Of schemes that
+    were given, the best one wins.
+    """
     linear = [trial for trial in trials if trial.stage == "probe"]
-    rivals = [trial for trial in trials if trial.stage == "thaw"]
     hidden = [trial for trial in trials if trial.stage == "heads"]
-    rivals += [best_head(linear[best_reading(readings)], hidden, labels)] if linear else hidden
-    return max(rivals, key=lambda trial: trial.score(labels))
+    thawed = [trial for trial in trials if trial.stage == "thaw"]
+    if not linear:
+        return max([*hidden, *thawed], key=lambda trial: trial.score(labels))
+    frozen = best_head(linear[best_reading(readings)], hidden, labels)
+    stands = [trial for trial in thawed if trial.state in ("done", "dropped")]
+    best = max(stands, key=lambda trial: trial.score(labels), default=frozen)
+    one, other = best.hits(labels), frozen.hits(labels)
+    wins = not is_worse(one, other) if rule.in_doubt == "thawed" else is_worse(other, one)
+    return best if wins else frozen

@@ -40,6 +40,11 @@ def is_tie(ours: np.ndarray, theirs: np.ndarray) -> bool:
     return low <= 0 <= high
 
 
+def is_worse(ours: np.ndarray, theirs: np.ndarray) -> bool:
+    """Whether an accuracy is below another on the same examples, beyond doubt."""
+    return difference(ours, theirs)[1] < 0
+
+
 def ties(best: str, hits: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     """The names of those that cannot be told apart from the best."""
     return tuple(name for name, other in hits.items() if name != best and is_tie(hits[best], other))

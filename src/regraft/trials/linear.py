@@ -76,8 +76,9 @@ def solve(problem: Problem, penalties: Tensor) -> Heads:
             mean cross entropy: what `Settings.l2` is for a centred head.
     """
     axes = _axes(problem.features)
-    kernels, biases = _descended(problem, axes, penalties)
-    kernels = torch.einsum("dr,rfpk->fpdk", axes.turn, kernels) / axes.spread
+    heads = _descended(problem, axes, penalties)
+    kernels, biases = heads[:-1], heads[-1].permute(1, 2, 0)
+    kernels = torch.einsum("dr,rkfp->fpdk", axes.turn, kernels) / axes.spread
     return Heads(kernels=kernels, biases=biases - torch.einsum("d,fpdk->fpk", axes.mean, kernels))
 
 
@@ -112,15 +113,15 @@ class _Design:
         self._turned = axes.scaled(features[0]) @ axes.turn if len(features) == 1 else None
 
     def gradient(self, problem: Problem, heads: Tensor, shares: Tensor) -> Tensor:
-        """Of the mean cross entropy of heads (r+1 f p k), each over the rows (n f) it has a share in."""
+        """Of the mean cross entropy of heads (r+1 k c), each over the rows (n c) it has a share in."""
         start = 0
         total = torch.zeros_like(heads)
         for number in range(len(self._features)):
             block = self._block(number)
             rows = slice(start, start := start + len(block))
-            truth = functional.one_hot(problem.labels[rows], problem.classes).float()[:, None, None, :]
+            truth = functional.one_hot(problem.labels[rows], problem.classes).float()[:, :, None]
             logits = (block @ self._down(heads[:-1]).flatten(1)).reshape(len(block), *heads.shape[1:]) + heads[-1]
-            error = (logits.softmax(-1) - truth) * shares[rows, :, None, None]
+            error = logits.softmax(1).sub_(truth).mul_(shares[rows, None])
             slope = (block.T @ error.flatten(1)).reshape(block.shape[1], *heads.shape[1:])
             total += torch.cat([self._up(slope), error.sum(0, keepdim=True)])
         return total
@@ -135,26 +136,65 @@ class _Design:
         return torch.einsum("dr,d...->r...", self._axes.turn, slope) if self._turned is None else slope
 
 
-def _descended(problem: Problem, axes: _Axes, penalties: Tensor) -> tuple[Tensor, Tensor]:
-    """Kernels (r f p k) in the principal axes, and biases (f p k)."""
-    folds, rank = problem.learns.shape[1], len(axes.variances)
-    design = _Design(problem.features, axes)
+@dataclass(kw_only=True, eq=False)
+class _Descent:
+    """Where the descent of some heads c stands; the last row of each is its bias.
+
+    Attributes:
+        shares: (n c) what a row weighs in the mean of the head's fold.
+        weight, curvature: (r+1 1 c) penalty of each axis, and the bound of how fast the slope changes along it.
+        now, ahead: (r+1 k c) the heads, and where the next slope is taken.
+        age: (c) steps since the last restart.
+        goal: (c) the size of a slope at which a head is solved; infinite before the first.
+    """
+
+    shares: Tensor
+    weight: Tensor
+    curvature: Tensor
+    now: Tensor
+    ahead: Tensor
+    age: Tensor
+    goal: Tensor
+
+    def step(self, problem: Problem, design: _Design) -> Tensor:
+        """Go on by a step; (c) which heads were solved before it."""
+        slope = design.gradient(problem, self.ahead, self.shares) + self.weight * self.ahead
+        size = (slope.square() / self.curvature).sum((0, 1))  # in the metric the steps are taken in
+        self.goal = torch.where(self.goal.isinf(), _CLOSE**2 * size, self.goal)
+        after = self.ahead - slope / self.curvature
+        moved = after - self.now
+        self.age = torch.where((slope * moved).sum((0, 1)) > 0, 0.0, self.age + 1)
+        self.ahead, self.now = after + self.age / (self.age + 3) * moved, after
+        return size <= self.goal
+
+    def only(self, kept: Tensor) -> _Descent:
+        """The descent of some of the heads."""
+        return _Descent(**{name: value[..., kept] for name, value in vars(self).items()})
+
+
+def _descended(problem: Problem, axes: _Axes, penalties: Tensor) -> Tensor:
+    """Heads (r+1 k f p) in the principal axes, the biases last. What is solved takes no more steps."""
+    folds, rank, classes = problem.learns.shape[1], len(axes.variances), problem.classes
     counts = problem.learns.sum(0).float()  # (f)
-    shares = problem.learns / counts  # (n f)
-    bound = 0.5 * axes.variances[:, None, None] * (len(problem.labels) / counts)[:, None] + penalties  # (r f p)
-    curvature = torch.cat([bound, torch.full_like(bound[:1], 0.5)])[..., None]
-    weight = torch.cat([penalties.expand(rank, folds, -1), torch.zeros(1, folds, len(penalties))])[..., None]
-    now = ahead = torch.zeros(rank + 1, folds, len(penalties), problem.classes)
-    age = torch.zeros(folds, len(penalties))
-    first: Tensor | None = None
+    each = penalties.repeat(folds)  # (c)
+    bound = 0.5 * axes.variances[:, None] * (len(problem.labels) / counts).repeat_interleave(len(penalties)) + each
+    zero = torch.zeros(rank + 1, classes, len(each))
+    descent = _Descent(
+        shares=(problem.learns / counts).repeat_interleave(len(penalties), 1),
+        weight=torch.cat([each.expand(rank, -1), torch.zeros_like(each)[None]])[:, None],
+        curvature=torch.cat([bound, torch.full_like(bound[:1], 0.5)])[:, None],
+        now=zero,
+        ahead=zero,
+        age=torch.zeros_like(each),
+        goal=torch.full_like(each, torch.inf),
+    )
+    design, found, left = _Design(problem.features, axes), torch.empty_like(zero), torch.arange(len(each))
     for _ in range(STEPS):
-        slope = design.gradient(problem, ahead, shares) + weight * ahead
-        size = (slope.square() / curvature).sum((0, 3))  # (f p), in the metric the steps are taken in
-        first = size if first is None else first
-        after = ahead - slope / curvature
-        moved = after - now
-        age = torch.where((slope * moved).sum((0, 3)) > 0, torch.zeros_like(age), age + 1)
-        ahead, now = after + (age / (age + 3))[:, :, None] * moved, after
-        if bool((size <= _CLOSE**2 * first).all()):
+        solved = descent.step(problem, design)
+        if bool(solved.any()):
+            found[..., left[solved]] = descent.now[..., solved]
+            descent, left = descent.only(~solved), left[~solved]
+        if not len(left):
             break
-    return now[:-1], now[-1]
+    found[..., left] = descent.now
+    return found.unflatten(-1, (folds, len(penalties)))

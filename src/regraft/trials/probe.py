@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from regraft.data.opening import workers
 from regraft.run import Progress
 from regraft.tasks.baselines import embedded, neighbours
 from regraft.trials.evidence import interval
@@ -15,6 +17,7 @@ from regraft.trials.folds import Folds
 from regraft.trials.levels import Level
 from regraft.trials.linear import Heads, Problem, solve
 from regraft.trials.stored import Pool, Stored, hits
+from regraft.trials.threads import one_thread
 
 # The penalty of a head on d features and n examples is d / (spread * n), as `fit` has it with a spread of 30.
 SPREADS = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
@@ -51,11 +54,11 @@ class Reading:
 def probe(
     levels: tuple[Level, ...], stored: Stored, folds: Folds, classes: int, progress: Progress
 ) -> tuple[Reading, ...]:
-    """A reading of each cut."""
+    """A reading of each cut; several cuts at a time, each on one thread."""
     found: list[Reading] = []
-    with progress.task("probing cuts", len(levels)) as advance:
-        for level in levels:
-            found.append(_reading(level, stored, folds, classes))
+    with one_thread(), ThreadPoolExecutor(workers()) as pool, progress.task("probing cuts", len(levels)) as advance:
+        for reading in pool.map(lambda level: _reading(level, stored, folds, classes), levels):
+            found.append(reading)
             advance(1)
     return tuple(found)
 

@@ -1,8 +1,8 @@
 """Thawing as a race: all schemes train a little, the better half trains on, until one is left (successive halving).
 
 Each stretch costs the same in all: a scheme that trains little of the network gets more epochs for it. Every
-scheme starts from the solved linear head and from features stored at the highest cut below what it trains. It keeps
-its best epoch, the start included: a thaw that hurts is rolled back.
+scheme starts from the solved linear head and from features stored at the highest cut below what it trains. A thaw that
+hurts is rolled back to its start.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
+import numpy as np
+
 from regraft.errors import Diverged
 from regraft.network import GraphNetwork
 from regraft.run import Progress, RunFolder
+from regraft.run.atomic import read_json, write_json
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.layer_rates import layer_rates
 from regraft.train.learner import Rows
 from regraft.train.loop import Trained, train
 from regraft.train.range_test import STEPS, range_test
+from regraft.trials.evidence import is_worse
 from regraft.trials.ground import Ground
 from regraft.trials.planning import Entry
-from regraft.trials.stored import Stored
+from regraft.trials.stored import Stored, hits
 from regraft.trials.trial import State, Trial
 
 _TESTING = 0.1  # share of the race that a range test may take
@@ -47,20 +51,34 @@ def race(entries: Sequence[Entry], starts: Sequence[GraphNetwork], track: Track)
         starts: for each entry the network with its first weights: the source's, and the linear head solved on its cut.
     """
     begins = {entry.number: start for entry, start in zip(entries, starts, strict=True)}
-    labels = track.ground.splits.validation.labels
     trials: dict[int, Trial] = {}
-    running = list(entries)
-    for stretch in range(max((len(entry.stretches) for entry in entries), default=0)):
+    running, last = list(entries), max((len(entry.stretches) for entry in entries), default=0) - 1
+    for stretch in range(last + 1):
+        # Who goes on is written down: after a kill the trials of those have been trained further than they had then.
+        decision = track.folder / f"stretch-{stretch + 1}.json"
+        ahead: list[int] | None = read_json(decision)["ahead"] if decision.is_file() else None
         for entry in running:
-            before = trials.get(entry.number)
-            trials[entry.number] = _run(entry, begins[entry.number], stretch, track, before.seconds if before else 0.0)
-        going = [entry for entry in running if trials[entry.number].state == "done"]
-        going.sort(key=lambda entry: trials[entry.number].score(labels), reverse=True)
-        running = going[: ceil(len(running) / 2)]
-        if stretch + 1 < len(entries[0].stretches):
-            for entry in going[len(running) :]:
+            if ahead is None or entry.number not in ahead:
+                before = trials.get(entry.number)
+                spent = before.seconds if before else 0.0
+                trials[entry.number] = _run(entry, begins[entry.number], stretch, track, spent)
+        if stretch == last:
+            break
+        if ahead is None:
+            ahead = _ahead([trials[entry.number] for entry in running], track.ground.splits.validation.labels)
+            write_json(decision, {"ahead": ahead})
+        for entry in running:
+            if entry.number not in ahead and trials[entry.number].state == "done":
                 trials[entry.number] = _dropped(trials[entry.number], entry)
+        running = [entry for entry in running if entry.number in ahead]
     return [trials[entry.number] for entry in entries]
+
+
+def _ahead(trials: Sequence[Trial], labels: np.ndarray) -> list[int]:
+    """The numbers of the better half."""
+    going = [trial for trial in trials if trial.state == "done"]
+    going.sort(key=lambda trial: trial.score(labels), reverse=True)
+    return [trial.number for trial in going[: ceil(len(trials) / 2)]]
 
 
 def with_tested_rate(entries: Sequence[Entry], starts: Sequence[GraphNetwork], track: Track) -> list[Entry]:
@@ -80,7 +98,8 @@ def with_tested_rate(entries: Sequence[Entry], starts: Sequence[GraphNetwork], t
     ground, start = track.ground, starts[list(entries).index(most)]
     head = Head(own_copy(start), most.inputs, most.graft.logits, ground.device)
     learner = head.learner(layer_rates(most.graft, most.settings))
-    found = min(_FASTEST, range_test(learner, ground.training(most.inputs, track.stored), most.settings).lr)
+    brink = range_test(learner, ground.training(most.inputs, track.stored), most.settings).brink
+    found = min(_FASTEST, brink / 2)
     track.progress.say(f"learning rate {found:.1g}, by a range test of: {most.scheme.name}")
     return [replace(one, settings=replace(one.settings, lr=found)) if one in entered else one for one in entries]
 
@@ -94,16 +113,21 @@ def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: f
     validation = ground.rows(ground.splits.validation, entry.inputs, track.stored)
     folder = RunFolder.at(track.folder / f"{entry.number:02}", resume=True)
     state, note, trained = _trained(entry, stretch, head, (rows, validation), folder, track.progress)
-    if trained is None:
-        head = Head(own_copy(start), entry.inputs, entry.graft.logits, ground.device)
-    logits, _ = head.logits(validation, settings.batch)
+    logits = head.logits(validation, settings.batch)[0].numpy()
+    if trained is None or stretch + 1 == len(entry.stretches):
+        begun = Head(own_copy(start), entry.inputs, entry.graft.logits, ground.device)
+        before, labels = (tensor.numpy() for tensor in begun.logits(validation, settings.batch))
+        if trained is None or is_worse(hits(logits, labels), hits(before, labels)):
+            head, logits = begun, before
+        if trained and head is begun:
+            state, note = "rolled back", "it ended worse than it began, beyond doubt"
     return Trial(
         number=entry.number,
         scheme=entry.scheme,
         stage="thaw",
         level=entry.level,
         inputs=entry.inputs,
-        logits=logits.numpy(),
+        logits=logits,
         values=head.values(),
         settings=settings.as_json(),
         epochs=trained.epochs if trained else 0,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from regraft.network import Plan
 from regraft.network.plan import New
@@ -23,7 +24,7 @@ _LAYER_DECAY = 0.8  # the lower a block, the smaller its steps
 FULL = "full fine-tune"  # all that is reused up to the bottleneck is trained
 
 # Frozen batch norms keep their statistics: a few hundred examples would spoil them.
-_THAWED = {"optimizer": "adamw", "schedule": "one-cycle", "keep": "best", "look_first": True}
+_THAWED = {"optimizer": "adamw", "schedule": "one-cycle", "keep": "last", "look_first": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class Rule:
         thaw: how many blocks from the top are thawed, in the order they are tried.
         all: whether training everything is tried, the lower layers more slowly.
         bottom: whether training the lowest block alone is tried.
+        in_doubt: what stays where validation cannot tell what is frozen from what was thawed.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Rule:
     thaw: tuple[int, ...]
     all: bool
     bottom: bool
+    in_doubt: Literal["frozen", "thawed"]
 
 
 def rule_for(per_class: float, blocks: int) -> Rule:
@@ -58,6 +61,7 @@ def rule_for(per_class: float, blocks: int) -> Rule:
             thaw=_up_to((1, 2), blocks),
             all=False,
             bottom=False,
+            in_doubt="frozen",
         )
     return Rule(
         name="plenty of data",
@@ -67,6 +71,7 @@ def rule_for(per_class: float, blocks: int) -> Rule:
         thaw=_up_to((2, 4, 8), blocks),
         all=True,
         bottom=blocks > 2,
+        in_doubt="thawed",
     )
 
 

@@ -150,15 +150,14 @@ class _Search:
         expected = forecast(self._plan)
         with self._clock("probe"):
             stored = self._extracted()
-            with one_thread():
-                readings = self._probed(stored)
+            readings = self._probed(stored)
             stored, effect = self._augmented(readings, stored)
         with self._clock("heads"), one_thread():
             trials = self._heads(readings, stored)
         with self._clock("thaw"):
             trials += self._thawed(readings, trials, stored)
         trials = [replace(trial, number=number) for number, trial in enumerate(trials, 1)]
-        best = winner(readings, trials, self._labels)
+        best = winner(readings, trials, self._labels, self._plan.drafted.rule)
         with self._clock("baselines"):
             baselines, untrained = self._baselines(readings, trials, stored)
         with self._clock("test"):
