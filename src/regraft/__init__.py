@@ -260,7 +260,8 @@ def search(  # noqa: PLR0913 - each but two has a default
         data: labelled data as `fit` takes them.
         schemes: what is tried: a YAML file, or a list, of {"name": ..., "plan": {...}, "settings": {...}}; None: what
             the amount of data suggests.
-        passes: the budget, in passes over the data; None: ten, or a minute where those take less.
+        passes: the budget, in passes over the data; None: ten, or a minute where those take less;
+            of given schemes: what they take.
         minutes: the budget in time, in place of passes.
         augment: "off"; or in how many views the training pictures are seen, whose features are kept; or "bypass": in
             another view each time, which are run through the whole network.

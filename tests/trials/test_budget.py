@@ -110,6 +110,12 @@ def test_a_budget_of_nothing_said_is_ten_passes_or_a_minute():
     assert Budget(passes=3.5).in_passes(1e-3) == 3.5
 
 
+def test_given_schemes_get_what_they_take_and_three_tenths_of_the_whole_for_comparison():
+    assert Budget().in_passes(3.0, given=21.0) == 10
+    assert Budget(minutes=2).in_passes(30.0, given=21.0) == 4
+    assert Budget(passes=3.5).in_passes(3.0, given=21.0) == 3.5
+
+
 def test_a_budget_is_passes_or_minutes_and_above_nothing():
     with pytest.raises(BadArgument) as both:
         Budget(passes=1, minutes=1)

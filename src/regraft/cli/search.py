@@ -22,7 +22,8 @@ def search(
     source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
     data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, .csv, ...")],
     passes: Annotated[
-        float | None, Option(help="Budget in passes; else ten, or a minute where they take less.")
+        float | None,
+        Option(help="Budget in passes; else ten, or a minute where they take less, or what --schemes take."),
     ] = None,
     minutes: Annotated[float | None, Option(help="Budget in minutes, in place of passes.")] = None,
     schemes: Annotated[

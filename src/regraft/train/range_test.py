@@ -20,7 +20,7 @@ from regraft.train.stepping import take
 
 _LOW, _HIGH, STEPS = 1e-6, 1.0, 40
 _BEYOND = 4.0  # the test is over where the loss is so many times its best
-# Of the loss so far. More would drag the lowest point to higher rates: each step is 1.4 times the one before.
+# Of the loss so far. More would move the brink to higher rates: each step is 1.4 times the one before.
 _KEPT = 0.7
 
 

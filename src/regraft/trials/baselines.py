@@ -110,7 +110,7 @@ def _whole(
     try:
         train(head.learner(), rows, settings, until=min(settings.epochs, max(1, int(epochs))), progress=progress)
     except Diverged:
-        note = "diverged: measured as it was then"
+        note += ", and diverged"
     logits, labels = head.logits(test_part, settings.batch)
     return Baseline(name=name, accuracy=float(hits(logits, labels.numpy()).mean()), note=note)
 

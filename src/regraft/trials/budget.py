@@ -15,13 +15,17 @@ from regraft.errors import BadArgument
 _PASSES = 10.0  # that a search may take where nothing is said
 _MINUTE = 60.0  # seconds that it may always take: tiny networks get as many passes
 _UNTRAINED, _WHOLE = 0.1, 0.1  # shares of the budget for the untrained trunk, and for each training of everything
-_LEAST_EPOCHS, _MOST_EPOCHS = 3, 20  # of a stretch, of which each is a cycle of its own; of all of a scheme's
+_COMPARED = _UNTRAINED + 2 * _WHOLE
+_LEAST_EPOCHS = 3  # of a stretch, which is a whole cycle of the learning rate
+_MOST_EPOCHS = 20  # of a scheme
 _BACKWARD = 2.0  # a step back costs so many steps forward
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What a search may cost: so many passes over the data, or so many minutes, or the default.
+    """What a search may cost: so many passes over the data, or so many minutes, or what is usual.
+
+    Usual are ten passes, or a minute where those take less; where schemes are given, what these take.
 
     Raises:
         BadArgument: both are given, or one is not above 0.
@@ -30,11 +34,20 @@ class Budget:
     passes: float | None = None
     minutes: float | None = None
 
-    def in_passes(self, pass_seconds: float) -> float:
-        """The budget in passes that take so many seconds each."""
+    def in_passes(self, pass_seconds: float, given: float | None = None) -> float:
+        """The budget in passes that take so many seconds each.
+
+        Args:
+            given: seconds that the schemes take which were given; None: they are the recipe's.
+        """
         if self.passes is not None:
             return self.passes
-        seconds = max(_PASSES * pass_seconds, _MINUTE) if self.minutes is None else self.minutes * 60
+        if self.minutes is not None:
+            seconds = self.minutes * 60
+        elif given is not None:
+            seconds = given / (1 - _COMPARED)
+        else:
+            seconds = max(_PASSES * pass_seconds, _MINUTE)
         return round(seconds / pass_seconds, 2)
 
     def __post_init__(self) -> None:
@@ -124,7 +137,7 @@ def schedule(passes: float, fixed: float, epochs: Sequence[float]) -> Schedule:
         fixed: passes that the probe and the final look take.
         epochs: what an epoch of each scheme of the race costs in passes.
     """
-    left = max(0.0, passes * (1 - _UNTRAINED - 2 * _WHOLE) - fixed)
+    left = max(0.0, passes * (1 - _COMPARED) - fixed)
     return Schedule(
         passes=passes,
         untrained=min(1.0, _UNTRAINED * passes),

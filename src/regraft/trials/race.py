@@ -22,7 +22,7 @@ from regraft.run.atomic import read_json, write_json
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.layer_rates import layer_rates
 from regraft.train.learner import Rows
-from regraft.train.loop import Trained, train
+from regraft.train.loop import train
 from regraft.train.range_test import STEPS, range_test
 from regraft.trials.evidence import is_worse
 from regraft.trials.ground import Ground
@@ -107,30 +107,26 @@ def with_tested_rate(entries: Sequence[Entry], starts: Sequence[GraphNetwork], t
 def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: float) -> Trial:
     """An entry trained to the end of a stretch, from where it was."""
     started = time.monotonic()
-    ground, settings = track.ground, entry.settings
-    head = Head(own_copy(start), entry.inputs, entry.graft.logits, ground.device)
-    rows = ground.training(entry.inputs, track.stored)
+    ground, folder = track.ground, RunFolder.at(track.folder / f"{entry.number:02}", resume=True)
     validation = ground.rows(ground.splits.validation, entry.inputs, track.stored)
-    folder = RunFolder.at(track.folder / f"{entry.number:02}", resume=True)
-    state, note, trained = _trained(entry, stretch, head, (rows, validation), folder, track.progress)
-    logits = head.logits(validation, settings.batch)[0].numpy()
-    if trained is None or stretch + 1 == len(entry.stretches):
-        begun = Head(own_copy(start), entry.inputs, entry.graft.logits, ground.device)
-        before, labels = (tensor.numpy() for tensor in begun.logits(validation, settings.batch))
-        if trained is None or is_worse(hits(logits, labels), hits(before, labels)):
-            head, logits = begun, before
-        if trained and head is begun:
-            state, note = "rolled back", "it ended worse than it began, beyond doubt"
+    head, begun = (Head(own_copy(start), entry.inputs, entry.graft.logits, ground.device) for _ in range(2))
+    rows = (ground.training(entry.inputs, track.stored), validation)
+    state, note, epochs = _trained(entry, stretch, head, rows, folder, track.progress)
+    last, batch = stretch + 1 == len(entry.stretches), entry.settings.batch
+    if state == "done" and last and _is_hurt(head, begun, validation, batch):
+        state, note = "rolled back", "it ended worse than it began, beyond doubt"
+    kept = head if state == "done" else begun
+    logits, _ = kept.logits(validation, batch)
     return Trial(
         number=entry.number,
         scheme=entry.scheme,
         stage="thaw",
         level=entry.level,
         inputs=entry.inputs,
-        logits=logits,
-        values=head.values(),
-        settings=settings.as_json(),
-        epochs=trained.epochs if trained else 0,
+        logits=logits.numpy(),
+        values=kept.values(),
+        settings=entry.settings.as_json(),
+        epochs=epochs,
         seconds=spent + time.monotonic() - started,
         state=state,
         note=note,
@@ -140,7 +136,8 @@ def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: f
 
 def _trained(
     entry: Entry, stretch: int, head: Head, rows: tuple[Rows, Rows], folder: RunFolder, progress: Progress
-) -> tuple[State, str, Trained | None]:
+) -> tuple[State, str, int]:
+    """What became of it, why, and after how many epochs."""
     with folder.working():
         try:
             trained = train(
@@ -154,10 +151,16 @@ def _trained(
                 progress=progress,
             )
         except Diverged as error:
-            return "diverged", f"{error.what}: its start is kept", None
+            return "diverged", f"{error.what}: its start is kept", 0
     if trained.best_epoch == 0 and stretch + 1 == len(entry.stretches):
-        return "rolled back", f"none of {trained.epochs} epochs was better than the start", trained
-    return "done", "", trained
+        return "rolled back", f"none of {trained.epochs} epochs was better than the start", trained.epochs
+    return "done", "", trained.epochs
+
+
+def _is_hurt(head: Head, begun: Head, validation: Rows, batch: int) -> bool:
+    """Whether a head is worse than it was when it was begun, beyond doubt."""
+    (after, labels), (before, _) = (one.logits(validation, batch) for one in (head, begun))
+    return is_worse(hits(after, labels.numpy()), hits(before, labels.numpy()))
 
 
 def _dropped(trial: Trial, entry: Entry) -> Trial:

@@ -26,19 +26,20 @@ from regraft.tasks.record import data_record, require_same, source_record
 from regraft.tasks.rows import InputRows
 from regraft.train.learner import Rows
 from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple, untrained_trunk
+from regraft.trials.budget import Budget
 from regraft.trials.calibration import Calibration, calibrated
 from regraft.trials.choosing import best_head, top, winner
 from regraft.trials.evidence import ties
 from regraft.trials.forecast import forecast, naive, raced, said
 from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.heads import DenseHead, dense_head, train_heads
-from regraft.trials.planning import Planned, drafted, planned, rerouted
+from regraft.trials.planning import Drafted, Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race, with_tested_rate
 from regraft.trials.recipe import BEST_CUTS, FULL, added_layers, linear
 from regraft.trials.record import Found, Winner, about
 from regraft.trials.schemes import Scheme
-from regraft.trials.stored import Stored, parts, total
+from regraft.trials.stored import Stored, parts
 from regraft.trials.threads import one_thread
 from regraft.trials.trial import Trial
 from regraft.trials.views import Effect, views_of
@@ -103,7 +104,7 @@ def search(
     anew = choices.budget.passes is None
     with run.working():
         measured = calibrated(ground, draft.tensors(ground), before.get("calibration"), anew=anew)
-        passes = before.get("passes") or choices.budget.in_passes(total(splits) * measured.example)
+        passes = before.get("passes") or _passes(ground, draft, measured, choices.budget)
         plan = planned(ground, draft, measured, passes)
         run.write_json(run.settings.name, {**record, "passes": passes, "calibration": measured.as_json()})
         for line in said(plan, forecast(plan), measured.engine.name, len(ground.levels)):
@@ -129,6 +130,12 @@ def _record(ground: Ground, network: GraphNetwork, choices: Choices) -> dict[str
         "seed": ground.seed,
         "device": str(ground.device),
     }
+
+
+def _passes(ground: Ground, draft: Drafted, measured: Calibration, budget: Budget) -> float:
+    """The budget in passes: of given schemes with nothing to be compared with, the plan tells what they take."""
+    bare = planned(ground, draft, measured, 0.0)
+    return budget.in_passes(bare.one_pass, sum(forecast(bare).values()) if draft.given else None)
 
 
 class _Search:
