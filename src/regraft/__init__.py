@@ -73,7 +73,7 @@ def open(
         to: the tensor or tensors wanted; None: the outputs. What they do not need is not read.
         weights: a file whose weights are put in, by name or as `match` pairs them; "random": fresh ones, always the
             same; None: those of the source, for an address the pretrained ones of its hub.
-        sample: for a module, an input of a batch of two or more (or a tuple or dictionary of inputs).
+        sample: for a module, a batch of its input (or a tuple or dictionary of inputs).
 
     Raises:
         RegraftError: the file is missing, damaged, or needs what regraft cannot run; see regraft.errors.

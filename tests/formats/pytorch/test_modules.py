@@ -153,6 +153,13 @@ def test_a_module_needs_a_sample() -> None:
     )
 
 
+def test_a_sample_of_one_example_is_enough() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(16, 3)).eval()
+    network = read_module(module, torch.zeros(1, 3, 4, 4))
+    x = torch.randn(5, 3, 4, 4)
+    np.testing.assert_allclose(network.run(x.numpy()), module(x).detach().numpy(), atol=1e-6)
+
+
 def test_the_module_is_left_as_it_is() -> None:
     module = Small().train()
     module.stem[1].eval()

@@ -44,7 +44,7 @@ def read_module(module: nn.Module, sample: Any, *, free: int = 1, format: str = 
     """The network of a torch module, as it runs in evaluation; the module is left as it is.
 
     Args:
-        sample: an input of a batch of two or more, a tuple of them, or {name of forward's argument: tensor}.
+        sample: a batch of its input, a tuple of them, or {name of forward's argument: tensor}.
         free: how many of the first dimensions of each input may change: 1 the batch, 2 the length of a text too.
 
     Raises:

@@ -100,5 +100,11 @@ def _inputs(sample: Any, where: str) -> Mapping[str, torch.Tensor] | tuple[torch
             fix="give one: regraft.open(module, sample=torch.zeros(2, 3, 224, 224))",
         )
     if isinstance(sample, Mapping):
-        return {str(name): torch.as_tensor(value) for name, value in sample.items()}
-    return tuple(map(torch.as_tensor, sample if isinstance(sample, tuple | list) else (sample,)))
+        return {str(name): _batch(value) for name, value in sample.items()}
+    return tuple(map(_batch, sample if isinstance(sample, tuple | list) else (sample,)))
+
+
+def _batch(value: Any) -> torch.Tensor:
+    """A tensor of two examples or more: `torch.export` would take a batch of one for a constant."""
+    tensor = torch.as_tensor(value)
+    return torch.cat([tensor, tensor]) if tensor.ndim and len(tensor) == 1 else tensor
