@@ -126,3 +126,21 @@ def test_a_fault_of_ours_is_said_to_be_one(tmp_path: Path) -> None:
         "  to do: this is a fault in regraft, not in your call; please report it with the lines above\n"
     )
     assert json.loads(done.stdout)["error"]["kind"] == "RegraftError"
+
+
+def test_ctrl_c_in_the_moment_an_extension_is_loaded(tmp_path: Path) -> None:
+    code = """
+import sys, regraft
+from regraft.cli.app import run
+
+def loaded(source, weights):
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt as behind:
+        raise ImportError("initialization failed") from behind
+
+regraft.open = loaded
+sys.exit(run(["show", "x"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (130, "")

@@ -66,6 +66,8 @@ def _carried_out(arguments: Sequence[str]) -> int:
     except RegraftError as error:
         return _failed(arguments, CALLERS_MISTAKE, error)
     except Exception as error:
+        if _is_interrupted(error):
+            return STOPPED
         if isinstance(error, OSError) and error.errno in _REFUSALS:
             return _failed(arguments, CALLERS_MISTAKE, _refusal(error))
         traceback.print_exc()
@@ -74,6 +76,12 @@ def _carried_out(arguments: Sequence[str]) -> int:
             fix="this is a fault in regraft, not in your call; please report it with the lines above",
         )
         return _failed(arguments, OUR_FAILURE, fault)
+
+
+def _is_interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: an extension that is being loaded makes one of its own of it."""
+    behind = error.__cause__ or error.__context__
+    return behind is not None and (isinstance(behind, KeyboardInterrupt) or _is_interrupted(behind))
 
 
 def _drop_unread() -> None:
