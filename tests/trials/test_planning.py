@@ -88,6 +88,12 @@ def test_given_schemes_take_the_epochs_they_say_whatever_the_budget(ground):
         assert [entry.settings.epochs for entry in plan.entries] == [3, 9]
 
 
+def test_given_schemes_keep_the_restarts_they_say(ground):
+    schemes = [thaw("anew", H3, epochs=6, restarts=[2]), thaw("once", H2, epochs=6)]
+    plan = planned(ground, drafted(ground, schemes), calibration_of(ground), 10.0)
+    assert [entry.settings.restarts for entry in plan.entries] == [(2,), ()]
+
+
 def test_dense_heads_are_no_part_of_the_race(ground):
     head = Scheme(name="head", plan=Plan(new=(New(kind="dense", width=8), New(kind="dense"))), settings={})
     draft = drafted(ground, [head, thaw("top one", H3)])

@@ -116,7 +116,7 @@ def open_unlabelled(
 
 
 def workers() -> int:
-    """How many threads read and decode pictures."""
+    """How many threads work at a time, each on a picture or a cut of its own."""
     return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 

@@ -28,8 +28,6 @@ def rate(settings: Settings, number: int, steps: int) -> float:
 
 def _since_restart(settings: Settings, number: int, steps: int) -> tuple[int, int]:
     """The number of a step, counted from the last restart, and how many there are to the next."""
-    if not settings.restarts:
-        return number, steps
     each = steps // settings.epochs
     bounds = [0, *(epoch * each for epoch in settings.restarts), steps]
     place = bisect_right(bounds, number)

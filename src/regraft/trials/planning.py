@@ -153,19 +153,17 @@ def _with_race(ground: Ground, plan: Planned, drafts: Sequence[Draft]) -> Planne
     bought = schedule(plan.schedule.passes, fixed, epochs)
     races = race_of([draft.settings.epochs for draft in drafts]) if plan.drafted.given else bought.races
     entries = tuple(
-        Entry(**vars(_over(draft, ends, restarted=not plan.drafted.given)), inputs=own, epoch=epoch, stretches=ends)
+        Entry(**vars(draft if plan.drafted.given else _over(draft, ends)), inputs=own, epoch=epoch, stretches=ends)
         for draft, own, epoch, ends in zip(drafts, inputs, epochs, races, strict=True)
     )
     return replace(plan, schedule=bought, entries=entries)
 
 
-def _over(draft: Draft, ends: Sequence[int], *, restarted: bool) -> Draft:
-    """A draft whose learning rate falls over the epochs it can have, or over those of each stretch.
-
-    What has not come down from its highest rate cannot be compared.
-    """
-    words: dict[str, Any] = {"epochs": ends[-1], "restarts": tuple(ends[:-1]) if restarted else ()} if ends else {}
-    return replace(draft, settings=replace(draft.settings, **words))
+def _over(draft: Draft, ends: Sequence[int]) -> Draft:
+    """A draft whose learning rate comes down in each stretch: what has not cannot be compared."""
+    if not ends:
+        return draft
+    return replace(draft, settings=replace(draft.settings, epochs=ends[-1], restarts=tuple(ends[:-1])))
 
 
 def _draft(ground: Ground, number: int, scheme: Scheme) -> Draft:
