@@ -94,5 +94,6 @@ def calibration_of(ground: Ground) -> Calibration:
         lower=0.01 / (ground.flops * 1e-9),
         upper=0.01 / (ground.flops * 1e-9),
         product=1e-3,
-        head=1e-3,
+        step=1e-3,
+        weights=1e-3,
     )

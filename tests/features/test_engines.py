@@ -60,6 +60,24 @@ def test_a_small_network(kind: Kind) -> None:
         assert max(map(difference, ours, torchs)) < TOLERANCE
 
 
+@pytest.mark.parametrize("kind", KINDS[2:])
+def test_a_trunk_with_other_weights_is_not_exported_again(kind: Kind) -> None:
+    net, examples = network(), digits(40)
+    spec = net.inputs["image:0"]
+    batch = prepare(examples, range(32), spec)
+    trunk = Trunk(net, [*TOPS, "image:0"], spec)
+    first = make_engine(kind, trunk)(batch)
+    other = net.assign({"kernel": net.values["kernel"] + 1})
+    renewed = trunk.renewed(other, TOPS[::-1])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("regraft.features.engines.engine_model", None)
+        found = make_engine(kind, renewed)(batch)
+    expected = make_engine("torch", Trunk(other, TOPS[::-1], spec))(batch)
+    assert [value.shape for value in found] == [value.shape for value in expected]
+    assert max(map(difference, found, expected)) < TOLERANCE
+    assert max(map(difference, make_engine(kind, trunk)(batch), first)) == 0
+
+
 def test_each_has_features_of_its_own(tmp_path: Path) -> None:
     net, examples, place = network(), digits(40), Place(root=tmp_path)
     spec = net.inputs["image:0"]

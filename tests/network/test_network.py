@@ -181,6 +181,15 @@ def test_new_values_give_a_new_network(dense_net: GraphNetwork, vectors: np.ndar
         dense_net.assign({"outputs/bias": np.zeros(4, "float32")})
 
 
+def test_shapes_are_found_out_once_for_all_values(conv_net: GraphNetwork) -> None:
+    known = conv_net.tensors
+    assert conv_net.assign({}).tensors is known
+    (spec,) = conv_net.inputs.values()
+    assert conv_net.with_input(replace(spec, range=(0.0, 1.0))).tensors is known
+    larger = conv_net.with_input(replace(spec, shape=(*spec.shape[:1], 64, 64, *spec.shape[3:])))
+    assert larger.tensors[spec.name].shape != known[spec.name].shape
+
+
 def test_assigned_numbers_get_the_parameters_type(dense_net: GraphNetwork, vectors: np.ndarray) -> None:
     changed = dense_net.assign({"outputs/bias": np.array([0.5, 1, 2])})
     assert changed.parameters["outputs/bias"].dtype == "float32"

@@ -18,8 +18,8 @@ from regraft.network.proof import TOLERANCE, difference
 # Seconds of torch's work below which no other engine is looked at: export and comparison take about as long.
 _WORTH = 10.0
 _REPEATS = 3
-# No second look is taken at an engine so many times slower than the fastest whose first look took so many seconds.
-_HOPELESS, _LONG = 2.0, 1.0
+# An engine so many times slower than the fastest is looked at once more, its first look counting as too slow.
+_HOPELESS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +118,10 @@ class _Trial:
 
     def race(self) -> None:
         """Time the engines in turns. The first run of each was slower than others will be: it counts if it is alone."""
-        for _ in range(_REPEATS if len(self.engines) > 1 else 0):
+        for number in range(_REPEATS if len(self.engines) > 1 else 0):
             fastest = min(map(self.seconds, self.engines))
             for kind, one in self.engines.items():
-                if self.seconds(kind) <= _HOPELESS * fastest or self.seconds(kind) * BATCH < _LONG:
+                if not number or self.seconds(kind) <= _HOPELESS * fastest:
                     begun = time.perf_counter()
                     one(self._batch)
                     self._times[kind].append((time.perf_counter() - begun) / BATCH)

@@ -14,7 +14,7 @@ import numpy as np
 
 from regraft.errors import BadArgument, MissingExtra, ShapeMismatch, UnsupportedOp
 from regraft.features.key import trunk_hash
-from regraft.formats.onnx.export import engine_model
+from regraft.formats.onnx.export import EngineModel, engine_model
 from regraft.network import GraphNetwork, InputSpec
 
 if TYPE_CHECKING:
@@ -56,10 +56,17 @@ class Trunk:
         """
         if isinstance(self._export, UnsupportedOp):
             raise self._export
-        return self._export
+        return self._export.data
+
+    def renewed(self, network: GraphNetwork, tensors: Sequence[str]) -> Trunk:
+        """A trunk for some of the tensors, of the same graph with other weights: it need not be exported again."""
+        trunk, exported = Trunk(network, tensors, self.spec), vars(self).get("_export")
+        if isinstance(exported, EngineModel):
+            trunk._export = exported.renewed(network.values, trunk.tensors)
+        return trunk
 
     @cached_property
-    def _export(self) -> bytes | UnsupportedOp:
+    def _export(self) -> EngineModel | UnsupportedOp:
         cut = self.network.towards(*self.tensors)
         # for batches of the one size: with nothing free it is traced and run faster
         fixed = replace(self.spec, shape=(BATCH, *self.spec.shape[1:]))

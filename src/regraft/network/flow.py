@@ -56,6 +56,9 @@ WEIGHTED = frozenset(
     }
 )
 
+# Convolutions that always read (b c h w), where they are over two axes.
+_OF_PICTURES = ("aten.conv2d.default", "aten.conv_transpose2d.input", "onnx_conv", "onnx_conv_transpose")
+
 # Layers of which each output ends a block.
 RECURRENT = frozenset({"onnx_lstm", "onnx_gru", "onnx_rnn"})
 
@@ -108,6 +111,18 @@ def channels_first(node: Node) -> bool | None:
         return node.kwargs["data_format"] == "NCHW"
     turned: dict[tuple[int, ...], bool] = {(0, 2, 3, 1): False, (0, 3, 1, 2): True}
     return turned.get(node.kwargs.get("perm") or ()) if node.function == "onnx_transpose" else None
+
+
+def convolves_first(graph: Graph, tensor: str) -> bool:
+    """Whether the first layer with weights that reads a tensor convolves it as pictures (b c h w)."""
+    above = {tensor}
+    for node in graph.nodes:
+        if above.isdisjoint(node.refs()):
+            continue
+        above.add(node.name)
+        if node.function in WEIGHTED:
+            return node.function in _OF_PICTURES or (node.function == "conv2d" and bool(channels_first(node)))
+    return False
 
 
 def ancestors(nodes: Mapping[str, Node], wanted: Iterable[str], stop: Collection[str] = ()) -> set[str]:

@@ -311,7 +311,14 @@ class GraphNetwork:
                     got=str(value.dtype),
                 )
             taken[name] = value.astype(own.dtype, copy=False)
-        return GraphNetwork(self.graph, {**self.values, **taken}, format=self.format)
+        return self._alike(self.graph, {**self.values, **taken})
+
+    def _alike(self, graph: Graph, values: Mapping[str, np.ndarray]) -> GraphNetwork:
+        """A network whose tensors are shaped as this one's are: what is known of them is not found out again."""
+        made = GraphNetwork(graph, values, format=self.format)
+        if "tensors" in vars(self):
+            made.tensors = self.tensors
+        return made
 
     def _no_place(self, name: str, shape: tuple[int, ...]) -> ShapeMismatch:
         """What is wrong with a value of that shape, and how it would fit."""
@@ -355,8 +362,11 @@ class GraphNetwork:
 
     def with_input(self, spec: InputSpec) -> GraphNetwork:
         """The same network with another description of one input."""
-        inputs = tuple(spec if old.name == spec.name else old for old in self.graph.inputs)
-        return GraphNetwork(replace(self.graph, inputs=inputs), self.values, format=self.format)
+        graph = replace(self.graph, inputs=tuple(spec if old.name == spec.name else old for old in self.graph.inputs))
+        old = self.inputs.get(spec.name)
+        if old and (old.shape, old.dtype) == (spec.shape, spec.dtype):
+            return self._alike(graph, self.values)
+        return GraphNetwork(graph, self.values, format=self.format)
 
 
 def _evaluate(module: fx.GraphModule, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 
@@ -11,10 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from regraft.network import GraphNetwork
+from regraft.network.flow import convolves_first
 from regraft.tasks import classify
 from regraft.tasks.rows import batches
 from regraft.train.learner import Batch, Learner, Rows, Step
 from regraft.train.loop import Measured
+
+_PICTURES = 4  # axes
 
 
 class Head:
@@ -28,6 +31,7 @@ class Head:
         self._device = device
         self._training = network.module([logits], inputs, training=True, updates=True).to(device)
         self._evaluation = network.module([logits], inputs).to(device)
+        self._pictures = [convolves_first(network.graph, network.resolve(name)) for name in inputs]
         self._updated: tuple[str, ...] = tuple(self._training.updated)  # pyright: ignore[reportArgumentType]
 
     def learner(self, rates: Mapping[str, float] = MappingProxyType({})) -> Learner:
@@ -47,7 +51,7 @@ class Head:
         with torch.no_grad(), drawing_on(self._device):
             for numbers in batches(len(rows), batch):
                 *inputs, labels = rows.take(numbers)
-                (logits,) = self._evaluation(*(tensor.to(self._device) for tensor in inputs))
+                (logits,) = self._evaluation(*self._fed(inputs))
                 found.append((logits.cpu(), labels.cpu()))
         return torch.cat([logits for logits, _ in found]), torch.cat([labels for _, labels in found])
 
@@ -60,13 +64,22 @@ class Head:
         return {name: array(weight) for name, weight in self.learner().changing.items()}
 
     def _step(self, batch: Batch) -> Step:
-        *inputs, labels = (tensor.to(self._device) for tensor in batch)
+        *inputs, labels = batch
         with drawing_on(self._device):
-            logits, *updates = self._training(*inputs)
+            logits, *updates = self._training(*self._fed(inputs))
         return Step(
-            loss=classify.loss(logits, labels),
+            loss=classify.loss(logits, labels.to(self._device)),
             updates={name: value.detach() for name, value in zip(self._updated, updates, strict=True)},
         )
+
+    def _fed(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Inputs on the device. A CPU convolves pictures in half the time if their channels lie last in memory."""
+        if self._device.type != "cpu":
+            return [tensor.to(self._device) for tensor in inputs]
+        return [
+            tensor.contiguous(memory_format=torch.channels_last) if pictures and tensor.ndim == _PICTURES else tensor
+            for tensor, pictures in zip(inputs, self._pictures, strict=True)
+        ]
 
 
 def own_copy(network: GraphNetwork) -> GraphNetwork:

@@ -10,7 +10,7 @@ import numpy as np
 from regraft.data import Splits
 from regraft.data.examples import Part
 from regraft.errors import Diverged
-from regraft.features import Kind, Trunk, extract, make_engine
+from regraft.features import Engine, extract, make_engine
 from regraft.network import Plan
 from regraft.network.surgery import Graft, untrained
 from regraft.run import Progress
@@ -54,13 +54,13 @@ def simple(splits: Splits, stored: Stored, top: Reading) -> list[Baseline]:
 
 
 def untrained_trunk(
-    ground: Ground, share: float, kind: Kind, progress: Progress
+    ground: Ground, share: float, engine: Engine, progress: Progress
 ) -> tuple[Baseline, Mapping[str, float]]:
     """Linear heads on a trunk with fresh weights: on its best cut, and the validation accuracy on each cut."""
     splits = _some(ground.splits, share, ground.seed)
     surveyed = untrained(ground.surveyed, ground.seed)
     vectors = [level.vector for level in ground.levels]
-    engine = make_engine(kind, Trunk(surveyed, vectors, ground.spec), str(ground.device))
+    engine = make_engine(engine.kind, engine.trunk.renewed(surveyed, vectors), str(ground.device))
     different = {id(part.examples): part.examples for part in parts(splits)}
     features = {
         key: extract(surveyed, vectors, examples, ground.spec, ground.place, progress, engine)

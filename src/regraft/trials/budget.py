@@ -89,8 +89,7 @@ class Work:
     @property
     def whole(self) -> float:
         """Passes that an epoch takes which trains everything and looks at no validation."""
-        forward = self._price(0, self.flops) + self.preparing
-        return forward * self.train / self.total + self.back(0, self.flops)
+        return self.look(self.train) + self.back(0, self.flops)
 
     def epoch(self, begin: int, trained: int, top: int) -> float:
         """Passes that an epoch takes, with a look at validation after it.
@@ -102,6 +101,10 @@ class Work:
         """
         forward = self._price(begin, top) + (0.0 if begin else self.preparing)
         return forward * (self.train + self.validation) / self.total + self.back(trained, top)
+
+    def look(self, count: int) -> float:
+        """Passes that running the whole network on so many examples takes."""
+        return (self._price(0, self.flops) + self.preparing) * count / self.total
 
     def back(self, trained: int, top: int) -> float:
         """Passes that the steps back of an epoch take, from a head on `top` operations down to `trained` ones."""

@@ -26,8 +26,9 @@ from regraft.trials.stored import total
 from regraft.trials.threads import one_thread
 
 _SAMPLE = 32  # examples that are measured on
-_FORMAT = 5
-_HIDDEN = 256
+_FORMAT = 6
+_HEADS, _HIDDEN = 2, 128  # heads trained together, and their hidden layer
+_LEAST, _MOST = 8, 1024  # the vector below it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +39,12 @@ class Calibration:
         engine: the one that runs the pass.
         timings: what was found out about each engine.
         preparing: one example, prepared for the network.
-        example: the same, and computed by the engine.
-        plain: the same, and computed by torch as it is, which is how schemes are tried one by one.
+        example: the same, and computed by the engine, other examples being prepared meanwhile.
+        plain: the same by torch as it is, which is how schemes are tried one by one.
         lower, upper: a thousand million operations in training, a third of them forward, below and above the middle.
         product: a thousand million multiplications of a head's matrix products.
-        head: a step of two hidden layers on the widest cut, trained together.
+        step: a step of a head of next to no weights.
+        weights: what a million of them add to it.
     """
 
     engine: Engine
@@ -53,11 +55,12 @@ class Calibration:
     lower: float
     upper: float
     product: float
-    head: float
+    step: float
+    weights: float
 
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON holds it."""
-        names = ("preparing", "example", "plain", "lower", "upper", "product", "head")
+        names = ("preparing", "example", "plain", "lower", "upper", "product", "step", "weights")
         seconds = {name: getattr(self, name) for name in names}
         timings = [asdict(timing) for timing in self.timings]
         return {"format": _FORMAT, "engine": self.engine.kind, "timings": timings, "seconds": seconds}
@@ -113,15 +116,22 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
     chosen = {timing.kind: timing.seconds or 0.0 for timing in timings}
     slower = chosen["torch"] / chosen[engine.kind] if chosen[engine.kind] else 1.0
     lower, upper = _training(ground)
+    step = _head(_LEAST)
     return {
         "preparing": preparing,
-        "example": preparing + running,
-        "plain": preparing + running * slower,
+        "example": _meanwhile(preparing, running),
+        "plain": _meanwhile(preparing, running * slower),
         "lower": lower,
         "upper": upper,
         "product": _product(),
-        "head": _head(max(level.width for level in ground.levels), len(ground.splits.classes)),
+        "step": step,
+        "weights": max(0.0, _head(_MOST) - step) / (_HEADS * _MOST * _HIDDEN * 1e-6),
     }
+
+
+def _meanwhile(preparing: float, running: float) -> float:
+    """An example in a pass: one thread prepares the next ones, taking its share of the processors from the engine."""
+    return max(preparing, running + preparing / torch.get_num_threads())
 
 
 def _training(ground: Ground) -> tuple[float, float]:
@@ -142,7 +152,7 @@ def _step(ground: Ground, plan: Plan) -> float:
     grafted = ground.graft(plan)
     head = Head(own_copy(grafted.network), grafted.features, grafted.logits, ground.device)
     learner, size = head.learner(), ground.batch(grafted.features)
-    known = [grafted.network.tensors[name].shape or () for name in grafted.features]
+    known = [ground.network.tensors[name].shape or () for name in grafted.features]
     features = [torch.rand(size, *(length or 1 for length in shape[1:])) for shape in known]
     batch = (*features, torch.zeros(size, dtype=torch.int64))
     weights = [learner.weights[name] for name in learner.trained]
@@ -160,21 +170,22 @@ def _product() -> float:
         return min(_seconds(lambda: left @ right) for _ in range(3)) / (512**3 * 1e-9)
 
 
-def _head(width: int, classes: int) -> float:
-    shapes = {"kernel": (2, width, _HIDDEN), "top": (2, _HIDDEN, classes)}
+def _head(width: int) -> float:
+    """A step of hidden layers on a vector, trained together."""
+    shapes = {"kernel": (_HEADS, width, _HIDDEN), "bias": (_HEADS, 1, _HIDDEN), "top": (_HEADS, _HIDDEN, 2)}
     weights = {name: torch.rand(shape, requires_grad=True) for name, shape in shapes.items()}
     optimizer = make_optimizer(Settings(), weights)
-    features, labels = torch.rand(2, HEAD_BATCH, width), torch.zeros(2 * HEAD_BATCH, dtype=torch.int64)
+    features, labels = torch.rand(HEAD_BATCH, width), torch.zeros(_HEADS * HEAD_BATCH, dtype=torch.int64)
 
     def step() -> None:
-        logits = (features @ weights["kernel"]).relu() @ weights["top"]
+        logits = (features @ weights["kernel"] + weights["bias"]).relu() @ weights["top"]
         loss = functional.cross_entropy(logits.flatten(0, 1), labels)
         gradients = torch.autograd.grad(loss, list(weights.values()))
         optimizer.step(dict(zip(weights, gradients, strict=True)))
 
     with one_thread():
         step()
-        return min(_seconds(step) for _ in range(5))
+        return min(_seconds(step) for _ in range(9))
 
 
 def _seconds(work: Callable[[], object]) -> float:

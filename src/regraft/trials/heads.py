@@ -58,6 +58,11 @@ class DenseHead:
         by_itself = self.number if self.settings.clip_norm else None
         return self.level.vector, layers, str(replace(self.settings, lr=1.0).as_json()), by_itself
 
+    @property
+    def weights(self) -> int:
+        """How many numbers are trained."""
+        return sum(self.graft.network.values[name].size for name in self.names)
+
 
 def dense_head(number: int, scheme: Scheme, level: Level, graft: Graft, settings: Settings) -> DenseHead | None:
     """The scheme as such a head, or None where it is something else."""

@@ -20,7 +20,7 @@ from regraft.trials.heads import DenseHead, dense_head
 from regraft.trials.levels import Level
 from regraft.trials.linear import STEPS
 from regraft.trials.probe import SPREADS
-from regraft.trials.recipe import BEST_CUTS, HEAD_BATCH, HEAD_EPOCHS, Rule, rule_for, thawed
+from regraft.trials.recipe import BEST_CUTS, HEAD_BATCH, HEAD_EPOCHS, RATES, Rule, rule_for, thawed
 from regraft.trials.schemes import Scheme, placed
 from regraft.trials.stored import total
 
@@ -128,9 +128,9 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
     )
     fixed = {
         "probe": one + _solving(ground) * measured.product,
-        "heads": _steps(ground, draft) * measured.head,
-        "baselines": 2 * len(splits.test) * measured.plain + measured.start,
-        "test": _WHOLE * measured.plain,
+        "heads": _heads(ground, draft, measured),
+        "baselines": 2 * work.look(len(splits.test)) * one + measured.start,
+        "test": work.look(_WHOLE) * one,
     }
     plan = Planned(drafted=draft, work=work, one_pass=one, fixed=fixed, schedule=schedule(passes, 0.0, ()), entries=())
     return _with_race(ground, plan, draft.racing)
@@ -204,13 +204,18 @@ def _bytes(ground: Ground, name: str) -> int:
     return prod(shape) * np.dtype(tensor.dtype).itemsize * total(ground.splits)
 
 
-def _steps(ground: Ground, draft: Drafted) -> float:
-    """Steps that the groups of dense heads take, with as many looks at validation as at training."""
+def _heads(ground: Ground, draft: Drafted, measured: Calibration) -> float:
+    """Seconds that the groups of dense heads take; a look at validation is half as dear as training."""
     examples = len(ground.splits.train) + len(ground.splits.validation) / 2
-    if not draft.given:
-        return BEST_CUTS * HEAD_EPOCHS * examples / HEAD_BATCH
-    groups = {head.alike: head.settings for head in draft.heads}
-    return sum(settings.epochs * examples / settings.batch for settings in groups.values())
+    if draft.given:
+        groups = {head.alike: head.settings for head in draft.heads}
+        weights = sum(head.settings.epochs / head.settings.batch * head.weights for head in draft.heads)
+        steps = sum(settings.epochs / settings.batch for settings in groups.values())
+    else:
+        widest = max(level.width for level in ground.levels)
+        steps = BEST_CUTS * HEAD_EPOCHS / HEAD_BATCH
+        weights = steps * len(RATES) * draft.rule.width * widest
+    return examples * (steps * measured.step + weights * 1e-6 * measured.weights)
 
 
 def _solving(ground: Ground) -> float:

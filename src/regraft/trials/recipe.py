@@ -18,6 +18,7 @@ from regraft.trials.schemes import Scheme
 
 _PLENTY = 100  # training examples of a class from which on data are plenty
 HEAD_EPOCHS, HEAD_BATCH = 30, 64  # of a hidden layer
+RATES = (3e-3, 1e-3)  # at which each is tried
 _SETTLING = {"schedule": "cosine", "keep": "last", "l2": 1e-3}  # no epoch is chosen by validation
 BEST_CUTS = 2  # on which one is tried
 _LAYER_DECAY = 0.8  # the lower a block, the smaller its steps
@@ -84,7 +85,7 @@ def added_layers(rule: Rule, levels: Sequence[Level]) -> Iterator[Scheme]:
     """A hidden layer on each of some cuts, everything below frozen."""
     new = (New(kind="dense", width=rule.width, activation="relu"), New(kind="dense"))
     for level in levels:
-        for lr in (3e-3, 1e-3):
+        for lr in RATES:
             yield Scheme(
                 name=f"dense {rule.width} on {level.cut}, lr {lr:g}",
                 plan=Plan(at=level.cut, new=new),

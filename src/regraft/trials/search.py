@@ -269,8 +269,7 @@ class _Search:
         if not len(ground.splits.test):
             return [], {}
         found = simple(ground.splits, stored, readings[-1])
-        kind = self._measured.engine.kind
-        fresh, untrained_curve = untrained_trunk(ground, bought.untrained, kind, self._progress)
+        fresh, untrained_curve = untrained_trunk(ground, bought.untrained, self._measured.engine, self._progress)
         epochs = bought.whole / self._plan.work.whole
         scratch = from_scratch(ground, epochs, self._progress)
         return [*found, fresh, scratch, self._fine_tuned(trials, stored, epochs)], untrained_curve

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,18 +46,46 @@ def write(network: GraphNetwork, path: Path) -> Written:
     return Written(format="onnx", files=(path,), difference=found)
 
 
-def engine_model(network: GraphNetwork) -> bytes:
+@dataclass(frozen=True, kw_only=True)
+class EngineModel:
     """An ONNX model for a program that runs it at once and keeps nothing of it.
 
     Its inputs and outputs stand in the order of the network's, each output once, under names of no meaning; what lies
     between is not told.
 
+    Attributes:
+        data: the model.
+        outputs: the tensors of the network it gives, in order.
+        places: initializer -> the parameter of the network it holds.
+    """
+
+    data: bytes
+    outputs: tuple[str, ...]
+    places: Mapping[str, str]
+
+    def renewed(self, values: Mapping[str, np.ndarray], outputs: Sequence[str]) -> EngineModel:
+        """The same with other values of the parameters, for some of its outputs."""
+        import onnx
+
+        model = onnx.load_model_from_string(self.data)
+        for one in model.graph.initializer:
+            if one.name in self.places:
+                one.CopyFrom(onnx.numpy_helper.from_array(values[self.places[one.name]], one.name))
+        kept = [model.graph.output[self.outputs.index(name)] for name in outputs]
+        del model.graph.output[:]
+        model.graph.output.extend(kept)
+        return EngineModel(data=model.SerializeToString(), outputs=tuple(outputs), places=self.places)
+
+
+def engine_model(network: GraphNetwork) -> EngineModel:
+    """The model of a network.
+
     Raises:
         UnsupportedOp: ONNX has no operation for some nodes, which are named; or it would be too large.
     """
-    _, model = _translated(network, every=False)
+    traced, model = _translated(network, every=False)
     _refuse_too_large(model)
-    return model.SerializeToString()
+    return EngineModel(data=model.SerializeToString(), outputs=traced.outputs, places=traced.parameters)
 
 
 class _Runtime:
