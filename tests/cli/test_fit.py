@@ -78,6 +78,7 @@ def test_a_plan_file_and_flags_over_it(regraft, model: Path, rows: Path, tmp_pat
     assert done.record["plan"]["new"][0]["width"] == 7
 
 
+@pytest.mark.slow
 def test_tensors_say_what_is_frozen(regraft, model: Path, rows: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text("at: hidden[1]/Relu\nfreeze_statistics: true\nnew: [{kind: dense, width: 7}, {kind: dense}]\n")
@@ -189,6 +190,7 @@ def test_going_on_as_the_source_did_takes_no_plan(regraft, model: Path, rows: Pa
     )
 
 
+@pytest.mark.slow
 def test_the_source_s_own_measures_stand_there_once(regraft, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     data, source = tmp_path / "rows.npz", resources.files("regraft") / "demo_source"

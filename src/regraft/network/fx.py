@@ -20,7 +20,7 @@ from regraft.network.graph import Node, Ref
 
 
 def build(
-    nodes: Sequence[Node], weights: Mapping[str, nn.Parameter], inputs: Sequence[str], to: Sequence[str]
+    nodes: Sequence[Node], weights: Mapping[str, torch.Tensor], inputs: Sequence[str], to: Sequence[str]
 ) -> fx.GraphModule:
     """A module that computes `to` from `inputs`.
 

@@ -98,17 +98,17 @@ def _filled(
     node: Node, first: Mapping[str, Value], second: Mapping[str, Value], free: str | None
 ) -> tuple[tuple[Any, ...], list[Node]]:
     """The arguments of a node with numbers in place of small tensors, where its function takes them."""
-    args, new = list(node.args), list[Node]()
+    args, known, new = list(node.args), list(node.args), list[Node]()  # known: with the numbers of the first batch
     for place, arg in enumerate(node.args):
         if not isinstance(arg, Ref) or not _is_number(first.get(arg.name)) or not _is_number(second.get(arg.name)):
             continue
         literal = _nested(first[arg.name].tolist())
-        tried = (*args[:place], literal, *args[place + 1 :])
+        tried = (*known[:place], literal, *known[place + 1 :])
         if not _takes(replace(node, args=tried), first):
             continue
         grown = _grown(literal, _nested(second[arg.name].tolist()), free, new)
         if grown is not None:
-            args[place] = grown
+            args[place], known[place] = grown, literal
     return tuple(args), new
 
 

@@ -1,4 +1,7 @@
-"""What an exported file says beside its graph: how pictures are fed to its inputs, which its format has no word for."""
+"""What an exported file says beside its graph, for which its format has no word.
+
+How pictures are fed to its inputs, and which of its numbers are trained.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 from regraft.errors import UnreadableFile
 from regraft.network.graph import InputSpec
 
-KEY = "regraft.inputs"  # where the note stands in a file
+KEY, TRAINED = "regraft.inputs", "regraft.trained"  # where the notes stand in a file
 _WORDS = {
     "channels": ("rgb", "bgr", "grey"),
     "resize": ("antialias", "stretched-bicubic", "tf1", "bilinear", "bicubic"),
@@ -39,6 +42,21 @@ def with_note(specs: Sequence[InputSpec], note: str, where: str) -> list[InputSp
             "the file's note of how pictures are fed is damaged", where=where, got=str(error)[:200]
         ) from error
     return [replace(spec, **known[spec.name], origin="file") if spec.name in known else spec for spec in specs]
+
+
+def trained_of(note: str, where: str) -> frozenset[str]:
+    """The names of what is trained, as a file notes them: a list in JSON.
+
+    Raises:
+        UnreadableFile: it is no such list.
+    """
+    try:
+        names = json.loads(note)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UnreadableFile("the file's note of what is trained is damaged", where=where, got=note[:100])
+    return frozenset(names)
 
 
 def _checked(said: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from io import StringIO
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.export import Dim, ExportedProgram
 from torch.utils._pytree import tree_structure
 
@@ -66,21 +67,24 @@ def program(network: GraphNetwork, *, every: bool = False) -> Program:
     nodes = specialise(network.graph, wanted, [spec.name for spec in specs], training=False)
     nodes = with_literals(nodes, specs, parameters, wanted)
     given = [*wanted, *(name for name in _computed(nodes) if name not in wanted)] if every else list(wanted)
+    # what no training changes becomes a buffer of the program, not a parameter
+    trained = {p.name: p.trainable for p in network.parameters.values()}
+    weights = {name: weight if trained[name] else weight.detach() for name, weight in network.weights.items()}
     with quiet():
         try:
-            exported = _traced(network, nodes, specs, given)
+            exported = _traced(weights, nodes, specs, given)
             twice = _aliases(exported, given)
             if copied := [name for name in wanted if name in twice]:
                 copies = [Node(name=f"{name}@copy", function="copy", args=(Ref(name),)) for name in copied]
                 renamed = [f"{name}@copy" if name in copied else name for name in given]
-                exported = _traced(network, [*nodes, *copies], specs, renamed)
+                exported = _traced(weights, [*nodes, *copies], specs, renamed)
         except Exception as error:
             raise refused(network, nodes, "torch.export", lambda _: None, error) from error
     values = dict(zip(given, _given(exported), strict=True))
     kept = {name: value for name, value in values.items() if name in wanted or name not in twice}
     _keep(exported, [given.index(name) for name in kept])
     named = {value: name for name, value in kept.items()}
-    names = {id(weight): name for name, weight in network.weights.items()}
+    names = {id(weight): name for name, weight in weights.items()}
     return Program(
         exported=exported,
         inputs=tuple(spec.name for spec in specs),
@@ -92,12 +96,14 @@ def program(network: GraphNetwork, *, every: bool = False) -> Program:
 
 
 def _computed(nodes: Sequence[Node]) -> list[str]:
-    """The tensors that are computed: no inputs, no weights, no operations of several outputs."""
+    """The tensors that are computed: no inputs, no weights, no sizes, no operations of several outputs."""
     several = {name for node in nodes if node.function == "item" for name in node.refs()}
     return [
         node.name
         for node in nodes
-        if node.function not in ("input", "parameter", "constant", "rows") and node.name not in several
+        if node.function not in ("input", "parameter", "constant", "rows", "aten.sym_size.int")
+        and not node.function.startswith("operator.")
+        and node.name not in several
     ]
 
 
@@ -139,9 +145,9 @@ def _given(exported: ExportedProgram) -> list[str]:
 
 
 def _traced(
-    network: GraphNetwork, nodes: Sequence[Node], specs: Sequence[InputSpec], to: Sequence[str]
+    weights: Mapping[str, Tensor], nodes: Sequence[Node], specs: Sequence[InputSpec], to: Sequence[str]
 ) -> ExportedProgram:
-    module = build(nodes, network.weights, [spec.name for spec in specs], to)
+    module = build(nodes, weights, [spec.name for spec in specs], to)
     example = tuple(torch.zeros_like(sample(spec, _BATCH, _SIZE), device="cpu") for spec in specs)
     free = tuple({k: Dim.DYNAMIC for k, size in enumerate(spec.shape) if size is None} for spec in specs)
     return torch.export.export(module, example, dynamic_shapes=free)
@@ -215,7 +221,7 @@ def _is_in_the_way(
         pieces += (items := [one for one in nodes if one.function == "item" and node.name in one.refs()])
         to = [one.name for one in items]
     try:
-        attempt(_traced(network, pieces, fed, to))
+        attempt(_traced(network.weights, pieces, fed, to))
     except Exception:  # whatever it is, it is in the way
         return True
     return False

@@ -110,6 +110,7 @@ def test_numbers_cut_short(data: bytes, text: str, tmp_path: Path) -> None:
     assert message(path) == f"the file breaks its own format\n  where: net.onnx, tensor w\n  {text}"
 
 
+@pytest.mark.slow
 def test_what_is_said_beside_the_numbers_is_short(tmp_path: Path) -> None:
     """Protobuf takes many times as much memory for short names and numbers."""
     path = tmp_path / "net.onnx"

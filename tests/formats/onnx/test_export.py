@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import warnings
@@ -312,4 +313,20 @@ def test_how_pictures_are_fed_is_noted_in_the_file(tmp_path: Path) -> None:
         model.metadata_props[0].value = note
         onnx.save(model, file)
         with pytest.raises(UnreadableFile, match="the file's note of how pictures are fed is damaged"):
+            regraft.open(file)
+
+
+def test_what_is_trained_is_noted_in_the_file(tmp_path: Path) -> None:
+    made, file = tensorflow_like(), tmp_path / "model.onnx"
+    regraft.export(made, file)
+    model = onnx.load(file)
+    (note,) = (entry for entry in model.metadata_props if entry.key == "regraft.trained")
+    assert sorted(json.loads(note.value)) == ["b", "dense", "w"]
+    note.value = '["w", "unknown"]'
+    onnx.save(model, file)
+    assert {p.name for p in regraft.open(file).parameters.values() if p.trainable} == {"w"}
+    for nonsense in ("{", "3", '{"w": 1}', "[1]", "[" * 99999):
+        note.value = nonsense
+        onnx.save(model, file)
+        with pytest.raises(UnreadableFile, match="the file's note of what is trained is damaged"):
             regraft.open(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,8 @@ def engine_model(network: GraphNetwork) -> EngineModel:
     """
     traced, model = _translated(network, every=False)
     _refuse_too_large(model)
-    return EngineModel(data=model.SerializeToString(), outputs=traced.outputs, places=traced.parameters)
+    places = {f"@{place}": name for place, name in traced.parameters.items()}
+    return EngineModel(data=model.SerializeToString(), outputs=traced.outputs, places=places)
 
 
 class _Runtime:
@@ -111,11 +113,13 @@ def _model(network: GraphNetwork) -> bytes:
     wanted = len(set(network.outputs))
     model.graph.value_info.extend(model.graph.output[wanted:])
     del model.graph.output[wanted:]
-    _rename(model.graph, traced)
+    named = _rename(model.graph, traced)
+    trained = [named[name] for name in traced.parameters.values() if network.parameters[name].trainable]
     nodes = model.graph.node
     nodes.extend(onnx.helper.make_node("Identity", [value], [name]) for name, value in traced.same.items())
     _tidy(model.graph)
     model.metadata_props.add(key=noted.KEY, value=noted.note_of(network.graph.inputs))
+    model.metadata_props.add(key=noted.TRAINED, value=json.dumps(trained))
     _refuse_too_large(model)
     onnx.checker.check_model(model)
     return model.SerializeToString()
@@ -144,7 +148,7 @@ def _refuse_too_large(model: Any) -> None:
 
 
 def _exported(exported: ExportedProgram, inputs: int = 0, outputs: int = 0) -> Any:
-    """The model of a program; its inputs are called @in0, ..., its outputs @out0, ..., as nothing else can be."""
+    """The model; inputs are called @in0, ..., outputs @out0, ..., weights @NAME, as nothing else can be."""
     import torch
 
     made = torch.onnx.export(
@@ -157,23 +161,32 @@ def _exported(exported: ExportedProgram, inputs: int = 0, outputs: int = 0) -> A
         optimize=False,  # nothing is fused or folded: weights stay what they are
         verbose=False,
     )
-    return made.model_proto if made else None
+    if made is None:
+        return None
+    for value in [value for name, value in made.model.graph.initializers.items() if not name.startswith("@out")]:
+        value.name = f"@{value.name}"
+    return made.model_proto
 
 
-def _rename(graph: Any, traced: Program) -> None:
-    """Put the names of the source in place of the exporter's."""
+def _rename(graph: Any, traced: Program) -> dict[str, str]:
+    """Put the names of the source in place of the exporter's, and give back what parameters are called now."""
     names = {f"@in{k}": name for k, name in enumerate(traced.inputs)}
     names |= {f"@out{k}": name for k, name in enumerate(traced.outputs)}
     tensors = {*names.values(), *traced.same}
-    names |= {place: name if name not in tensors else f"{name}@parameter" for place, name in traced.parameters.items()}
+    parameters = {name: f"{name}@parameter" if name in tensors else name for name in traced.parameters.values()}
+    names |= {f"@{place}": parameters[name] for place, name in traced.parameters.items()}
     taken = {*tensors, *names.values()}
     made = {name for node in graph.node for name in node.output} | {one.name for one in graph.initializer}
-    names |= {name: f"{name}@onnx" for name in made - names.keys() if name in taken}
+    own = {name: name.removeprefix("@") for name in made - names.keys()}
+    names |= {
+        name: f"{plain}@onnx" if plain in taken or plain in made - {name} else plain for name, plain in own.items()
+    }
     for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
         value.name = names.get(value.name, value.name)
     for node in graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
+    return parameters
 
 
 def _tidy(graph: Any) -> None:

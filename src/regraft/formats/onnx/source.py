@@ -33,6 +33,7 @@ class Source:
         inputs: ValueInfoProtos of what is fed from outside.
         problems: why a tensor cannot be used, by its name.
         note: how pictures are fed, where regraft wrote the file; "" elsewhere.
+        trained: which of the values are trained, where regraft wrote the file; None elsewhere.
     """
 
     file: ModelFile
@@ -43,6 +44,7 @@ class Source:
     outputs: tuple[str, ...] = ()
     problems: dict[str, str] = field(default_factory=dict[str, str])
     note: str = ""
+    trained: frozenset[str] | None = None
 
     @property
     def where(self) -> str:
@@ -62,8 +64,10 @@ def read_source(path: Path, known: Iterable[str]) -> Source:
     """
     file = open_file(path)
     model = file.model
-    note = next((entry.value for entry in model.metadata_props if entry.key == noted.KEY), "")
-    source = Source(file=file, note=note)
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    source = Source(file=file, note=said.get(noted.KEY, ""))
+    if noted.TRAINED in said:
+        source.trained = noted.trained_of(said[noted.TRAINED], source.where)
     flattening = _Flattening(source, frozenset(known))
     graph = model.graph
     flattening.take_initializers(graph, {})

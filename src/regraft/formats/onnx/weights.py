@@ -25,7 +25,7 @@ _LAYERS: Mapping[str, frozenset[int]] = {
     "RNN": frozenset({1, 2, 3, 5}),
     "GRU": frozenset({1, 2, 3, 5}),
     "LSTM": frozenset({1, 2, 3, 5, 6, 7}),
-    "Gather": frozenset({0}),
+    **dict.fromkeys(("Gather", "GatherND"), frozenset({0})),
     "PRelu": frozenset({1}),
     **dict.fromkeys(
         ("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization"),
@@ -47,8 +47,8 @@ _PASSING: Mapping[str, int | None] = {
 def kinds(source: Source) -> dict[str, Kind]:
     """What each value of the file is.
 
-    "weight": trained. "average": followed in training, not trained. "fixed": not trained, and too large for a
-    setting. "setting": a constant.
+    What regraft noted in the file counts; else it is seen from what reads the values. "weight": trained. "average":
+    followed in training, not trained. "fixed": not trained, and too large for a setting. "setting": a constant.
     """
     roles = _roles(source.operations, _above_layers(source))
     found: dict[str, Kind] = {}
@@ -56,9 +56,11 @@ def kinds(source: Source) -> dict[str, Kind]:
         role = roles.get(name, set[str]())
         single, constant = value.size == 1, name in source.constants
         weight = "weight" in role or ("sum" in role and not (single and constant)) or ("product" in role and not single)
+        if source.trained is not None:
+            weight = name in source.trained
         if value.dtype.kind != "f" or not value.ndim:
             found[name] = "setting" if value.size <= SMALL else "fixed"
-        elif weight and not _is_mask(value):
+        elif weight and (source.trained or not _is_mask(value)):
             found[name] = "weight"
         elif "average" in role:
             found[name] = "average"
@@ -92,19 +94,26 @@ def _roles(operations: Sequence[Operation], above: frozenset[str] | None) -> dic
             elif one.type in _SUMS or one.type in _PRODUCTS:
                 if above is None or any(other in above for other in one.inputs):
                     role.add("sum" if one.type in _SUMS else "product")
-            elif one.type in _PASSING and _PASSING[one.type] in (None, place):
+            elif one.type in _PASSING and name in _handed_on(one):
                 role.update(*(roles.get(output, ()) for output in one.outputs))
     return roles
 
 
+def _handed_on(one: Operation) -> Sequence[str]:
+    """The inputs whose values an operation of that kind hands on."""
+    return one.inputs if _PASSING[one.type] is None else one.inputs[:1]
+
+
 def _above_layers(source: Source) -> frozenset[str] | None:
     """The tensors computed by layers or after them; None where the graph has no layer."""
-    above: set[str] = set()
+    above, handed = set[str](), {*source.values}
     for one in source.operations:
         weights = _LAYERS.get(one.type, frozenset()) if not one.domain else frozenset[int]()
-        held = any(place in weights and name in source.values for place, name in enumerate(one.inputs))
+        held = any(place in weights and name in handed for place, name in enumerate(one.inputs))
         if held or any(name in above for name in one.inputs):
             above.update(one.outputs)
+        elif one.type in _PASSING and not one.domain and handed.issuperset(_handed_on(one)):
+            handed.update(one.outputs)
     return frozenset(above) or None
 
 

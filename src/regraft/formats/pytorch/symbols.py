@@ -19,6 +19,7 @@ _PRIMES = (
     19001, 20011, 21001, 22003, 23003, 24001,
 )  # fmt: skip
 _SAMPLES = 3
+_WHOLE = (1 << 63) - 1  # the end of a slice that takes all there is
 
 
 def samples_of(size: Any, symbols: dict[Any, int]) -> Size:
@@ -79,7 +80,7 @@ _CALLS: Mapping[str, Callable[..., int]] = {
 
 def _value(tree: ast.expr, symbols: dict[str, int], sample: int) -> int:
     match tree:
-        case ast.Constant(value=int() as number) if abs(number) < 1 << 62:
+        case ast.Constant(value=int() as number) if abs(number) <= _WHOLE:
             return number
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_value(operand, symbols, sample)
@@ -94,6 +95,6 @@ def _value(tree: ast.expr, symbols: dict[str, int], sample: int) -> int:
 
 
 def _bounded(value: int) -> int:
-    if abs(value) >= 1 << 62:
+    if abs(value) > _WHOLE:
         raise ValueError("too large")
     return value

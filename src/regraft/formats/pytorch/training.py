@@ -23,9 +23,8 @@ def in_both_modes(into: Conversion, step: Step) -> bool:
 def _batch_norm(into: Conversion, step: Step) -> bool:
     """The stored statistics in evaluation; in training the batch's own, which the stored ones follow."""
     x, weight, bias, mean, variance, training, momentum, eps = step.args[:8]
-    sources = into.program.sources
-    stored = [value for value in (mean, variance) if isinstance(value, Value) and value.name in sources]
-    if training or len(stored) < 2:
+    mean, variance = (_source(into, value) for value in (mean, variance))
+    if training or mean is None or variance is None:
         return False
     refs = [into.take(value, ()) for value in (x, weight, bias, mean, variance)]
     name = into.name(step)
@@ -36,6 +35,15 @@ def _batch_norm(into: Conversion, step: Step) -> bool:
         into.updates[into.parameter_named(old)] = new.name
     into.give(step, "select", into.switch(), own, moving)
     return True
+
+
+def _source(into: Conversion, value: Any) -> Value | None:
+    """The weight that a value is, behind steps that keep gradients away from it; None where it is computed."""
+    made_by = {step.name: step for step in into.program.steps}
+    while isinstance(value, Value) and value.name not in into.program.sources:
+        step = made_by.get(value.name)
+        value = step.args[0] if step and step.target == "aten.detach.default" else None
+    return value
 
 
 def _dropout(function: str) -> Callable[[Conversion, Step], bool]:

@@ -31,7 +31,7 @@ conv_transpose3d convolution linear matmul mm bmm addmm baddbmm einsum outer mv 
 bilinear batch_norm layer_norm native_layer_norm group_norm native_group_norm instance_norm rms_norm max_pool1d
 max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
 adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d _adaptive_avg_pool2d view reshape
-_unsafe_view view_as reshape_as flatten unflatten permute transpose t numpy_T mT swapaxes movedim squeeze unsqueeze
+_unsafe_view view_as reshape_as flatten unflatten permute transpose t numpy_T mT mH swapaxes movedim squeeze unsqueeze
 expand expand_as broadcast_to repeat repeat_interleave tile cat concat stack split split_with_sizes chunk unbind
 select slice narrow index index_select gather scatter scatter_add masked_fill index_put roll flip tril triu pad
 constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d unfold im2col col2im
@@ -142,7 +142,7 @@ def _number(compute: Callable[..., Any], name: str) -> Callable[..., Any]:
     """Arithmetic on sizes."""
 
     def function(*values: Any) -> Any:
-        if not all(isinstance(value, int | float) for value in values):
+        if not all(isinstance(value, int | float | torch.SymInt) for value in values):
             raise UnsupportedOp(f"{name} is for numbers", got=", ".join(type(value).__name__ for value in values))
         return compute(*values)
 

@@ -42,7 +42,7 @@ def fused_batch_norm(  # noqa: PLR0913 - as many as TensorFlow has
             variance = torch.lerp(variance, batch_variance, exponential_avg_factor)
         statistics = mean, variance, batch_mean, biased
     y = y.movedim(1, -1) if data_format.endswith("C") else y
-    return y, *statistics, scale.new_empty(0)
+    return y, *statistics, scale.new_zeros(0)
 
 
 def _by_batch(pictures: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:

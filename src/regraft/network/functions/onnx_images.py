@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from regraft.errors import ShapeMismatch, UnsupportedOp
-from regraft.network.functions.onnx_shaping import made
+from regraft.network.functions.onnx_shaping import Numbers, listed, made
 from regraft.network.functions.operands import together
 
 _Places = NDArray[np.float64]
@@ -86,7 +86,7 @@ class _Sampling:
 
 
 def resize(  # noqa: PLR0913 - as many as ONNX has
-    x: Tensor, roi: Tensor | None = None, scales: Tensor | None = None, sizes: Tensor | None = None, *,
+    x: Tensor, roi: Tensor | None = None, scales: Numbers | None = None, sizes: Numbers | None = None, *,
     mode: str = "nearest", coordinate_transformation_mode: str = "half_pixel", nearest_mode: str = "round_prefer_floor",
     cubic_coeff_a: float = -0.75, exclude_outside: int = 0, antialias: int = 0, extrapolation_value: float = 0.0,
     keep_aspect_ratio_policy: str = "stretch", axes: Sequence[int] | None = None,
@@ -136,18 +136,17 @@ def _mixed(x: Tensor, axis: int, sampling: _Sampling, places: _Places, factor: f
 
 
 def _targets(
-    x: Tensor, along: Sequence[int], scales: Tensor | None, sizes: Tensor | None, policy: str
+    x: Tensor, along: Sequence[int], scales: Numbers | None, sizes: Numbers | None, policy: str
 ) -> tuple[list[int], list[float]]:
     """The wanted length of each dimension, and by how much it grows."""
     lengths = [x.shape[axis] for axis in along]
-    if scales is not None and scales.numel():
-        factors = [float(scale) for scale in scales.tolist()]
+    if scales is not None and (factors := [float(scale) for scale in listed(scales)]):
         if len(factors) != len(lengths) or any(not math.isfinite(one) or one <= 0 for one in factors):
             raise ShapeMismatch("the scales do not fit", expected=f"{len(lengths)} numbers above 0", got=str(factors))
         return [math.floor(length * one) for length, one in zip(lengths, factors, strict=True)], factors
-    if sizes is None or sizes.numel() != len(lengths):
+    wanted = [] if sizes is None else listed(sizes)
+    if len(wanted) != len(lengths):
         raise ShapeMismatch("the sizes do not fit", expected=f"{len(lengths)} of them", got=str(sizes))
-    wanted = [int(size) for size in sizes.tolist()]
     factors = [size / max(1, length) for size, length in zip(wanted, lengths, strict=True)]
     if policy == "stretch":
         return wanted, factors
@@ -157,7 +156,7 @@ def _targets(
     return [math.floor(one * length + 0.5) for length in lengths], [one] * len(lengths)
 
 
-def upsample(x: Tensor, scales: Tensor, *, mode: str = "nearest") -> Tensor:
+def upsample(x: Tensor, scales: Numbers, *, mode: str = "nearest") -> Tensor:
     """Pictures made larger; what `resize` was before opset 10."""
     return resize(x, None, scales, mode=mode, coordinate_transformation_mode="asymmetric", nearest_mode="floor")
 
@@ -190,7 +189,7 @@ def roi_align(  # noqa: PLR0913 - as many as ONNX has
     shift = 0.5 if coordinate_transformation_mode == "half_pixel" else 0.0
     made([rois.shape[0], x.shape[1], output_height, output_width])
     if x.is_meta or rois.is_meta:
-        return x.new_empty(rois.shape[0], x.shape[1], output_height, output_width)
+        return x.new_zeros(rois.shape[0], x.shape[1], output_height, output_width)
     found: list[Tensor] = []
     for box, example in zip((rois * spatial_scale - shift).tolist(), batch_indices.tolist(), strict=True):
         left, top, right, bottom = box

@@ -21,7 +21,7 @@ def listed(values: Numbers) -> list[int]:
     """The values of a shape: one tensor of them, or numbers and tensors of one number each."""
     if isinstance(values, Tensor):
         return numbers(values)
-    return [number(value) if isinstance(value, Tensor) else int(value) for value in values]
+    return [number(value) for value in values]
 
 
 def made(shape: Sequence[int]) -> list[int]:
@@ -152,7 +152,12 @@ def tile(input: Tensor, repeats: Numbers) -> Tensor:
 
 
 def pad(
-    data: Tensor, pads: Numbers, constant: Tensor | None = None, axes: Numbers | None = None, *, mode: str = "constant"
+    data: Tensor,
+    pads: Numbers,
+    constant: Tensor | float | None = None,
+    axes: Numbers | None = None,
+    *,
+    mode: str = "constant",
 ) -> Tensor:
     """Values put around along each dimension: a constant, or ("reflect", "edge", "wrap") the tensor's own.
 
@@ -167,7 +172,9 @@ def pad(
     made([size + sum(around.get(axis, (0, 0))) for axis, size in enumerate(data.shape)])
     if mode == "constant":
         backwards = [count for axis in reversed(range(data.ndim)) for count in around.get(axis, (0, 0))]
-        value = 0 if constant is None or constant.is_meta or not constant.numel() else constant.reshape(-1)[0].item()
+        if isinstance(constant, Tensor):
+            constant = None if constant.is_meta or not constant.numel() else constant.reshape(-1)[0].item()
+        value = constant or 0
         if data.dtype in (torch.uint16, torch.uint32, torch.uint64, torch.bool):
             return functional.pad(data.long(), backwards, value=int(value)).to(data.dtype)
         return functional.pad(data, backwards, value=value)
@@ -195,9 +202,11 @@ def filled(shape: Numbers, *, value: float | int | bool, dtype: str) -> Tensor:
     return torch.full(made(listed(shape)), value, dtype=dtype_named(dtype))
 
 
-def range_(start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
-    """Numbers from start on, `delta` apart, before the limit."""
-    first, last, step = start.item(), limit.item(), delta.item()
+def range_(start: Numbers | int, limit: Numbers | int, delta: Numbers | int) -> Tensor:
+    """Numbers from start on, `delta` apart, before the limit; whole ones where no tensor says of which type."""
+    (first,), (last,), (step,) = map(numbers, (start, limit, delta))
+    if not isinstance(start, Tensor):
+        return torch.arange(first, last, step)
     if not step:
         raise ShapeMismatch("a range needs a step", got=f"{first}, {last}, {step}")
     if (last - first) / step > LARGEST:
