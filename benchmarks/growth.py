@@ -8,23 +8,18 @@ Each size is measured in a process of its own, all sizes by turns.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 
 from benchmarks.comparing import spread
 from benchmarks.results import RESULTS, write_section
-from benchmarks.rivals.photos import DATA, ROOT, WEIGHTS, folds, splits_of
-from regraft.run import Progress
+from benchmarks.rivals.photos import DATA, ROOT, WEIGHTS, folds
 
 PIXELS, ROUNDS = 128, 3
 PHOTOS = (50, 100, 150, 200)  # of each class
@@ -74,10 +69,8 @@ straight line over photos, and within {_bend(found, CUTS, "cuts"):.0%} over cuts
 
 
 def _in_its_own_process(size: Size) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks.growth", str(size.per_class), str(size.cuts)]
-        environment = {**os.environ, "XDG_CACHE_HOME": folder}
-        done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    command = [sys.executable, "-m", "benchmarks.growth", str(size.per_class), str(size.cuts)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
@@ -85,33 +78,12 @@ def measured(size: Size) -> dict[str, float]:
     """The seconds of a probe, and its memory in MB."""
     import torch
 
-    from benchmarks.search import network
-    from regraft.features import Trunk, make_engine
-    from regraft.trials.ground import Choices, ground_of
-    from regraft.trials.probe import probe
-    from regraft.trials.stored import Stored
+    from benchmarks.probe import probed
 
     torch.ones(64, 64) @ torch.ones(64, 64)
-    before, silent = _peak(), Progress(silent=True)
-    ground = ground_of(network(PIXELS), splits_of(folds(0, size.per_class)[0]), None, Choices(seed=0), silent)
-    ground = replace(ground, levels=ground.levels[-size.cuts :])
-    wanted = [level.vector for level in ground.levels]
-    engine = make_engine("openvino", Trunk(ground.surveyed, wanted, ground.spec))
-    started = time.perf_counter()
-    stored = Stored(splits=ground.splits, features=_features(ground, wanted, engine))
-    probe(ground.levels, stored, ground.folds, len(ground.splits.classes), silent)
-    return {"seconds": time.perf_counter() - started, "memory": (_peak() - before) / 1024}
-
-
-def _features(ground: Any, wanted: Sequence[str], engine: Any) -> dict[int, Any]:
-    from regraft.features import extract
-    from regraft.trials.stored import parts
-
-    different = {id(part.examples): part.examples for part in parts(ground.splits)}
-    return {
-        key: extract(ground.surveyed, wanted, examples, ground.spec, ground.place, engine=engine)
-        for key, examples in different.items()
-    }
+    before = _peak()
+    seconds = probed(folds(0, size.per_class)[0], PIXELS, size.cuts, "openvino")["seconds"]
+    return {"seconds": seconds, "memory": (_peak() - before) / 1024}
 
 
 def _peak() -> int:

@@ -29,16 +29,16 @@ from benchmarks.comparing import paired_bootstrap, ratios, spread
 from benchmarks.kept import Kept
 from benchmarks.results import write_section
 from benchmarks.rivals import programs
-from benchmarks.rivals.passes import ENGINES, one_pass
-from benchmarks.rivals.photos import DATA, FOLDS, ROOT, WEIGHTS, Fold, folds, splits_of
+from benchmarks.rivals.photos import DATA, FOLDS, MODELS, ROOT, WEIGHTS, Fold, folds, splits_of
 from benchmarks.rivals.schemes import Scheme, read_schemes
 from benchmarks.rivals.tutorial import Job, Outcome, cached, one_by_one
 from regraft.network import GraphNetwork
 
 FILES = {"heads": "schemes_heads.yaml", "thaw": "schemes_mixed.yaml"}
 PROGRAMS = {"fastai": programs.fastai, "keras": programs.keras}
-PARTS = (*FILES, *PROGRAMS, "probe")
+PARTS = (*FILES, *PROGRAMS, "forecast")
 PIXELS = {"heads": 128, "thaw": 128}  # elsewhere 224
+MINUTES = 4  # that a search gets whose forecast is looked at
 EPOCHS = {"fastai": 3, "keras": 10}  # of schemes: as their files say
 
 
@@ -140,7 +140,7 @@ def ours(kept: Kept, turn: Turn, schemes: Sequence[Scheme] = (), minutes: float 
     return kept.once({"side": "regraft", "code": code(), **limit, **turn.key}, lambda: searched(turn, limit))
 
 
-def searched(turn: Turn, limit: Mapping[str, Any]) -> dict[str, Any]:
+def searched(turn: Turn, limit: Mapping[str, Any], source: str = "MobileNetV2") -> dict[str, Any]:
     """Run the search with nothing stored yet, then look at what its model says of the test photos."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
@@ -148,7 +148,7 @@ def searched(turn: Turn, limit: Mapping[str, Any]) -> dict[str, Any]:
         file.write_text(yaml.safe_dump(limit["schemes"]), encoding="utf-8")
         start = time.perf_counter()
         found = regraft.search(
-            network(turn.size.pixels),
+            SOURCES[source](turn.size.pixels),
             splits_of(turn.fold),
             schemes=file if limit["schemes"] else None,
             minutes=limit["minutes"],
@@ -160,6 +160,7 @@ def searched(turn: Turn, limit: Mapping[str, Any]) -> dict[str, Any]:
             "seconds": seconds,
             "winner": found["winner"]["name"],
             "stages": found["seconds"],
+            "forecast": found["budget"]["forecast"],
             "predictions": predictions(Path(found["model"]), turn.fold),
         }
 
@@ -169,6 +170,14 @@ def network(pixels: int) -> GraphNetwork:
     opened = regraft.open("torchvision:mobilenet_v2", weights=WEIGHTS)
     (spec,) = opened.inputs.values()
     return opened.with_input(replace(spec, shape=(*spec.shape[:2], pixels, pixels)))
+
+
+SOURCES: Mapping[str, Callable[[int], GraphNetwork]] = {
+    "MobileNetV2": network,
+    "SqueezeNet": lambda _: regraft.open(MODELS / "squeezenet_v1_imagenet_caffe/SqueezeNet_v1.0.caffemodel"),
+    "MobileNetV1": lambda _: regraft.open(MODELS / "mobilenet_v1_imagenet_tf1/retrained_graph.pb"),
+}
+FORMATS = {"MobileNetV2": "PyTorch", "SqueezeNet": "Caffe", "MobileNetV1": "TensorFlow 1"}
 
 
 def predictions(model: Path, fold: Fold) -> list[int]:
@@ -301,51 +310,42 @@ def in_minutes(seconds: float) -> float:
     return round(seconds / 60, 3)
 
 
-# --- one pass -----------------------------------------------------------------------------------------
+# --- the forecast -------------------------------------------------------------------------------------
 
 
-def probe_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
-    """One pass of all photos through the trunk by each engine, against regraft's probe of all cuts."""
-    turns = [pass_turn(turn, kept) for turn in timed_turns(size)]
-    probes = [probe for _, probe in turns]
-    rows = [f"| regraft's probe | | {spread(probes)} | |"]
-    for engine in ENGINES:
-        before, taken = ([passes[engine][word] for passes, _ in turns] for word in ("before", "seconds"))
-        rows.append(f"| {engine} | {spread(before)} | {spread(taken)} | {ratios(taken, probes)} |")
+def forecast_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
+    """What was said before a search and what it took, for three sources."""
+    rows = list[str]()
+    for name in SOURCES:
+        said, took = zip(*(foreseen(name, turn, kept) for turn in timed_turns(size)), strict=True)
+        off = [f"{worst(took, beside):+.0%}" for beside in (said, [60 * MINUTES] * len(took))]
+        rows.append(f"| {name} ({FORMATS[name]}) | {spread(said, 0)} | {spread(took, 0)} | {' | '.join(off)} |")
     head = f"""
-{5 * size.per_class} photos at {size.pixels} px, the next batch decoded in a thread while one is computed; the features
-of all engines agree. regraft's probe holds the features of every cut and all its heads.
+{5 * size.per_class} photos at {size.pixels} px (SqueezeNet takes 227), {MINUTES} minutes given; all stages, which begin
+when the engine has been chosen and measured. The last two columns hold the worst of {size.seeds} divisions.
 
-| | to build it, s | one pass, s, median (least to most) | in times of the probe |
-|---|---|---|---|
+| source | forecast, s | taken, s | taken against the forecast | and against the budget |
+|---|---|---|---|---|
 """
-    return "Search: one pass over the photos", head + "\n".join(rows)
+    return "Search: what was forecast", head + "\n".join(rows)
 
 
-def pass_turn(turn: Turn, kept: Kept) -> tuple[dict[str, dict[str, float]], float]:
-    """The passes of all engines, and the seconds of regraft's probe."""
-    passes = {
-        engine: kept.once({"side": f"pass: {engine}", **turn.key}, lambda engine=engine: plain_pass(engine, turn))
-        for engine in ENGINES
-    }
-    return passes, ours(kept, turn)["stages"]["probe"]
+def worst(taken: Sequence[float], expected: Sequence[float]) -> float:
+    """The share by which one is off most."""
+    return max((took / said - 1 for took, said in zip(taken, expected, strict=True)), key=abs)
 
 
-def plain_pass(engine: str, turn: Turn) -> dict[str, float]:
-    """The seconds of one pass, once its features have been seen to agree with torch's on a few photos."""
-    photos = (*turn.fold.train, *turn.fold.validation, *turn.fold.test)
-    features, seconds = one_pass(engine, photos, turn.size.pixels)
-    expected, _ = one_pass("torch", photos[:8], turn.size.pixels)
-    apart = float(np.abs(features[:8] - expected).max() / np.abs(expected).max())
-    if apart > 1e-3:
-        raise SystemExit(f"{engine}: its features differ from torch's by {apart:.2g}")
-    return seconds
+def foreseen(source: str, turn: Turn, kept: Kept) -> tuple[float, float]:
+    """The seconds that were said beforehand, and those it took."""
+    key = {"side": "forecast", "source": source, "code": code(), "minutes": MINUTES, **turn.key}
+    found = kept.once(key, lambda: searched(turn, {"minutes": MINUTES, "schemes": []}, source))
+    return sum(found["forecast"].values()), sum(found["stages"].values())
 
 
 SECTIONS: Mapping[str, Callable[[str, Size, Kept], tuple[str, str]]] = {
     **dict.fromkeys(FILES, schemes_section),
     **dict.fromkeys(PROGRAMS, program_section),
-    "probe": probe_section,
+    "forecast": forecast_section,
 }
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from regraft.data.opening import open_data
 ROOT = Path(__file__).parent.parent.parent
 SHARED = Path(os.environ.get("REGRAFT_SHARED", ROOT.parent / "shared"))
 DATA = SHARED / "data/flowers5"
-WEIGHTS = SHARED / "models/mobilenet_v2_imagenet_torch/mobilenet_v2-b0353104.pth"
+MODELS = SHARED / "models"
+WEIGHTS = MODELS / "mobilenet_v2_imagenet_torch/mobilenet_v2-b0353104.pth"
 FOLDS, VALIDATION = 5, 0.15
 
 Labelled = tuple[tuple[str, int], ...]  # paths below the folder of the data, and the number of the class

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from regraft.data import Splits
     from regraft.errors import RegraftError
     from regraft.estimator import TransferClassifier
+    from regraft.few_shot import fewshot, recognise
     from regraft.network.loading import Loaded
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
@@ -39,12 +40,14 @@ __all__ = [
     "TransferClassifier",
     "evaluate",
     "export",
+    "fewshot",
     "fit",
     "fit_like_source",
     "load_weights",
     "match",
     "open",
     "predict",
+    "recognise",
     "search",
 ]
 
@@ -53,6 +56,8 @@ _HOMES = {
     "Plan": "regraft.network.plan",
     "RegraftError": "regraft.errors",
     "TransferClassifier": "regraft.estimator",
+    "fewshot": "regraft.few_shot",
+    "recognise": "regraft.few_shot",
 }
 
 

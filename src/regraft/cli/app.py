@@ -16,6 +16,7 @@ from regraft.cli import output
 from regraft.cli.demo import demo
 from regraft.cli.evaluate import evaluate
 from regraft.cli.export import export
+from regraft.cli.fewshot import fewshot
 from regraft.cli.fit import fit
 from regraft.cli.match import match
 from regraft.cli.predict import predict
@@ -36,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (show, match, fit, search, predict, evaluate, export, demo):
+for _command in (show, match, fit, search, fewshot, predict, evaluate, export, demo):
     app.command()(_command)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -30,7 +31,7 @@ class Timing:
         kind: which engine.
         start: seconds it took to make it ready, with the export of the trunk for the first that needs it; None where
             it was not.
-        seconds: that it needs for a picture, prepared already; None where it was not run.
+        seconds: that it needs for a picture while the next ones are prepared; None where it was not run.
         difference: the greatest between its results and torch's, as a share of the greatest value of the tensor.
         note: why it is not used; None where it could be.
     """
@@ -54,8 +55,7 @@ def choose(
         ShapeMismatch: a tensor has no row for each example.
         BadData: a picture is damaged.
     """
-    batch = _sample(examples, spec)
-    trial = _Trial(Trunk(network, tensors, spec), device, batch)
+    trial = _Trial(Trunk(network, tensors, spec), device, lambda: _sample(examples, spec))
     trial.take("torch")
     forecast = trial.seconds("torch") * count
     if device != "cpu":
@@ -71,6 +71,16 @@ def choose(
     return trial.engines[best], tuple(trial.timing(kind) for kind in KINDS)
 
 
+def piped(engine: Engine, batch: np.ndarray, make: Callable[[], np.ndarray]) -> float:
+    """Seconds that a batch takes in a pass: computed while a thread makes the next one."""
+    with ThreadPoolExecutor(1) as pool:
+        begun = time.perf_counter()
+        following = pool.submit(make)
+        engine(batch)
+        following.result()
+        return time.perf_counter() - begun
+
+
 def _sample(examples: Examples, spec: InputSpec) -> np.ndarray:
     """A full batch from all over the examples, some of them repeated if they are fewer."""
     return prepare(examples, np.linspace(0, len(examples) - 1, BATCH).astype(np.int64), spec)
@@ -79,10 +89,11 @@ def _sample(examples: Examples, spec: InputSpec) -> np.ndarray:
 class _Trial:
     """The engines that are made ready for one trunk, and what is known of each."""
 
-    def __init__(self, trunk: Trunk, device: str, batch: np.ndarray) -> None:
+    def __init__(self, trunk: Trunk, device: str, make: Callable[[], np.ndarray]) -> None:
         self._trunk = trunk
         self._device = device
-        self._batch = batch
+        self._make = make
+        self._batch = make()
         self._expected: list[np.ndarray] = []
         self._times: dict[Kind, list[float]] = {}
         self._timings: dict[Kind, Timing] = {}
@@ -122,9 +133,7 @@ class _Trial:
             fastest = min(map(self.seconds, self.engines))
             for kind, one in self.engines.items():
                 if not number or self.seconds(kind) <= _HOPELESS * fastest:
-                    begun = time.perf_counter()
-                    one(self._batch)
-                    self._times[kind].append((time.perf_counter() - begun) / BATCH)
+                    self._times[kind].append(piped(one, self._batch, self._make) / BATCH)
 
     def seconds(self, kind: Kind) -> float:
         """Seconds of an engine for a picture: the median, without the first run if there were more."""

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from regraft.data import prepare
-from regraft.features import Engine, Timing, Trunk, choose, make_engine
+from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped
 from regraft.network import Plan
 from regraft.run.atomic import read_json, write_json
 from regraft.tasks.head import Head, own_copy
@@ -26,7 +26,7 @@ from regraft.trials.stored import total
 from regraft.trials.threads import one_thread
 
 _SAMPLE = 32  # examples that are measured on
-_FORMAT = 6
+_FORMAT = 7
 _HEADS, _HIDDEN = 2, 128  # heads trained together, and their hidden layer
 _LEAST, _MOST = 8, 1024  # the vector below it
 
@@ -107,31 +107,28 @@ def _key(ground: Ground, trunk: Trunk) -> str:
 
 def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict[str, float]:
     """The numbers of a calibration; torch's pass as it was beside the engine's when that was chosen."""
-    batch: list[np.ndarray] = []
-    indices = ground.splits.train.indices[:_SAMPLE]
-    examples = ground.splits.train.examples
-    preparing = _seconds(lambda: batch.append(prepare(examples, indices, ground.spec))) / len(indices)
-    engine(batch[0])
-    running = min(_seconds(lambda: engine(batch[0])) for _ in range(2)) / _SAMPLE
+    examples, indices = ground.splits.train.examples, ground.splits.train.indices[:_SAMPLE]
+
+    def make() -> np.ndarray:
+        return prepare(examples, indices, ground.spec)
+
+    batch = make()
+    engine(batch)
+    example = min(piped(engine, batch, make) for _ in range(2)) / _SAMPLE
     chosen = {timing.kind: timing.seconds or 0.0 for timing in timings}
     slower = chosen["torch"] / chosen[engine.kind] if chosen[engine.kind] else 1.0
     lower, upper = _training(ground)
     step = _head(_LEAST)
     return {
-        "preparing": preparing,
-        "example": _meanwhile(preparing, running),
-        "plain": _meanwhile(preparing, running * slower),
+        "preparing": _seconds(make) / len(indices),
+        "example": example,
+        "plain": example * slower,
         "lower": lower,
         "upper": upper,
         "product": _product(),
         "step": step,
         "weights": max(0.0, _head(_MOST) - step) / (_HEADS * _MOST * _HIDDEN * 1e-6),
     }
-
-
-def _meanwhile(preparing: float, running: float) -> float:
-    """An example in a pass: one thread prepares the next ones, taking its share of the processors from the engine."""
-    return max(preparing, running + preparing / torch.get_num_threads())
 
 
 def _training(ground: Ground) -> tuple[float, float]:

@@ -20,28 +20,28 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         count = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
         return op.TopK(self, count, axis=dim, largest=int(descending), sorted=1)
 
+    def conv(input, weight, bias, stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int], groups: int):
+        """Onnxscript makes up a bias of zeros where there is none: opened again, it would be trained."""
+        given = [input, weight] if bias is None else [input, weight, bias]
+        return op.Conv(*given, strides=stride, pads=[*padding, *padding], dilations=dilation, group=groups)
+
     def conv1d(
         input, weight, bias=None, stride: Sequence[int] = (1,), padding: Sequence[int] = (0,),
         dilation: Sequence[int] = (1,), groups: int = 1,
     ):  # fmt: skip
-        """Onnxscript makes up a bias of zeros where there is none: opened again, it would be trained."""
-        given, axes = [input, weight] if bias is None else [input, weight, bias], len(weight.shape) - 2
-        strides, pads, dilations = (list(one) * (axes // len(one)) for one in (stride, padding, dilation))
-        return op.Conv(*given, strides=strides, pads=[*pads, *pads], dilations=dilations, group=groups)
+        return conv(input, weight, bias, stride, padding, dilation, groups)
 
     def conv2d(
         input, weight, bias=None, stride: Sequence[int] = (1, 1), padding: Sequence[int] = (0, 0),
         dilation: Sequence[int] = (1, 1), groups: int = 1,
     ):  # fmt: skip
-        """The same over two axes."""
-        return conv1d(input, weight, bias, stride, padding, dilation, groups)
+        return conv(input, weight, bias, stride, padding, dilation, groups)
 
     def conv3d(
         input, weight, bias=None, stride: Sequence[int] = (1, 1, 1), padding: Sequence[int] = (0, 0, 0),
         dilation: Sequence[int] = (1, 1, 1), groups: int = 1,
     ):  # fmt: skip
-        """Over three."""
-        return conv1d(input, weight, bias, stride, padding, dilation, groups)
+        return conv(input, weight, bias, stride, padding, dilation, groups)
 
     def split_with_sizes(self, split_sizes: Sequence[int], dim: int = 0):
         """Tensors, where the exporter makes a sequence, which few programs read."""

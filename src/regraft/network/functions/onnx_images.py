@@ -189,7 +189,7 @@ def roi_align(  # noqa: PLR0913 - as many as ONNX has
     shift = 0.5 if coordinate_transformation_mode == "half_pixel" else 0.0
     made([rois.shape[0], x.shape[1], output_height, output_width])
     if x.is_meta or rois.is_meta:
-        return x.new_zeros(rois.shape[0], x.shape[1], output_height, output_width)
+        return x.new_empty(rois.shape[0], x.shape[1], output_height, output_width)
     found: list[Tensor] = []
     for box, example in zip((rois * spatial_scale - shift).tolist(), batch_indices.tolist(), strict=True):
         left, top, right, bottom = box

@@ -150,7 +150,7 @@ def _run(
     """All steps one after the other; the first state is the output."""
     if parts.is_meta:  # shapes are asked for, not values
         steps = (parts.shape[1],) if sequences else ()
-        return parts.new_zeros(parts.shape[0], *steps, states[0].shape[-1]), *states
+        return parts.new_empty(parts.shape[0], *steps, states[0].shape[-1]), *states
     order = range(parts.shape[1])[::-1] if backwards else range(parts.shape[1])
     outputs: list[Tensor] = []
     last = torch.zeros_like(states[0])  # what a left out first step gives

@@ -1,0 +1,74 @@
+"""`regraft fewshot`: how far a network's features go with a few labelled examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from regraft.cli import output
+from regraft.cli.options import Input, Json, SkipBad, Weights
+from regraft.errors import BadArgument
+
+if TYPE_CHECKING:
+    from regraft.few_labels import Recognised, Study
+
+
+def fewshot(
+    source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
+    data: Annotated[Path, Argument(metavar="DATA", help="Labelled data: folders of pictures by class, .npz, ...")],
+    shots: Annotated[str, Option(metavar="N,N", help="Labelled examples of each class.")] = "1,5",
+    ways: Annotated[int, Option(help="Classes of an episode.")] = 5,
+    queries: Annotated[int, Option(help="Examples of each class to recognise in an episode.")] = 15,
+    episodes: Annotated[int, Option(help="How many are drawn.")] = 600,
+    predict: Annotated[
+        Path | None, Option(metavar="PATH", help="Recognise these by all of DATA, in place of episodes.")
+    ] = None,
+    at: Annotated[
+        str | None, Option(metavar="TENSOR", help="Whose values the features are; else the bottleneck.")
+    ] = None,
+    input: Input = None,
+    skip_bad: SkipBad = False,
+    seed: Annotated[int, Option(help="Of the episodes, and of the folds that choose a method.")] = 0,
+    weights: Weights = None,
+    json: Json = False,
+) -> None:
+    """Tell classes apart by a few examples of each: in episodes drawn from labelled data, or for use.
+
+    Nearest centroid, nearest neighbours, logistic regression and support vector machines learn from the features that
+    the network gives; which of them to take, cross-validation among the few examples says. The network is not trained.
+    """
+    import regraft
+
+    common: dict[str, Any] = {"at": at, "input": input, "skip_bad": skip_bad, "seed": seed, "weights": weights}
+    if predict is not None:
+        told = regraft.recognise(source, data, predict, **common)
+        output.emit(told.as_json()) if json else _print_told(told)
+        return
+    found = regraft.fewshot(
+        source, data, shots=_numbers(shots), ways=ways, queries=queries, episodes=episodes, **common
+    )
+    output.emit(found.as_json()) if json else _print(found)
+
+
+def _numbers(text: str) -> list[int]:
+    """The numbers of a list with commas."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise BadArgument("--shots takes whole numbers with commas between", expected="1,5", got=text) from error
+
+
+def _print(found: Study) -> None:
+    setup = found.setup
+    title = f"{setup.ways} classes, {setup.count} episodes of {setup.queries} queries a class, features at {found.at}"
+    rows = [
+        (one.shots, one.features, one.method, one.accuracy, f"{one.interval[0]:.3f} to {one.interval[1]:.3f}")
+        for one in sorted(found.results, key=lambda one: one.shots)
+    ]
+    output.table(title, ("shots", "features", "method", "accuracy", "95 %"), rows)
+
+
+def _print_told(told: Recognised) -> None:
+    output.table(f"Recognised by {told.method}", ("input", "class"), zip(told.inputs, told.classes, strict=True))

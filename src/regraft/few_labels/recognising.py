@@ -1,0 +1,65 @@
+"""A handful of labelled examples put to use: others are recognised by them at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from regraft.data import Examples
+from regraft.errors import BadData
+from regraft.few_labels.embedding import Embedding
+from regraft.few_labels.methods import chosen, methods, spanned
+from regraft.network import GraphNetwork
+from regraft.run import Progress
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recognised:
+    """What examples were taken for; `method` is the one that the labelled examples chose."""
+
+    method: str
+    inputs: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        pairs = zip(self.inputs, self.classes, strict=True)
+        return {"method": self.method, "predictions": [{"input": name, "class": one} for name, one in pairs]}
+
+
+def recognise(
+    network: GraphNetwork,
+    support: Examples,
+    query: Examples,
+    *,
+    at: str | None = None,
+    input: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Recognised:
+    """The class of each example of `query`, told by the labelled ones of `support`.
+
+    Nothing of the network is trained: a class is added by adding its examples.
+
+    Args:
+        at: the tensor whose values are the features; None: the bottleneck.
+        input: how pictures are fed, as `--input` says it; None: as the file says, or guessed.
+        seed: of the folds by which the method is chosen.
+
+    Raises:
+        RegraftError: the network or the examples cannot be used.
+    """
+    if len(support.classes) < 2:
+        raise BadData("there is one class only: nothing can be told apart", where=support.source, expected="2 or more")
+    progress = progress or Progress()
+    learnt, asked = spanned(*Embedding(network, support, at, input, progress).points([support, query]))
+    method = chosen(learnt, support.labels, seed)
+    least = int(np.bincount(support.labels)[np.unique(support.labels)].min())
+    told = methods(least)[method].fit(learnt, support.labels).predict(asked)
+    return Recognised(
+        method=method,
+        inputs=tuple(query.name(index) for index in range(len(query))),
+        classes=tuple(support.classes[one] for one in told),
+    )

@@ -1,0 +1,140 @@
+"""How well a source tells classes apart from a few examples: the mean over many episodes, beside what knows nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from regraft.data import Examples
+from regraft.few_labels.embedding import Embedding, pixels
+from regraft.few_labels.episodes import Episode, Episodes, Setup
+from regraft.few_labels.methods import CENTROID, chosen, methods, spanned
+from regraft.network import GraphNetwork
+from regraft.run import Progress
+
+CHOSEN = "chosen by cross-validation"
+SOURCE, UNTRAINED, PIXELS = "source", "untrained trunk", "raw pixels"
+_Z = 1.96  # standard errors of a mean, at 95 %
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The mean accuracy of a method over all episodes, with its interval at 95 %.
+
+    `features` says on what: the source's, those of the same trunk with fresh weights, or the pixels.
+    """
+
+    features: str
+    method: str
+    ways: int
+    shots: int
+    accuracy: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Study:
+    """What came of the episodes; `at` is the tensor the features are of, `seconds` what both stages took."""
+
+    at: str
+    setup: Setup
+    results: tuple[Result, ...]
+    seconds: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        results = [asdict(result) for result in self.results]
+        return {"at": self.at, "episodes": asdict(self.setup), "results": results, "seconds": dict(self.seconds)}
+
+
+def study(
+    network: GraphNetwork,
+    examples: Examples,
+    setup: Setup,
+    *,
+    at: str | None = None,
+    input: str | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Try all methods in episodes on labelled examples. One pass over them serves all shots and ways.
+
+    Args:
+        at: the tensor whose values are the features; None: the bottleneck.
+        input: how pictures are fed, as `--input` says it; None: as the file says, or guessed.
+        progress: None: said and shown on stderr.
+
+    Raises:
+        RegraftError: the network or the examples cannot be used, or there are too few of them.
+    """
+    progress = progress or Progress()
+    episodes = Episodes(examples.labels, examples.classes, setup, examples.source)
+    started = time.monotonic()
+    embedding = Embedding(network, examples, at, input, progress)
+    (points,) = embedding.points([examples])
+    (fresh,) = embedding.points([examples], fresh=setup.seed)
+    small = pixels(examples, embedding.spec)
+    passed = time.monotonic()
+    with threadpool_limits(1):  # several threads take longer to share such small work than to do it
+        results = _source(points, episodes, setup, progress)
+        for name, other in ((UNTRAINED, fresh), (PIXELS, small)):
+            results += _beside(name, other, episodes, setup, progress)
+    seconds = {"features": passed - started, "episodes": time.monotonic() - passed}
+    return Study(at=embedding.at, setup=setup, results=tuple(results), seconds=seconds)
+
+
+def _source(points: np.ndarray, episodes: Episodes, setup: Setup, progress: Progress) -> list[Result]:
+    """Every method, and the one that each episode's own support chooses."""
+    results = list[Result]()
+    for shots in setup.shots:
+        shares: dict[str, list[float]] = {}
+        with progress.task(f"episodes of {shots} shots", setup.count) as advance:
+            for number in range(setup.count):
+                seen = _Seen(points, episodes.draw(number, shots))
+                own = {name: seen.accuracy(model) for name, model in methods(shots).items()}
+                best = chosen(seen.support, seen.known, setup.seed)
+                for name, share in {**own, CHOSEN: own[best]}.items():
+                    shares.setdefault(name, []).append(share)
+                advance(1)
+        results += [_result(SOURCE, name, shots, setup, found) for name, found in shares.items()]
+    return results
+
+
+def _beside(name: str, points: np.ndarray, episodes: Episodes, setup: Setup, progress: Progress) -> list[Result]:
+    """The nearest centroid on other features."""
+    results = list[Result]()
+    for shots in setup.shots:
+        model = methods(shots)[CENTROID]
+        with progress.task(f"episodes on {name}", setup.count) as advance:
+            found = list[float]()
+            for number in range(setup.count):
+                found.append(_Seen(points, episodes.draw(number, shots)).accuracy(model))
+                advance(1)
+        results.append(_result(name, CENTROID, shots, setup, found))
+    return results
+
+
+class _Seen:
+    """The points of an episode."""
+
+    def __init__(self, points: np.ndarray, episode: Episode) -> None:
+        sides = (points[rows.ravel()] for rows in (episode.support, episode.query))
+        self.support, self._query = spanned(*sides)
+        self.known, self._truth = (
+            np.repeat(np.arange(len(rows)), rows.shape[1]) for rows in (episode.support, episode.query)
+        )
+
+    def accuracy(self, model: Any) -> float:
+        """The share of the queries that a method tells right, once it has learnt the support."""
+        model.fit(self.support, self.known)
+        return float((model.predict(self._query) == self._truth).mean())
+
+
+def _result(features: str, method: str, shots: int, setup: Setup, shares: Sequence[float]) -> Result:
+    mean, error = float(np.mean(shares)), float(np.std(shares, ddof=1) / np.sqrt(len(shares)))
+    low, high = max(0.0, mean - _Z * error), min(1.0, mean + _Z * error)
+    return Result(features=features, method=method, ways=setup.ways, shots=shots, accuracy=mean, interval=(low, high))
