@@ -47,7 +47,10 @@ def test_an_unknown_command(regraft) -> None:
     done = regraft("sho", "x")
     assert done.code == 2
     assert done.out == ""
-    assert done.err == "No such command 'sho'. Did you mean 'show', 'fewshot'?\n  to do: regraft --help lists what it takes\n"
+    assert (
+        done.err
+        == "No such command 'sho'. Did you mean 'show', 'fewshot'?\n  to do: regraft --help lists what it takes\n"
+    )
 
 
 def test_an_unknown_option(regraft) -> None:
