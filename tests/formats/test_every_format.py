@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +15,6 @@ from torch import nn
 
 import regraft
 from regraft.network import GraphNetwork, Plan
-
-CLASSES = ("daisy", "rose", "tulip")
-PHOTOS = 12  # of each class
 
 
 @dataclass(frozen=True)
@@ -47,16 +43,6 @@ SOURCES = {
     "pt2": Source("mobilenet_v2.pt2", IMAGENET, thawed=7),
     "arrays": Source("torchvision:mobilenet_v2", weights="mobilenet_v2.npz", thawed=7),
 }
-
-
-@pytest.fixture(scope="module")
-def flowers(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("flowers")
-    for name in CLASSES:
-        (folder / name).mkdir()
-        for photo in sorted((shared / "data/flowers5" / name).glob("*.jpg"))[:PHOTOS]:
-            shutil.copy(photo, folder / name)
-    return folder
 
 
 def opened(source: Source, shared: Path, folder: Path) -> GraphNetwork:

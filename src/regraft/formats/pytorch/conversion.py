@@ -211,4 +211,6 @@ def _layout(shape: tuple[int | None, ...]) -> Layout:
     """How an input of that shape may be fed: as a picture where it has one or three channels."""
     if len(shape) == 4 and shape[1] in (1, 3):
         return "NCHW"
+    if len(shape) == 4 and shape[3] in (1, 3):  # a program made of a TensorFlow or Keras network
+        return "NHWC"
     return "flat" if len(shape) == 2 and shape[1] is not None else "other"
