@@ -54,6 +54,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.mark.slow
 def test_a_study(network: GraphNetwork, data: Path) -> None:
     found = regraft.fewshot(network, data, shots=[1, 5], ways=4, queries=10, episodes=30, input="range=0..1")
     told = {(one.features, one.method, one.shots): one for one in found.results}

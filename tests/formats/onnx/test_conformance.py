@@ -31,6 +31,7 @@ def names() -> list[str]:
     return [name for name in all_cases() if not excluded(name)]
 
 
+@pytest.mark.slow
 def test_every_exclusion_matches_and_has_a_reason() -> None:
     for table in ("excluded.txt", "rounding.txt"):
         for pattern, *_, reason in rows(table):
