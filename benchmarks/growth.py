@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.comparing import spread
 from benchmarks.results import RESULTS, write_section
-from benchmarks.rivals.photos import DATA, ROOT, WEIGHTS, folds
+from benchmarks.rivals.photos import ROOT, at_hand, folds
 
 PIXELS, ROUNDS = 128, 3
 PHOTOS = (50, 100, 150, 200)  # of each class
@@ -40,8 +40,7 @@ SIZES = tuple(dict.fromkeys([*(Size(per_class=n) for n in PHOTOS), *(Size(cuts=n
 
 def main() -> None:
     """Measure all sizes in turns, draw them, and write the section."""
-    if not (DATA.exists() and WEIGHTS.exists()):
-        print(f"left out: there is no {DATA} or no {WEIGHTS} (REGRAFT_SHARED names another folder)", file=sys.stderr)
+    if not at_hand():
         return
     found: dict[Size, list[dict[str, float]]] = {size: [] for size in SIZES}
     for _ in range(ROUNDS):

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.comparing import ratios, spread
 from benchmarks.results import write_section
 from benchmarks.rivals.passes import ENGINES, one_pass
-from benchmarks.rivals.photos import DATA, WEIGHTS, Fold, folds, splits_of
+from benchmarks.rivals.photos import Fold, at_hand, folds, splits_of
 from benchmarks.search import network
 from regraft.features import Kind, Place, Trunk, choose, extract, make_engine
 from regraft.run import Progress
@@ -32,8 +32,7 @@ PIXELS, PER_CLASS, SEEDS = 224, 200, 3
 
 def main() -> None:
     """Measure all sides in turns and write the section."""
-    if not (DATA.exists() and WEIGHTS.exists()):
-        print(f"left out: there is no {DATA} or no {WEIGHTS} (REGRAFT_SHARED names another folder)", file=sys.stderr)
+    if not at_hand():
         return
     passes: dict[str, list[dict[str, float]]] = {engine: [] for engine in ENGINES}
     probes = list[dict[str, Any]]()

@@ -29,7 +29,7 @@ from benchmarks.comparing import paired_bootstrap, ratios, spread
 from benchmarks.kept import Kept
 from benchmarks.results import write_section
 from benchmarks.rivals import programs
-from benchmarks.rivals.photos import DATA, FOLDS, MODELS, ROOT, WEIGHTS, Fold, folds, splits_of
+from benchmarks.rivals.photos import DATA, FOLDS, MODELS, ROOT, WEIGHTS, Fold, at_hand, folds, splits_of
 from benchmarks.rivals.schemes import Scheme, read_schemes
 from benchmarks.rivals.tutorial import Job, Outcome, cached, one_by_one
 from regraft.network import GraphNetwork
@@ -92,8 +92,7 @@ class Turn:
 
 def main(words: Sequence[str] = ()) -> None:
     """Measure the parts named, else all, and write their sections."""
-    if not (DATA.exists() and WEIGHTS.exists()):
-        print(f"left out: there is no {DATA} or no {WEIGHTS} (REGRAFT_SHARED names another folder)", file=sys.stderr)
+    if not at_hand():
         return
     given = parsed(words)
     kept = Kept(ROOT / "out/search.jsonl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -76,6 +77,14 @@ def _parts(photos: Sequence[str], number: int) -> tuple[list[str], list[str], li
 
 def _joined(by_class: Sequence[Sequence[str]]) -> Labelled:
     return tuple((name, label) for label, names in enumerate(by_class) for name in names)
+
+
+def at_hand() -> bool:
+    """Whether the photos and the weights are there; it is said if not."""
+    if DATA.exists() and WEIGHTS.exists():
+        return True
+    print(f"left out: there is no {DATA} or no {WEIGHTS} (REGRAFT_SHARED names another folder)", file=sys.stderr)
+    return False
 
 
 def splits_of(fold: Fold, data: Path = DATA) -> Splits:

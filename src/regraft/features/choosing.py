@@ -31,7 +31,8 @@ class Timing:
         kind: which engine.
         start: seconds it took to make it ready, with the export of the trunk for the first that needs it; None where
             it was not.
-        seconds: that it needs for a picture while the next ones are prepared; None where it was not run.
+        seconds: that it needs for a picture, where several are compared while the next ones are prepared; None where
+            it was not run.
         difference: the greatest between its results and torch's, as a share of the greatest value of the tensor.
         note: why it is not used; None where it could be.
     """

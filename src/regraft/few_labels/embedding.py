@@ -9,7 +9,7 @@ import numpy as np
 
 from regraft.data import Examples, prepare, whole
 from regraft.errors import BadArgument
-from regraft.features import Place, cache_folder, choose, extract
+from regraft.features import Engine, Place, cache_folder, choose, extract, make_engine
 from regraft.network import GraphNetwork, InputSpec
 from regraft.network.surgery import untrained
 from regraft.network.vectors import with_vectors
@@ -27,44 +27,42 @@ class Embedding:
     """
 
     def __init__(
-        self, network: GraphNetwork, examples: Examples, at: str | None, input: str | None, progress: Progress
+        self, network: GraphNetwork, sets: Sequence[Examples], at: str | None, input: str | None, progress: Progress
     ) -> None:
-        """Settle how examples are fed, on those given.
+        """Settle how the first of some sets of examples is fed, and which engine is soonest done with all of them.
 
         Raises:
             UnknownName: there is no tensor `at`.
             BadArgument: no vector can be made of it, or the examples do not fit the input.
         """
         self.at = network.resolve(at) if at else network.bottleneck()
-        spec = settled(network, only_input(network, [self.at]), whole(examples), input, progress)
-        self.spec: InputSpec = spec
-        self._network, vectors = with_vectors(network.with_input(spec), [self.at])
+        self.spec = settled(network, only_input(network, [self.at]), whole(sets[0]), input, progress)
+        self._network, vectors = with_vectors(network.with_input(self.spec), [self.at])
         if self.at not in vectors:
             raise BadArgument(
                 f"no vector can be made of {self.at}",
                 expected="a tensor (b d), (b t d) or (b h w c)",
                 fix="name another: --at NAME",
             )
-        self._vector = vectors[self.at].name
-        self._progress = progress
+        self._vector, self._progress = vectors[self.at].name, progress
+        self._place = Place(root=cache_folder(), device=str(device_of("auto")))
+        self._engine, _ = choose(
+            self._network, [self._vector], self.spec, sets[0], self._place.device, sum(map(len, sets))
+        )
 
-    def points(self, sets: Sequence[Examples], *, fresh: int | None = None) -> list[np.ndarray]:
-        """The points of several sets of examples, run by the engine that is soonest done with all.
+    def points(self, examples: Examples) -> np.ndarray:
+        """The points of examples."""
+        return self._extracted(self._network, examples, self._engine)
 
-        Args:
-            fresh: the seed of fresh weights; None: the network's own.
-        """
-        surveyed = self._network if fresh is None else untrained(self._network, fresh)
-        device = str(device_of("auto"))
-        count = sum(map(len, sets))
-        engine, _ = choose(surveyed, [self._vector], self.spec, sets[0], device, count)
-        place = Place(root=cache_folder(), device=device)
-        return [
-            extract(surveyed, [self._vector], one, self.spec, place, self._progress, engine).rows(
-                self._vector, np.arange(len(one))
-            )
-            for one in sets
-        ]
+    def untrained(self, examples: Examples, seed: int) -> np.ndarray:
+        """Their points by the same trunk with fresh weights."""
+        network = untrained(self._network, seed)
+        trunk = self._engine.trunk.renewed(network, [self._vector])
+        return self._extracted(network, examples, make_engine(self._engine.kind, trunk, self._place.device))
+
+    def _extracted(self, network: GraphNetwork, examples: Examples, engine: Engine) -> np.ndarray:
+        found = extract(network, [self._vector], examples, self.spec, self._place, self._progress, engine)
+        return found.rows(self._vector, np.arange(len(examples)))
 
 
 def pixels(examples: Examples, spec: InputSpec) -> np.ndarray:

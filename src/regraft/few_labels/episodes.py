@@ -10,6 +10,12 @@ import numpy as np
 from regraft.errors import BadArgument, BadData
 
 
+def require_several(classes: Sequence[str], where: str) -> None:
+    """Raise BadData where there is nothing to tell apart."""
+    if len(classes) < 2:
+        raise BadData("there is one class only: nothing can be told apart", where=where, expected="2 or more")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """How episodes are drawn.
@@ -61,8 +67,7 @@ class Episodes:
         members = [np.flatnonzero(labels == number) for number in range(len(classes))]
         needed = max(setup.shots) + setup.queries
         self._members = [one for one in members if len(one) >= needed]
-        if len(classes) < 2:
-            raise BadData("there is one class only: nothing can be told apart", where=where, expected="2 or more")
+        require_several(classes, where)
         if len(self._members) < setup.ways:
             largest = ", ".join(
                 f"{name} {len(one)}"

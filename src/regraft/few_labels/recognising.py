@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from regraft.data import Examples
-from regraft.errors import BadData
 from regraft.few_labels.embedding import Embedding
+from regraft.few_labels.episodes import require_several
 from regraft.few_labels.methods import chosen, methods, spanned
 from regraft.network import GraphNetwork
 from regraft.run import Progress
@@ -51,10 +51,10 @@ def recognise(
     Raises:
         RegraftError: the network or the examples cannot be used.
     """
-    if len(support.classes) < 2:
-        raise BadData("there is one class only: nothing can be told apart", where=support.source, expected="2 or more")
+    require_several(support.classes, support.source)
     progress = progress or Progress()
-    learnt, asked = spanned(*Embedding(network, support, at, input, progress).points([support, query]))
+    embedding = Embedding(network, [support, query], at, input, progress)
+    learnt, asked = spanned(embedding.points(support), embedding.points(query))
     method = chosen(learnt, support.labels, seed)
     least = int(np.bincount(support.labels)[np.unique(support.labels)].min())
     told = methods(least)[method].fit(learnt, support.labels).predict(asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -74,48 +74,48 @@ def study(
     progress = progress or Progress()
     episodes = Episodes(examples.labels, examples.classes, setup, examples.source)
     started = time.monotonic()
-    embedding = Embedding(network, examples, at, input, progress)
-    (points,) = embedding.points([examples])
-    (fresh,) = embedding.points([examples], fresh=setup.seed)
+    embedding = Embedding(network, [examples], at, input, progress)
+    points, fresh = embedding.points(examples), embedding.untrained(examples, setup.seed)
     small = pixels(examples, embedding.spec)
     passed = time.monotonic()
     with threadpool_limits(1):  # several threads take longer to share such small work than to do it
-        results = _source(points, episodes, setup, progress)
-        for name, other in ((UNTRAINED, fresh), (PIXELS, small)):
-            results += _beside(name, other, episodes, setup, progress)
+        results = [
+            *_tried(SOURCE, points, _every, episodes, setup, progress),
+            *_tried(UNTRAINED, fresh, _centroid, episodes, setup, progress),
+            *_tried(PIXELS, small, _centroid, episodes, setup, progress),
+        ]
     seconds = {"features": passed - started, "episodes": time.monotonic() - passed}
     return Study(at=embedding.at, setup=setup, results=tuple(results), seconds=seconds)
 
 
-def _source(points: np.ndarray, episodes: Episodes, setup: Setup, progress: Progress) -> list[Result]:
-    """Every method, and the one that each episode's own support chooses."""
-    results = list[Result]()
+def _tried(
+    features: str,
+    points: np.ndarray,
+    tell: Callable[[_Seen, Setup, int], Mapping[str, float]],
+    episodes: Episodes,
+    setup: Setup,
+    progress: Progress,
+) -> Iterator[Result]:
+    """What `tell` gives for each episode, the share that each method tells right, over all of them."""
     for shots in setup.shots:
         shares: dict[str, list[float]] = {}
-        with progress.task(f"episodes of {shots} shots", setup.count) as advance:
+        with progress.task(f"{features}, {shots} shots", setup.count) as advance:
             for number in range(setup.count):
-                seen = _Seen(points, episodes.draw(number, shots))
-                own = {name: seen.accuracy(model) for name, model in methods(shots).items()}
-                best = chosen(seen.support, seen.known, setup.seed)
-                for name, share in {**own, CHOSEN: own[best]}.items():
+                for name, share in tell(_Seen(points, episodes.draw(number, shots)), setup, shots).items():
                     shares.setdefault(name, []).append(share)
                 advance(1)
-        results += [_result(SOURCE, name, shots, setup, found) for name, found in shares.items()]
-    return results
+        yield from (_result(features, name, shots, setup, found) for name, found in shares.items())
 
 
-def _beside(name: str, points: np.ndarray, episodes: Episodes, setup: Setup, progress: Progress) -> list[Result]:
-    """The nearest centroid on other features."""
-    results = list[Result]()
-    for shots in setup.shots:
-        model = methods(shots)[CENTROID]
-        with progress.task(f"episodes on {name}", setup.count) as advance:
-            found = list[float]()
-            for number in range(setup.count):
-                found.append(_Seen(points, episodes.draw(number, shots)).accuracy(model))
-                advance(1)
-        results.append(_result(name, CENTROID, shots, setup, found))
-    return results
+def _every(seen: _Seen, setup: Setup, shots: int) -> Mapping[str, float]:
+    """Every method, and the one that the episode's own support chooses."""
+    own = {name: seen.accuracy(model) for name, model in methods(shots).items()}
+    return {**own, CHOSEN: own[chosen(seen.support, seen.known, setup.seed)]}
+
+
+def _centroid(seen: _Seen, setup: Setup, shots: int) -> Mapping[str, float]:
+    """The nearest centroid alone."""
+    return {CENTROID: seen.accuracy(methods(shots)[CENTROID])}
 
 
 class _Seen:

@@ -60,7 +60,7 @@ def kinds(source: Source) -> dict[str, Kind]:
             weight = name in source.trained
         if value.dtype.kind != "f" or not value.ndim:
             found[name] = "setting" if value.size <= SMALL else "fixed"
-        elif weight and (source.trained or not _is_mask(value)):
+        elif weight and (source.trained is not None or not _is_mask(value)):
             found[name] = "weight"
         elif "average" in role:
             found[name] = "average"
