@@ -1,10 +1,10 @@
 """regraft's search against the same schemes by hand, against fastai and against Keras.
 
-    python -m benchmarks search --part heads --pixels 128 --seeds 3
+    python -m benchmarks search --part heads --pixels 128
 
-All sides get the same photos, divided alike, and the same MobileNetV2. Times are taken on one division for each seed,
-the sides by turns; accuracies on all five folds of the first seed, so that every photo is tested once. Each part takes
-long: what is measured is kept in out/search.jsonl and not measured twice, regraft's own numbers as long as its
+All sides get the same photos, divided alike, and the same MobileNetV2. They take turns on five folds, so that every
+photo is tested once; each fold has a seed of its own. What is run one by one takes so long that only its first folds
+are. What is measured is kept in out/search.jsonl and not measured twice, regraft's own numbers as long as its
 committed code stays the same.
 """
 
@@ -48,7 +48,7 @@ class Size:
 
     pixels: int
     per_class: int
-    seeds: int
+    folds: int
     epochs: int | None
     measured: int
 
@@ -61,29 +61,33 @@ class Size:
     @property
     def command(self) -> str:
         """The flags that measure it again."""
-        words = {"pixels": self.pixels, "per-class": self.per_class, "seeds": self.seeds, "measured": self.measured}
+        words = {"pixels": self.pixels, "per-class": self.per_class, "folds": self.folds, "measured": self.measured}
         epochs = "" if self.epochs is None else f" --epochs {self.epochs}"
         return " ".join(f"--{word} {value}" for word, value in words.items()) + epochs
+
+    @property
+    def turns(self) -> list[Turn]:
+        """One for each fold."""
+        return [Turn(size=self, number=number) for number in range(FOLDS)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One division of the photos, on which all sides take turns."""
+    """One fold of the photos, on which all sides take turns."""
 
     size: Size
-    seed: int
-    number: int  # of the fold
+    number: int  # of the fold, and the seed of all that is drawn
 
     @property
     def fold(self) -> Fold:
         """The division itself."""
-        return folds(self.seed, self.size.per_class)[self.number]
+        return folds(0, self.size.per_class)[self.number]
 
     @property
     def key(self) -> dict[str, Any]:
         """What tells its measurements from others."""
         names = ("pixels", "per_class")
-        return {"seed": self.seed, "fold": self.number, **{name: getattr(self.size, name) for name in names}}
+        return {"fold": self.number, **{name: getattr(self.size, name) for name in names}}
 
     def right(self, predictions: Sequence[int]) -> np.ndarray:
         """(n) which photos of the test part were told right."""
@@ -100,7 +104,7 @@ def main(words: Sequence[str] = ()) -> None:
         size = Size(
             pixels=given.pixels or PIXELS.get(part, 224),
             per_class=given.per_class,
-            seeds=given.seeds,
+            folds=given.folds,
             epochs=given.epochs or EPOCHS.get(part),
             measured=given.measured,
         )
@@ -114,20 +118,10 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--part", choices=PARTS, action="append", help="may be given several times; else all")
     parser.add_argument("--pixels", type=int, help="else 128 for the schemes, 224 elsewhere")
     parser.add_argument("--per-class", type=int, default=200, help="photos of each class, of which there are 200")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--folds", type=int, default=3, help="how many of the five are run one by one")
     parser.add_argument("--epochs", type=int, help="else 3 for fastai, 10 and 10 for Keras, as the schemes say")
     parser.add_argument("--measured", type=int, default=2, help="epochs of each scheme that are run one by one")
     return parser.parse_args(words)
-
-
-def timed_turns(size: Size) -> list[Turn]:
-    """One turn for each seed."""
-    return [Turn(size=size, seed=seed, number=0) for seed in range(size.seeds)]
-
-
-def tested_turns(size: Size) -> list[Turn]:
-    """The folds of the first seed: every photo is tested once."""
-    return [Turn(size=size, seed=0, number=number) for number in range(FOLDS)]
 
 
 # --- regraft ------------------------------------------------------------------------------------------
@@ -151,7 +145,7 @@ def searched(turn: Turn, limit: Mapping[str, Any], source: str = "MobileNetV2") 
             splits_of(turn.fold),
             schemes=file if limit["schemes"] else None,
             minutes=limit["minutes"],
-            seed=turn.seed,
+            seed=turn.number,
             out=Path(folder) / "run",
         ).as_json()
         seconds = time.perf_counter() - start
@@ -199,38 +193,40 @@ LOOPS: Mapping[str, Callable[[Scheme, Job, int], Outcome]] = {"one by one": one_
 def tried(kept: Kept, loop: str, scheme: Scheme, turn: Turn, epochs: int) -> Outcome:
     """One scheme by hand."""
     key = {"side": loop, "scheme": asdict(scheme), "epochs": epochs, **turn.key}
-    job = Job(fold=turn.fold, pixels=turn.size.pixels, seed=turn.seed)
+    job = Job(fold=turn.fold, pixels=turn.size.pixels, seed=turn.number)
     return Outcome(**kept.once(key, lambda: asdict(LOOPS[loop](scheme, job, epochs))))
 
 
 def schemes_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
     """The schemes of a file: seconds of all three sides, and what the winners are worth."""
     schemes = size.schemes(part)
-    naive, sharing, mine = list[float](), list[float](), list[float]()
-    for turn in timed_turns(size):
-        few = [tried(kept, "one by one", scheme, turn, min(size.measured, scheme.epochs)) for scheme in schemes]
-        naive.append(sum(one.seconds(scheme.epochs) for one, scheme in zip(few, schemes, strict=True)))
-        sharing.append(sum(one.seconds(len(one.epochs)) for one in cached_schemes(kept, schemes, turn)))
-        mine.append(ours(kept, turn, schemes)["seconds"])
+    naive, sharing, mine = list[float](), list[list[Outcome]](), list[dict[str, Any]]()
+    for turn in size.turns:
+        if turn.number < size.folds:
+            few = [tried(kept, "one by one", scheme, turn, min(size.measured, scheme.epochs)) for scheme in schemes]
+            naive.append(sum(one.seconds(scheme.epochs) for one, scheme in zip(few, schemes, strict=True)))
+        sharing.append([tried(kept, "cached", scheme, turn, scheme.epochs) for scheme in schemes])
+        mine.append(ours(kept, turn, schemes))
+    whole = [found["seconds"] for found in mine]
+    bare = [found["seconds"] - found["stages"]["baselines"] for found in mine]
+    alone = [sum(one.seconds(len(one.epochs)) for one in found) for found in sharing]
     text = f"""
 {len(schemes)} schemes of {schemes[0].epochs} epochs, {size.pixels} px, {size.per_class} photos of each of five classes,
-{size.seeds} divisions. One by one, every photo goes through the whole network in every epoch: {size.measured} epochs of
-each scheme were run and scaled; {checked(kept, schemes[-1], timed_turns(size)[0])}
+five folds. One by one, every photo goes through the whole network in every epoch: on {size.folds} folds
+{size.measured} epochs of each scheme were run and scaled;
+{checked(kept, schemes[-1], size.turns[0])} Nobody by hand trains what a search shows beside
+its winner (an untrained trunk, a network from scratch, full fine-tuning): so regraft's time stands with and without it.
 
-| | seconds, median (least to most) | times regraft's |
-|---|---|---|
-| one by one, scaled | {spread(naive)} | {ratios(naive, mine)} |
-| features cached for each scheme alone | {spread(sharing)} | {ratios(sharing, mine)} |
-| `regraft search` | {spread(mine)} | |
+| | seconds, median (least to most) | times regraft's | times regraft's without baselines |
+|---|---|---|---|
+| one by one, scaled | {spread(naive)} | {ratios(naive, whole[: size.folds])} | {ratios(naive, bare[: size.folds])} |
+| features cached for each scheme alone | {spread(alone)} | {ratios(alone, whole)} | {ratios(alone, bare)} |
+| `regraft search` | {spread(whole)} | | |
+| `regraft search`, without its baselines | {spread(bare)} | | |
 
-{winners(kept, schemes, size)}
+{winners(size.turns, sharing, mine)}
 """
     return {"heads": "Search: 12 schemes of new layers", "thaw": "Search: 12 schemes, 6 of them thawed"}[part], text
-
-
-def cached_schemes(kept: Kept, schemes: Sequence[Scheme], turn: Turn) -> list[Outcome]:
-    """All schemes in full, with features cached for each alone."""
-    return [tried(kept, "cached", scheme, turn, scheme.epochs) for scheme in schemes]
 
 
 def checked(kept: Kept, scheme: Scheme, turn: Turn) -> str:
@@ -241,15 +237,13 @@ def checked(kept: Kept, scheme: Scheme, turn: Turn) -> str:
     return f"as a check “{scheme.name}” was run in full: {taken:.0f} s, scaled {few:.0f} s ({few / taken - 1:+.0%})."
 
 
-def winners(kept: Kept, schemes: Sequence[Scheme], size: Size) -> str:
+def winners(turns: Sequence[Turn], by_hand: Sequence[Sequence[Outcome]], mine: Sequence[Mapping[str, Any]]) -> str:
     """The winner by hand and regraft's, each chosen on validation, on the test parts of all folds."""
-    theirs, mine = list[np.ndarray](), list[np.ndarray]()
-    for turn in tested_turns(size):
-        best = max(cached_schemes(kept, schemes, turn), key=lambda one: one.best)
-        theirs.append(turn.right(best.predictions))
-        mine.append(turn.right(ours(kept, turn, schemes)["predictions"]))
+    best = [max(found, key=lambda one: one.best) for found in by_hand]
+    theirs = [turn.right(one.predictions) for turn, one in zip(turns, best, strict=True)]
+    ours = [turn.right(found["predictions"]) for turn, found in zip(turns, mine, strict=True)]
     return f"""By hand, the scheme that is best on validation tells {accuracy(theirs)} of the test photos right (from
-cached features, which give the same predictions), regraft's {accuracy(mine)}: {difference(mine, theirs)}."""
+cached features, which give the same predictions), regraft's {accuracy(ours)}: {difference(ours, theirs)}."""
 
 
 def accuracy(right: Sequence[np.ndarray]) -> str:
@@ -272,13 +266,10 @@ SAID = {
 
 def program_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
     """A rival in its own environment, against regraft with a fifth of its time and with all of it."""
-    tested = tested_turns(size)
-    later = [turn for turn in timed_turns(size) if turn not in tested]
-    sides = [against(part, turn, kept) for turn in [*tested, *later]]
-    seconds = [[side["seconds"] for side in column] for column in zip(*sides, strict=True)]
+    columns = list(zip(*(against(part, turn, kept) for turn in size.turns), strict=True))
+    seconds = [[side["seconds"] for side in column] for column in columns]
     right = [
-        [turn.right(side["predictions"]) for turn, side in zip(tested, column, strict=False)]
-        for column in zip(*sides, strict=True)
+        [turn.right(side["predictions"]) for turn, side in zip(size.turns, column, strict=True)] for column in columns
     ]
     name, about = (text.format(value) for text, value in zip(SAID[part], (size.epochs, size.pixels), strict=True))
     rows = [f"| {name} | {spread(seconds[0])} | | {accuracy(right[0])} | |"]
@@ -286,8 +277,8 @@ def program_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
         ratio, gap = ratios(seconds[0], taken), difference(told, right[0])
         rows.append(f"| `regraft search`, {label} | {spread(taken)} | {ratio} | {accuracy(told)} | {gap} |")
     head = f"""
-{about}; {size.per_class} photos of each of five classes. Times of {len(sides)} divisions, from after the imports to the
-predictions; accuracies on the test photos of five folds.
+{about}; {size.per_class} photos of each of five classes, five folds. Times are those from after the
+imports to the predictions.
 
 | | seconds, median (least to most) | times as fast | test accuracy | regraft above it, 95 % |
 |---|---|---|---|---|
@@ -299,7 +290,7 @@ def against(part: str, turn: Turn, kept: Kept) -> tuple[dict[str, Any], ...]:
     """The rival, regraft in a fifth of its time, and regraft in its time."""
     size = turn.size
     key = {"side": part, "epochs": size.epochs, **turn.key}
-    rival = kept.once(key, lambda: PROGRAMS[part](turn.fold, size.pixels, size.epochs or EPOCHS[part], turn.seed))
+    rival = kept.once(key, lambda: PROGRAMS[part](turn.fold, size.pixels, size.epochs or EPOCHS[part], turn.number))
     minutes = in_minutes(rival["seconds"])
     return rival, ours(kept, turn, minutes=in_minutes(rival["seconds"] / 5)), ours(kept, turn, minutes=minutes)
 
@@ -316,12 +307,12 @@ def forecast_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
     """What was said before a search and what it took, for three sources."""
     rows = list[str]()
     for name in SOURCES:
-        said, took = zip(*(foreseen(name, turn, kept) for turn in timed_turns(size)), strict=True)
+        said, took = zip(*(foreseen(name, turn, kept) for turn in size.turns[: size.folds]), strict=True)
         off = [f"{worst(took, beside):+.0%}" for beside in (said, [60 * MINUTES] * len(took))]
         rows.append(f"| {name} ({FORMATS[name]}) | {spread(said, 0)} | {spread(took, 0)} | {' | '.join(off)} |")
     head = f"""
 {5 * size.per_class} photos at {size.pixels} px (SqueezeNet takes 227), {MINUTES} minutes given; all stages, which begin
-when the engine has been chosen and measured. The last two columns hold the worst of {size.seeds} divisions.
+when the engine has been chosen and measured. The last two columns hold the worst of {size.folds} folds.
 
 | source | forecast, s | taken, s | taken against the forecast | and against the budget |
 |---|---|---|---|---|
