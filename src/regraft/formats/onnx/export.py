@@ -165,7 +165,24 @@ def _exported(exported: ExportedProgram, inputs: int = 0, outputs: int = 0) -> A
         return None
     for value in [value for name, value in made.model.graph.initializers.items() if not name.startswith("@out")]:
         value.name = f"@{value.name}"
+    _settle_types(made.model.graph)
     return made.model_proto
+
+
+def _settle_types(graph: Any) -> None:
+    """Constants of the type they are read in: onnxruntime takes the bounds of a Clip into the convolution below it, if
+    they are constants and not made so by a CastLike."""
+    import onnx_ir
+
+    for node in [node for node in graph if node.op_type == "CastLike"]:
+        constant, like = (onnx_ir.convenience.get_const_tensor(node.inputs[0]), node.inputs[1].dtype)
+        if constant is None or like is None:
+            continue
+        value = onnx_ir.tensor(constant.numpy().astype(like.numpy()))
+        settled = onnx_ir.node("Constant", [], attributes={"value": value})
+        graph.insert_before(node, settled)
+        onnx_ir.convenience.replace_all_uses_with(node.outputs[0], settled.outputs[0])
+        graph.remove(node, safe=True)
 
 
 def _rename(graph: Any, traced: Program) -> dict[str, str]:
