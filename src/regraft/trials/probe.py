@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,13 +54,14 @@ class Reading:
 def probe(
     levels: tuple[Level, ...], stored: Stored, folds: Folds, classes: int, progress: Progress
 ) -> tuple[Reading, ...]:
-    """A reading of each cut; several cuts at a time, each on one thread."""
-    found: list[Reading] = []
+    """A reading of each cut; several cuts at a time, each on one thread, those first that take longest."""
+    widest = sorted(levels, key=lambda level: level.width, reverse=True)
     with one_thread(), ThreadPoolExecutor(workers()) as pool, progress.task("probing cuts", len(levels)) as advance:
-        for reading in pool.map(lambda level: _reading(level, stored, folds, classes), levels):
-            found.append(reading)
+        pending = {level: pool.submit(_reading, level, stored, folds, classes) for level in widest}
+        for done in as_completed(pending.values()):
+            done.result()  # an error ends it at once
             advance(1)
-    return tuple(found)
+    return tuple(pending[level].result() for level in levels)
 
 
 def _reading(level: Level, stored: Stored, folds: Folds, classes: int) -> Reading:
