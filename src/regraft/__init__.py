@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from regraft.data import Splits
     from regraft.errors import RegraftError
     from regraft.estimator import TransferClassifier
-    from regraft.few_shot import fewshot, recognise
+    from regraft.few_shot import fewshot, pretrain, recognise
     from regraft.network.loading import Loaded
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
@@ -47,6 +47,7 @@ __all__ = [
     "match",
     "open",
     "predict",
+    "pretrain",
     "recognise",
     "search",
 ]
@@ -57,6 +58,7 @@ _HOMES = {
     "RegraftError": "regraft.errors",
     "TransferClassifier": "regraft.estimator",
     "fewshot": "regraft.few_shot",
+    "pretrain": "regraft.few_shot",
     "recognise": "regraft.few_shot",
 }
 

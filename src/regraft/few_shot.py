@@ -1,17 +1,23 @@
-"""`regraft.fewshot` and `regraft.recognise`: a few labelled examples, with sources and data as addresses and paths."""
+"""`fewshot`, `recognise`, `pretrain`: with few labels or none; sources and data are addresses and paths."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
-from regraft.data import Examples, open_data, open_unlabelled
+from regraft.data import Examples, Splits, open_data, open_splits, open_unlabelled
+from regraft.errors import BadArgument
 from regraft.few_labels import Recognised, Study, study
 from regraft.few_labels import recognise as told_by
 from regraft.few_labels.episodes import Setup
 from regraft.network import GraphNetwork
+from regraft.network.plan import New
 from regraft.opening import as_network
+from regraft.pretraining import DEFAULTS, Choices, Goal, Method, Pretrained
+from regraft.pretraining import pretrain as carry_out
+from regraft.train.settings import Settings
 
 
 def fewshot(  # noqa: PLR0913 - each but two has a default
@@ -76,9 +82,65 @@ def recognise(
     Raises:
         RegraftError: the network or the data cannot be used.
     """
-    asked = query if isinstance(query, Examples) else open_unlabelled([Path(query)], skip_bad=skip_bad)
-    known = _examples(support, skip_bad)
+    known, asked = _examples(support, skip_bad), _unlabelled(query, skip_bad)
     return told_by(as_network(source, weights=weights), known, asked, at=at, input=input, seed=seed)
+
+
+def pretrain(  # noqa: PLR0913 - each but one has a default
+    data: str | PathLike[str] | Examples,
+    method: Method = "autoencoder",
+    *,
+    layers: Sequence[New] = (),
+    turns: bool = False,
+    labelled: str | PathLike[str] | Splits | None = None,
+    source: str | PathLike[str] | GraphNetwork | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: str | PathLike[str] | None = None,
+    input: str | None = None,
+    skip_bad: bool = False,
+    resume: bool = False,
+    weights: str | PathLike[str] | None = None,
+) -> Pretrained:
+    """Make a network of layers that learns from examples without the labels that are wanted later.
+
+    Args:
+        data: pictures, a folder or an archive of them, or an array; of the method "classes", labelled.
+        method: "autoencoder": give back what was masked, layer by layer and then all together; "corruption": tell what
+            was done to an example; "classes": tell classes apart that are others than those wanted later.
+        layers: of the network, from the lowest; (): what is usual for such data.
+        turns: of "classes": each class turned by a quarter, two and three is a further class.
+        labelled: data as `fit` takes them, to see on what the pretraining is worth; None: it is not seen.
+        source: a trained network to compare it with there.
+        settings: of each training, those that differ from the defaults: {"epochs": 50}.
+        out: the run folder; None: a new one in `runs`.
+        input: what the network shall take: "size=32,channels=grey".
+        skip_bad: leave out pictures that cannot be read.
+        resume: go on with the run in `out`.
+        weights: of the source, as for `open`.
+
+    Raises:
+        RegraftError: the data are too few, or layers, method and data do not go together.
+    """
+    known = _examples if method == "classes" else _unlabelled
+    given = Settings.from_json({**DEFAULTS, **(settings or {})})
+    goal = None
+    if labelled is not None:
+        labelled = labelled if isinstance(labelled, Splits) else open_splits(Path(labelled), seed=given.seed)
+        goal = Goal(data=labelled, source=None if source is None else as_network(source, weights=weights))
+    elif source is not None:
+        raise BadArgument("a source is compared on labelled data", fix="name some: --labelled PATH")
+    return carry_out(
+        known(data, skip_bad),
+        Choices(method=method, layers=tuple(layers), turns=turns, settings=given),
+        goal=goal,
+        out=None if out is None else Path(out),
+        input=input,
+        resume=resume,
+    )
+
+
+def _unlabelled(data: str | PathLike[str] | Examples, skip_bad: bool) -> Examples:
+    return data if isinstance(data, Examples) else open_unlabelled([Path(data)], skip_bad=skip_bad)
 
 
 def _examples(data: str | PathLike[str] | Examples, skip_bad: bool) -> Examples:

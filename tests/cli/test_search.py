@@ -93,7 +93,7 @@ def test_the_record_keeps_its_contract(record: dict[str, Any]) -> None:
     }  # fmt: skip
     assert (record["budget"]["passes"], record["budget"]["minutes"]) == (40, None)
     assert set(record["seconds"]) == set(record["budget"]["forecast"]) == {
-        "probe", "heads", "thaw", "baselines", "test"
+        "planning", "probe", "heads", "thaw", "baselines", "test"
     }  # fmt: skip
     assert set(record["baselines"]) >= {
         "majority class", "nearest neighbours", "frozen + linear", "untrained trunk", "from scratch"

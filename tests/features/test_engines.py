@@ -5,12 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
+import torch
 from features.test_features import TOPS, digits, network
+from torch import nn
 
 import regraft
 from regraft.data import open_unlabelled, parse_input, prepare
@@ -20,6 +25,7 @@ from regraft.errors import BadArgument, UnsupportedOp
 from regraft.features import KINDS, Kind, Place, Timing, Trunk, choose, extract, make_engine
 from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref
 from regraft.network.proof import TOLERANCE, difference
+from regraft.network.vectors import with_vectors
 
 OTHERS: tuple[Kind, ...] = KINDS[1:]
 MANY = 10**9  # examples: so many that any engine is worth a look
@@ -58,6 +64,24 @@ def test_a_small_network(kind: Kind) -> None:
     for ours, torchs in zip(found, expected, strict=True):
         assert [value.shape for value in ours] == [value.shape for value in torchs]
         assert max(map(difference, ours, torchs)) < TOLERANCE
+
+
+def test_onnxruntime_fuses_what_lies_between_convolutions(tmp_path: Path) -> None:
+    """ReLU6 goes into the convolution below it, and means over places are pooled: no map is turned for them."""
+    torch.manual_seed(0)
+    net = regraft.open(
+        nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU6(), nn.Conv2d(16, 16, 3), nn.ReLU6()), sample=torch.zeros(1, 3, 9, 9)
+    )
+    surveyed, vectors = with_vectors(net, ["1", "3"])
+    tops = [vector.name for vector in vectors.values()]
+    (spec,) = net.inputs.values()
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    onnxruntime.InferenceSession(Trunk(surveyed, tops, spec).exported(), options, providers=["CPUExecutionProvider"])
+    counts = Counter(node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node)
+    assert counts["Conv"] + counts["FusedConv"] == 2
+    assert counts["GlobalAveragePool"] == 2
+    assert counts.keys().isdisjoint({"Clip", "Cast", "ReduceMean"})
 
 
 @pytest.mark.parametrize("kind", KINDS[2:])

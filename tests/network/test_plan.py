@@ -52,7 +52,7 @@ def test_a_tensor_that_says_what_is_frozen_takes_the_place_of_the_default() -> N
         ({"reuse": None}, "reuse cannot be None\n  where: plan\n  expected: a pattern"),
         (
             {"new": [{"width": 4}]},
-            "a new layer has no kind\n  where: plan, new layer 1\n  expected: dense, conv, dropout",
+            "a new layer has no kind\n  where: plan, new layer 1\n  expected: dense, conv, max_pool",
         ),
         ({"new": [{"kind": "lstm"}]}, "kind cannot be 'lstm'\n  where: plan, new layer 1"),
         ({"new": [{"kind": "dense", "width": True}]}, "width cannot be True"),
@@ -88,7 +88,7 @@ def test_plan_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("rate", 1.0, "a share from 0 to below 1"),
         ("rate", -0.1, "a share from 0 to below 1"),
         ("rate", float("nan"), "a share from 0 to below 1"),
-        ("kind", "lstm", "dense, conv, dropout or batch_norm"),
+        ("kind", "lstm", "dense, conv, max_pool, flatten, dropout or batch_norm"),
         ("activation", "swish", "relu, elu, sigmoid or tanh"),
     ],
 )

@@ -107,6 +107,8 @@ def test_a_budget_of_nothing_said_is_ten_passes_or_a_minute():
     assert Budget().in_passes(60.0) == 10
     assert Budget().in_passes(3.0) == 20
     assert Budget(minutes=2).in_passes(30.0) == 4
+    assert Budget(minutes=2).in_passes(30.0, spent=60.0) == 2
+    assert Budget(minutes=2).in_passes(30.0, spent=600.0) == 1
     assert Budget(passes=3.5).in_passes(1e-3) == 3.5
 
 

@@ -20,6 +20,7 @@ from regraft.cli.fewshot import fewshot
 from regraft.cli.fit import fit
 from regraft.cli.match import match
 from regraft.cli.predict import predict
+from regraft.cli.pretrain import pretrain
 from regraft.cli.search import search
 from regraft.cli.show import show
 from regraft.errors import BadArgument, OutOfSpace, RegraftError
@@ -37,7 +38,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (show, match, fit, search, fewshot, predict, evaluate, export, demo):
+for _command in (show, match, fit, search, fewshot, pretrain, predict, evaluate, export, demo):
     app.command()(_command)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "dense": ("width", "activation", "name"),
     "conv": ("width", "kernel", "activation", "name"),
+    "max_pool": ("name",),
+    "flatten": ("name",),
     "dropout": ("rate", "name"),
     "batch_norm": ("name",),
 }

@@ -25,6 +25,8 @@ Layout = Literal["NHWC", "NCHW", "flat", "other"]
 # The collection of the names of layers, where the source says which tensors are their outputs: what is inside of one
 # is called "layer/value", a second output "layer:1", a second use "layer@2".
 NAMED = "regraft/layers"
+# The collection of the one output that new heads stand on, where the whole network is a trunk.
+CODE = "regraft/code"
 
 
 @dataclass(frozen=True)

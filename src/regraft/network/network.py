@@ -24,7 +24,7 @@ from regraft.network.flow import (
     data_refs,
     narrow_points,
 )
-from regraft.network.graph import NAMED, Graph, InputSpec, Node
+from regraft.network.graph import CODE, NAMED, Graph, InputSpec, Node
 from regraft.network.modes import specialise
 from regraft.network.naming import resolve
 
@@ -159,10 +159,14 @@ class GraphNetwork:
     def bottleneck(self) -> str:
         """The input of the last trainable layer, below its dropout: where transfer usually cuts.
 
+        A network that ends in a code, which `from_layers` made, is cut there.
+
         Raises:
             BadArgument: no weighted layer sits where all data flow, with a row for each example.
         """
         self.require_graph()
+        if self.outputs == self.collections.get(CODE):
+            return self.outputs[0]
         path = self._path(self.outputs[-1])
         fed = {name for name in self.inputs if name in {node.name for node in path}}
         points = {node.name for node in narrow_points(path)} | (fed if len(fed) == 1 else set())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
     width = layer.width
     if width is None:
         raise BadArgument(f"the dense layer {name} has no width", fix="give it one: dense:64")
-    flatten(stack, name)
+    average(stack, name)
     (units,) = stack.shape
     kernel = stack.parameter(f"{name}/kernel", glorot_uniform(f"{name}/kernel", (units or 0, width), stack.seed))
     bias = stack.parameter(f"{name}/bias", np.zeros(width))
@@ -95,7 +96,7 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
     stack.shape = (width,)
 
 
-def flatten(stack: Stack, name: str) -> None:
+def average(stack: Stack, name: str) -> None:
     """Average a picture or a sequence over its places: a dense layer reads one vector an example.
 
     Raises:
@@ -108,21 +109,15 @@ def flatten(stack: Stack, name: str) -> None:
         stack.top = stack.add(f"{name}/Mean:0", "mean", stack.top, where, keep_dims=False).name
         stack.shape = (stack.shape[0] if stack.channels_first else stack.shape[-1],)
     if len(stack.shape) != 1 or not stack.shape[0]:
-        raise ShapeMismatch(
-            f"the dense layer {name} cannot stand on {stack.top}",
-            expected="one vector an example (b d), or a picture (b h w c) or a sequence (b t d) to average over",
-            got=f"(b, {', '.join(str(size or '?') for size in stack.shape)})",
-            fix="cut at another tensor: --at NAME",
-        )
+        expected = "one vector an example (b d), or a picture (b h w c) or a sequence (b t d) to average over"
+        raise _misplaced(stack, f"dense layer {name}", expected, "cut at another tensor: --at NAME")
 
 
 def _conv(stack: Stack, layer: New, name: str) -> None:
     if len(stack.shape) != 3 or not layer.width:
-        raise ShapeMismatch(
-            f"the conv layer {name} cannot stand on {stack.top}",
-            expected="a picture (b h w c) and a width",
-            got=f"{len(stack.shape) + 1} dimensions, width {layer.width}",
-            fix="cut below the layer that flattens, or use dense:WIDTH",
+        expected, fix = "a picture (b h w c) and a width", "cut below the layer that flattens, or use dense:WIDTH"
+        raise _misplaced(
+            stack, f"conv layer {name}", expected, fix, f"{len(stack.shape) + 1} dimensions, width {layer.width}"
         )
     channels = stack.shape[0] if stack.channels_first else stack.shape[-1]
     shape = (layer.kernel, layer.kernel, channels or 0, layer.width)
@@ -134,6 +129,37 @@ def _conv(stack: Stack, layer: New, name: str) -> None:
     stack.top = stack.add(f"{name}/BiasAdd:0", "bias_add", product, bias, data_format=data_format).name
     spatial = stack.shape[1:] if stack.channels_first else stack.shape[:-1]
     stack.shape = (layer.width, *spatial) if stack.channels_first else (*spatial, layer.width)
+
+
+def _max_pool(stack: Stack, layer: New, name: str) -> None:
+    """The greatest of each two by two places; a last row or column that is left over stands alone."""
+    if len(stack.shape) != 3:
+        raise _misplaced(stack, f"layer {name}", "a picture (b h w c)", "cut below the layer that flattens")
+    window = (1, 1, 2, 2) if stack.channels_first else (1, 2, 2, 1)
+    attributes = {"padding": "SAME", "data_format": stack.data_format}
+    stack.top = stack.add(f"{name}/MaxPool:0", "max_pool", stack.top, window, window, **attributes).name
+    halved = [size if size is None else -(-size // 2) for size in stack.shape]
+    stack.shape = (stack.shape[0], *halved[1:]) if stack.channels_first else (*halved[:2], stack.shape[2])
+
+
+def _flatten(stack: Stack, layer: New, name: str) -> None:
+    count = prod(size or 0 for size in stack.shape)
+    if not count:
+        fix = "say the size of the input: --input size=224"
+        raise _misplaced(stack, f"layer {name}", "a tensor whose sizes are known", fix)
+    into(stack, (count,), name)
+
+
+def into(stack: Stack, shape: tuple[int, ...], name: str) -> None:
+    """The same numbers of each example in another shape."""
+    sizes = stack.constant(f"{name}/shape:0", (-1, *shape), "int32")
+    stack.top = stack.add(f"{name}/Reshape:0", "reshape", stack.top, sizes).name
+    stack.shape = shape
+
+
+def _misplaced(stack: Stack, layer: str, expected: str, fix: str, got: str | None = None) -> ShapeMismatch:
+    sizes = f"(b, {', '.join(str(size or '?') for size in stack.shape)})"
+    return ShapeMismatch(f"the {layer} cannot stand on {stack.top}", expected=expected, got=got or sizes, fix=fix)
 
 
 def _dropout(stack: Stack, layer: New, name: str) -> None:
@@ -189,6 +215,8 @@ def _follow(stack: Stack, name: str, old: Ref, batch: Ref) -> None:
 _BUILDERS: Mapping[str, Callable[[Stack, New, str], None]] = {
     "dense": _dense,
     "conv": _conv,
+    "max_pool": _max_pool,
+    "flatten": _flatten,
     "dropout": _dropout,
     "batch_norm": _batch_norm,
 }

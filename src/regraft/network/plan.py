@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from regraft.errors import BadArgument, MissingFile, UnreadableFile, nearest_names
 
-Kind = Literal["dense", "conv", "dropout", "batch_norm"]
+Kind = Literal["dense", "conv", "max_pool", "flatten", "dropout", "batch_norm"]
 Activation = Literal["relu", "elu", "sigmoid", "tanh"]
 
 _EVERYTHING = ".*"
@@ -22,7 +22,9 @@ class New:
     """A layer put on top of the trunk; making one raises BadArgument where a field holds what it cannot.
 
     kind: "dense" and "conv" have `width` units or filters (a dense layer without a width is the output
-    layer: one unit a class); "conv" a square `kernel`; "dropout" drops `rate` of its inputs in training.
+    layer: one unit a class); "conv" a square `kernel`; "max_pool" halves a picture's sides; "flatten" puts
+    its numbers into one vector, where a dense layer would average over its places; "dropout" drops
+    `rate` of its inputs in training.
     """
 
     kind: Kind
@@ -115,7 +117,7 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "freeze_statistics": ((bool,), "true or false"),
     "stop_gradient": ((list, tuple), "a list of tensor names"),
     "new": ((list, tuple, type(None)), "a list of layers"),
-    "kind": ((str,), "dense, conv, dropout or batch_norm"),
+    "kind": ((str,), "dense, conv, max_pool, flatten, dropout or batch_norm"),
     "name": ((str, type(None)), "a name"),
     "width": ((int, type(None)), "a number of units, at least 1"),
     "activation": ((str, type(None)), "relu, elu, sigmoid or tanh"),

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -95,7 +96,7 @@ def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0) -> 
     fresh = {name: _fresh(trunk, name, seed) for name in trained if name not in reused}
     frozen = frozen_parameters(trunk, plan, [name for name in trained if name in reused])
     layers = _with_output(plan.new)
-    stack = _begun(network, at, seed)
+    stack = begun(network, at, seed)
     grown, logits = _grow(_stopped(trunk, plan), stack, layers, classes, fresh)
     grown = GraphNetwork(frozen_graph(grown.graph, frozen), grown.values, format=grown.format)
     rows = (
@@ -248,7 +249,12 @@ def stack_on(network: GraphNetwork, tensor: str, seed: int) -> Stack | None:
     return Stack(top=tensor, shape=shape, dtype=known.dtype, channels_first=first, seed=seed)
 
 
-def _begun(network: GraphNetwork, at: str, seed: int) -> Stack:
+def begun(network: GraphNetwork, at: str, seed: int) -> Stack:
+    """New layers begin here, on a tensor.
+
+    Raises:
+        BadArgument: nothing is known of its shape.
+    """
     stack = stack_on(network, at, seed)
     if stack is None:
         raise BadArgument(
@@ -275,7 +281,7 @@ def _grow(
             got=f"(b, {', '.join(str(size or '?') for size in stack.shape)})",
             fix="let the new layers end with a dense layer without a width",
         )
-    return _joined(trunk, stack, fresh), stack.top
+    return joined(trunk, stack, fresh), stack.top
 
 
 def _name(layer: New, index: int, taken: Collection[str]) -> str:
@@ -291,7 +297,12 @@ def _name(layer: New, index: int, taken: Collection[str]) -> str:
     return layer.name
 
 
-def _joined(trunk: GraphNetwork, stack: Stack, fresh: Mapping[str, np.ndarray]) -> GraphNetwork:
+def joined(trunk: GraphNetwork, stack: Stack, fresh: Mapping[str, np.ndarray] = MappingProxyType({})) -> GraphNetwork:
+    """A network with the layers of a stack on top, whose end is its one output.
+
+    Args:
+        fresh: new values for parameters of the network.
+    """
     graph = trunk.graph
     switches = (*graph.switches, TRAINING) if stack.uses_switch and TRAINING not in graph.switches else graph.switches
     known = {node.name for node in graph.nodes}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from regraft.errors import ShapeMismatch
 from regraft.network.network import GraphNetwork
-from regraft.network.new_layers import Stack, flatten
+from regraft.network.new_layers import Stack, average
 from regraft.network.surgery import stack_on
 
 
@@ -29,7 +29,7 @@ def with_vectors(network: GraphNetwork, tensors: Iterable[str]) -> tuple[GraphNe
     nodes = list(network.graph.nodes)
     for tensor in tensors:
         stack = stack_on(network, tensor, seed=0)
-        if stack is not None and _flattened(stack, f"{tensor}@vector"):
+        if stack is not None and _averaged(stack, f"{tensor}@vector"):
             found[tensor] = Vector(name=stack.top, width=stack.shape[0] or 0)
             nodes += stack.nodes
     outputs = tuple(vector.name for vector in found.values())
@@ -38,9 +38,9 @@ def with_vectors(network: GraphNetwork, tensors: Iterable[str]) -> tuple[GraphNe
     ), found
 
 
-def _flattened(stack: Stack, name: str) -> bool:
+def _averaged(stack: Stack, name: str) -> bool:
     try:
-        flatten(stack, name)
+        average(stack, name)
     except ShapeMismatch:
         return False
     return True

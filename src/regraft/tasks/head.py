@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 
@@ -26,9 +26,18 @@ class Head:
     Its weights are the network's own (`network.weights`); a device other than the CPU takes them along.
     """
 
-    def __init__(self, network: GraphNetwork, inputs: tuple[str, ...], logits: str, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: GraphNetwork,
+        inputs: tuple[str, ...],
+        logits: str,
+        device: torch.device,
+        loss: Callable[[Tensor, Tensor], Tensor] = classify.loss,
+    ) -> None:
+        """Make it for an output `logits`; `loss` is of that and of the last tensor of a batch: its labels, mostly."""
         self._network = network
         self._device = device
+        self._loss = loss
         self._training = network.module([logits], inputs, training=True, updates=True).to(device)
         self._evaluation = network.module([logits], inputs).to(device)
         self._pictures = [convolves_first(network.graph, network.resolve(name)) for name in inputs]
@@ -68,7 +77,7 @@ class Head:
         with drawing_on(self._device):
             logits, *updates = self._training(*self._fed(inputs))
         return Step(
-            loss=classify.loss(logits, labels.to(self._device)),
+            loss=self._loss(logits, labels.to(self._device)),
             updates={name: value.detach() for name, value in zip(self._updated, updates, strict=True)},
         )
 

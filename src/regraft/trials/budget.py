@@ -34,16 +34,17 @@ class Budget:
     passes: float | None = None
     minutes: float | None = None
 
-    def in_passes(self, pass_seconds: float, given: float | None = None) -> float:
+    def in_passes(self, pass_seconds: float, given: float | None = None, spent: float = 0.0) -> float:
         """The budget in passes that take so many seconds each.
 
         Args:
             given: seconds that the schemes take which were given; None: they are the recipe's.
+            spent: seconds that planning took, which are part of the minutes.
         """
         if self.passes is not None:
             return self.passes
         if self.minutes is not None:
-            seconds = self.minutes * 60
+            seconds = max(pass_seconds, self.minutes * 60 - spent)
         elif given is not None:
             seconds = given / (1 - _COMPARED)
         else:

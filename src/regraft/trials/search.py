@@ -49,7 +49,7 @@ _WARNED = "warning: "
 _CLOSE = 0.01  # probabilities of a network run whole and of one run from an engine's features may differ by this
 
 
-class _Clock:
+class Clock:
     """Seconds that each stage took."""
 
     def __init__(self) -> None:
@@ -57,6 +57,7 @@ class _Clock:
 
     @contextmanager
     def __call__(self, stage: str) -> Generator[None]:
+        """Count the block as a part of a stage."""
         started = time.monotonic()
         try:
             yield
@@ -92,24 +93,26 @@ def search(
         RegraftError: the network or the data cannot be searched, or a scheme does not fit.
         KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
-    progress, choices = progress or Progress(), choices or Choices()
+    progress, choices, clock = progress or Progress(), choices or Choices(), Clock()
     place = place_of(out, resume=resume, kind="search")
-    splits = data if isinstance(data, Splits) else open_splits(data, seed=choices.seed, progress=progress)
-    ground = ground_of(network, splits, input, choices, progress)
-    draft = drafted(ground, choices.schemes)
+    with clock("planning"):
+        splits = data if isinstance(data, Splits) else open_splits(data, seed=choices.seed, progress=progress)
+        ground = ground_of(network, splits, input, choices, progress)
+        draft = drafted(ground, choices.schemes)
     run = RunFolder.at(place, resume=resume)
     record = require_same(run, _record(ground, network, choices))
     before = run.read_json(run.settings.name) if run.settings.exists() else {}
     # Passes buy the same again and again; minutes are worth what they are worth now.
     anew = choices.budget.passes is None
     with run.working():
-        measured = calibrated(ground, draft.tensors(ground), before.get("calibration"), anew=anew)
-        passes = before.get("passes") or _passes(ground, draft, measured, choices.budget)
+        with clock("planning"):
+            measured = calibrated(ground, draft.tensors(ground), before.get("calibration"), anew=anew)
+        passes = before.get("passes") or _passes(ground, draft, measured, choices.budget, sum(clock.seconds.values()))
         plan = planned(ground, draft, measured, passes)
         run.write_json(run.settings.name, {**record, "passes": passes, "calibration": measured.as_json()})
         for line in said(plan, forecast(plan), measured.engine.name, len(ground.levels)):
             progress.say(line)
-        found = _Search(ground, plan, measured, run, progress).carried_out(choices.budget.minutes)
+        found = _Search(ground, plan, measured, run, clock, progress).carried_out(choices.budget.minutes)
         saved.write(found.network, run.model, about(found, record))
         run.write_json(run.results.name, found.as_json())
         if found.winner.test:
@@ -132,29 +135,29 @@ def _record(ground: Ground, network: GraphNetwork, choices: Choices) -> dict[str
     }
 
 
-def _passes(ground: Ground, draft: Drafted, measured: Calibration, budget: Budget) -> float:
+def _passes(ground: Ground, draft: Drafted, measured: Calibration, budget: Budget, spent: float) -> float:
     """The budget in passes: of given schemes with nothing to be compared with, the plan tells what they take."""
     bare = planned(ground, draft, measured, 0.0)
-    return budget.in_passes(bare.one_pass, sum(forecast(bare).values()) if draft.given else None)
+    return budget.in_passes(bare.one_pass, sum(forecast(bare).values()) if draft.given else None, spent)
 
 
 class _Search:
     """A search under way."""
 
     def __init__(
-        self, ground: Ground, plan: Planned, measured: Calibration, run: RunFolder, progress: Progress
+        self, ground: Ground, plan: Planned, measured: Calibration, run: RunFolder, clock: Clock, progress: Progress
     ) -> None:
         self._ground = ground
         self._plan = plan
         self._measured = measured
         self._run = run
         self._progress = progress
-        self._clock = _Clock()
+        self._clock = clock
         self._labels = ground.splits.validation.labels
 
     def carried_out(self, minutes: float | None) -> Found:
         """All stages in turn."""
-        expected = forecast(self._plan)
+        expected = {**self._clock.seconds, **forecast(self._plan)}
         with self._clock("probe"):
             stored = self._extracted()
             readings = self._probed(stored)

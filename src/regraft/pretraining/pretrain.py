@@ -1,0 +1,229 @@
+"""Make a network of layers and let it learn from examples without the labels that are wanted later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from regraft.data import Examples, Part, whole
+from regraft.errors import BadArgument, BadData, nearest_names
+from regraft.formats import saved
+from regraft.network import GraphNetwork
+from regraft.network.from_layers import from_layers
+from regraft.network.plan import New
+from regraft.pretraining.autoencoder import autoencoded
+from regraft.pretraining.beside import Goal, Worth, worth
+from regraft.pretraining.course import Course
+from regraft.pretraining.input import input_of
+from regraft.pretraining.told_apart import of_classes, of_corruption
+from regraft.run import Progress, RunFolder, place_of
+from regraft.tasks.record import array_record, require_same, source_record
+from regraft.train.learner import device_of
+from regraft.train.settings import Settings
+
+Method = Literal["autoencoder", "corruption", "classes"]
+METHODS: tuple[Method, ...] = get_args(Method)
+DEFAULTS: Mapping[str, Any] = {"epochs": 20, "batch": 64, "schedule": "cosine"}  # of each training
+
+_LEAST = 50  # examples, of which a tenth are for validation
+_VALIDATION = 0.1
+_POOL = New(kind="max_pool")
+_OF_PICTURES = tuple(
+    layer for width in (32, 64, 128) for layer in (New(kind="conv", width=width, activation="relu"), _POOL)
+)
+_OF_ROWS = tuple(New(kind="dense", width=width, activation="relu") for width in (128, 64))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """How to pretrain.
+
+    Attributes:
+        method: "autoencoder": give back what was masked; "corruption": tell what was done to an example;
+            "classes": tell the classes of labelled examples apart.
+        layers: of the network, from the lowest; (): what is usual for such examples.
+        turns: of "classes": each class turned by a quarter, two and three is a further class.
+        settings: of each training; `DEFAULTS` suit most.
+
+    Raises:
+        BadArgument: there is no such method, or it turns nothing.
+    """
+
+    method: Method
+    layers: tuple[New, ...] = ()
+    turns: bool = False
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be carried out."""
+        if self.method not in METHODS:
+            raise BadArgument(
+                f"there is no method {self.method!r}",
+                expected=", ".join(METHODS),
+                nearest=nearest_names(self.method, METHODS, 1),
+            )
+        if self.turns and self.method != "classes":
+            raise BadArgument("turns make further classes: only the method classes has them", got=self.method)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pretrained:
+    """A finished pretraining.
+
+    Attributes:
+        network: the layers with what they learned; it ends in `code`, on which `fit` and `search` put new heads.
+        trainings: what was measured on examples held back, by training.
+        worth: what it was worth for labelled data; None: there were none to see it on.
+    """
+
+    run: Path
+    model: Path
+    network: GraphNetwork = field(repr=False)
+    code: str
+    examples: int
+    trainings: Mapping[str, Mapping[str, Any]]
+    worth: Worth | None
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as JSON holds it."""
+        return {
+            "run": str(self.run),
+            "model": str(self.model),
+            "code": self.code,
+            "examples": self.examples,
+            "trainings": {name: dict(measured) for name, measured in self.trainings.items()},
+            "worth": self.worth and self.worth.as_json(),
+            "seconds": self.seconds,
+        }
+
+
+def pretrain(
+    examples: Examples,
+    choices: Choices,
+    *,
+    goal: Goal | None = None,
+    out: Path | str | None = None,
+    input: str | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Pretrained:
+    """Pretrain a network, and see what it is worth.
+
+    Args:
+        goal: what it is meant for, to see what it is worth. Examples of its test part are left out of the pretraining.
+        out: the run folder; None: a new one in `runs`.
+        input: what the network shall take, as `--input` says it ("size=32,channels=grey").
+        resume: go on with the run in `out`.
+        progress: None: said and shown on stderr.
+
+    Raises:
+        RegraftError: the examples are too few, or layers, method and examples do not go together.
+        KeyboardInterrupt: Ctrl-C; the run can be resumed.
+    """
+    started = time.monotonic()
+    progress = progress or Progress()
+    place = place_of(out, resume=resume, kind="pretrain")
+    layers = choices.layers or _usual(examples)
+    spec = input_of(examples, layers, input)
+    network = from_layers(spec, layers, choices.settings.seed)
+    train, validation = _divided(examples, goal, choices, progress)
+    run = RunFolder.at(place, resume=resume)
+    course = Course(
+        train=train,
+        validation=validation,
+        spec=spec,
+        settings=choices.settings,
+        device=device_of(choices.settings.device),
+        folder=run.trials,
+        progress=progress,
+    )
+    record = require_same(run, _record(choices, network, course))
+    with run.working():
+        run.write_json(run.settings.name, record)
+        network, trainings = _carried_out(network, layers, choices, course)
+        saved.write(network, run.model, {"task": "pretrain", "method": choices.method, "trainings": trainings})
+        found = Pretrained(
+            run=run.path,
+            model=run.model,
+            network=network,
+            code=network.outputs[0],
+            examples=len(train),
+            trainings=trainings,
+            worth=goal and worth(network, goal, choices.settings.seed, run.trials, progress),
+            seconds=time.monotonic() - started,
+        )
+        run.write_json(run.results.name, found.as_json())
+    return found
+
+
+def _carried_out(
+    network: GraphNetwork, layers: Sequence[New], choices: Choices, course: Course
+) -> tuple[GraphNetwork, Mapping[str, Mapping[str, Any]]]:
+    if choices.method == "autoencoder":
+        return autoencoded(network, layers, course)
+    if choices.method == "corruption":
+        return of_corruption(network, course)
+    return of_classes(network, course, turns=choices.turns)
+
+
+def _usual(examples: Examples) -> tuple[New, ...]:
+    is_table = isinstance(examples.items, np.ndarray) and examples.items.ndim == 2
+    return _OF_ROWS if is_table else _OF_PICTURES
+
+
+def _divided(examples: Examples, goal: Goal | None, choices: Choices, progress: Progress) -> tuple[Part, Part]:
+    """What is trained on and a tenth held back; equal examples stay together, those to be tested on later stay out.
+
+    Raises:
+        BadData: too few are left, or the method needs classes and there is one at most.
+    """
+    tested = set[bytes]()
+    if goal is not None:
+        test = goal.data.test
+        tested = {test.examples.hashes[index] for index in test.indices}
+    kept = np.array([index for index, key in enumerate(examples.hashes) if key not in tested], np.int64)
+    if len(kept) < len(examples):
+        progress.say(f"{len(examples) - len(kept)} examples of the labelled test part are left out")
+    if len(kept) < _LEAST:
+        raise BadData(
+            "these are too few examples to pretrain on",
+            where=examples.source,
+            expected=f"at least {_LEAST}",
+            got=str(len(kept)),
+        )
+    if choices.method == "classes" and len(examples.classes) < 2:
+        raise BadData(
+            "the method classes needs labelled examples of two classes or more",
+            where=examples.source,
+            got=", ".join(examples.classes) or "no labels",
+            fix="--method autoencoder and --method corruption need none",
+        )
+    keys = list(dict.fromkeys(examples.hashes[index] for index in kept))
+    random = np.random.default_rng(choices.settings.seed)
+    held = {keys[place] for place in random.permutation(len(keys))[: max(1, round(_VALIDATION * len(keys)))]}
+    is_held = np.array([examples.hashes[index] in held for index in kept])
+    every = whole(examples)
+    return replace(every, indices=kept[~is_held]), replace(every, indices=kept[is_held])
+
+
+def _record(choices: Choices, network: GraphNetwork, course: Course) -> dict[str, Any]:
+    """What the run is about: to go on with it, all of this must be the same."""
+    return {
+        "source": source_record(network),
+        "plan": choices.method + (", turned" if choices.turns else ""),
+        "input": asdict(course.spec),
+        "classes": list(course.train.examples.classes),
+        "data": {
+            "source": course.train.examples.source,
+            "fingerprint": course.train.examples.fingerprint,
+            "rows": array_record(course.train.indices)["fingerprint"],
+        },
+        "seed": choices.settings.seed,
+        "training": choices.settings.as_json(),
+    }
