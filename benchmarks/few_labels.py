@@ -56,7 +56,7 @@ def omniglot() -> tuple[str, str]:
             layers=four_blocks(64),
             turns=True,
             input="size=28,channels=grey",
-            settings={"epochs": 30},
+            settings={"epochs": 60},
             out=f"{folder}/run",
         )
         rows = [row for ways in WAYS for row in told(found, unknown, ways)]
@@ -89,7 +89,7 @@ def drawings(folder: Path) -> tuple[Path, Path, list[str]]:
 def four_blocks(width: int) -> list[New]:
     """What most papers on Omniglot train: four times a convolution, batch norm and pooling."""
     block = [New(kind="conv", width=width, activation="relu"), New(kind="batch_norm"), New(kind="max_pool")]
-    return [*(block * 4), New(kind="flatten")]
+    return block * 4
 
 
 def told(found: Pretrained, data: Path, ways: int) -> list[str]:

@@ -91,6 +91,19 @@ def test_an_oblong_picture_is_turned_upside_down() -> None:
     assert torch.equal(corruption.turned(pictures), torch.rot90(pictures, 2, (1, 2)))
 
 
+def test_a_moved_picture_stays_in_its_range_and_place() -> None:
+    torch.manual_seed(0)
+    pictures = torch.zeros(200, 20, 20, 1)
+    pictures[:, 7:13, 7:13] = 1
+    found = corruption.moved(pictures)
+    assert found.min() >= 0
+    assert found.max() <= 1
+    assert found[:, 9:11, 9:11].min() > 0.9  # its middle moves by a pixel at most
+    assert found[:, :3].max() == 0
+    assert (found != pictures).flatten(1).any(1).all()
+    torch.testing.assert_close(corruption.moved(torch.ones(3, 8, 6, 2)), torch.ones(3, 8, 6, 2))  # borders go on
+
+
 def test_noise_is_half_as_wide_as_the_batch() -> None:
     torch.manual_seed(0)
     pictures = torch.randn(64, 12, 12, 2) * 7 + 3

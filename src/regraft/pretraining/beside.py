@@ -20,6 +20,9 @@ from regraft.trials.evidence import difference, interval
 
 SCRATCH = "from scratch"
 _WAYS: Mapping[str, Plan] = {"pretrained, frozen": Plan(), "pretrained, all trained": Plan(freeze=None)}
+# Where all layers are trained, with weights that learned something and without: few labels are no validation to stop by.
+_ALL: Mapping[str, Any] = {"lr": 1e-3, "schedule": "cosine", "keep": "last", "batch": 32}
+_STEPS, _EPOCHS = 600, 20  # at least
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,7 +77,7 @@ def worth(pretrained: GraphNetwork, goal: Goal, seed: int, folder: Path, progres
     for number, (name, (network, plan)) in enumerate(tried.items(), 1):
         progress.say(f"{len(data.train)} labelled examples, {name}")
         place = folder / f"labels-{number}"
-        settings = {"seed": seed}
+        settings = {"seed": seed} if plan.freeze else {"seed": seed, **_all(len(data.train))}
         found[name] = fit(
             network, data, plan=plan, settings=settings, out=place, resume=is_run(place), progress=progress
         )
@@ -86,6 +89,11 @@ def worth(pretrained: GraphNetwork, goal: Goal, seed: int, folder: Path, progres
         chosen=chosen,
         above={name: difference(hits[chosen], hits[name]) for name in others},
     )
+
+
+def _all(examples: int) -> dict[str, Any]:
+    """Settings for training all layers on so many examples."""
+    return {**_ALL, "epochs": max(_EPOCHS, -(-_STEPS * _ALL["batch"] // examples))}
 
 
 def _hits(result: FitResult, data: Splits, progress: Progress) -> np.ndarray:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from regraft.errors import BadArgument
 from regraft.network import InputSpec
@@ -18,6 +19,8 @@ Change = Callable[[Tensor], Tensor]
 _SHARE = 0.3  # of the numbers that masking and shuffling of cells touch
 _PATCHES = 3  # along each side of a picture
 _NOISE = 0.5  # standard deviations of the batch
+# How far a picture is moved at most: radians, shares of its size, of a shear, and of half a side.
+_ANGLE, _SIZE, _SHEAR, _SHIFT = 0.2, 0.15, 0.15, 0.1
 
 
 def changes(spec: InputSpec) -> Mapping[str, Change]:
@@ -70,6 +73,24 @@ def turned_by(pictures: Tensor, quarters: Tensor) -> Tensor:
         if chosen.any():
             found[chosen] = torch.rot90(pictures[chosen], quarter, (1, 2))
     return found
+
+
+def moved(pictures: Tensor) -> Tensor:
+    """Each picture a little turned, sheared, scaled and shifted; what comes in at a side is like its border."""
+    count = len(pictures)
+    angle, size, shear = _about_0(count) * _ANGLE, 1 + _about_0(count) * _SIZE, _about_0(count) * _SHEAR
+    rows = [size * angle.cos(), shear - size * angle.sin(), size * angle.sin(), size * angle.cos()]
+    turns = torch.stack(rows, 1).unflatten(1, (2, 2))
+    shifts = torch.stack([_about_0(count), _about_0(count)], 1)[:, :, None] * _SHIFT
+    planes = pictures.permute(0, 3, 1, 2)
+    places = functional.affine_grid(torch.cat([turns, shifts], 2), list(planes.shape), align_corners=False)
+    found = functional.grid_sample(planes, places, padding_mode="border", align_corners=False)
+    return found.permute(0, 2, 3, 1)
+
+
+def _about_0(count: int) -> Tensor:
+    """Numbers between -1 and 1, all as likely."""
+    return 2 * torch.rand(count) - 1
 
 
 def require_square(spec: InputSpec) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from regraft.pretraining.corruption import Change, masked, turned_by
+from regraft.pretraining.corruption import Change, masked, moved, turned_by
 from regraft.tasks.rows import batches
 from regraft.train.learner import Batch, Rows
 
@@ -70,6 +70,15 @@ class Corrupted(_Changed):
             if chosen.any():
                 found[chosen] = change(inputs[chosen])
         return found, kinds
+
+
+class Moved(_Changed):
+    """Pictures that never look quite the same."""
+
+    def take(self, rows: np.ndarray) -> Batch:
+        """(b h w c), and the labels."""
+        pictures, labels = self._rows.take(rows)
+        return moved(pictures), labels
 
 
 class Turned(_Changed):

@@ -9,7 +9,7 @@ from regraft.network import GraphNetwork, Plan
 from regraft.network.surgery import graft
 from regraft.pretraining.corruption import changes, require_square
 from regraft.pretraining.course import Course, with_values
-from regraft.pretraining.rows import Corrupted, Turned
+from regraft.pretraining.rows import Corrupted, Moved, Turned
 from regraft.tasks.head import Head, own_copy
 from regraft.train.learner import Rows
 
@@ -22,7 +22,7 @@ def of_corruption(network: GraphNetwork, course: Course) -> tuple[GraphNetwork, 
 
 
 def of_classes(network: GraphNetwork, course: Course, *, turns: bool) -> tuple[GraphNetwork, Mapping[str, Any]]:
-    """The network, trained to tell the classes of its examples apart.
+    """The network, trained to tell the classes of its examples apart; pictures are moved a little in each look.
 
     Args:
         turns: each class turned by one, two and three quarters is a further class, as with drawn characters.
@@ -30,11 +30,14 @@ def of_classes(network: GraphNetwork, course: Course, *, turns: bool) -> tuple[G
     Raises:
         BadArgument: what is to be turned are no square pictures.
     """
-    count, rows = len(course.train.examples.classes), course.inputs()
+    if turns:
+        require_square(course.spec)
+    count, (train, validation) = len(course.train.examples.classes), course.inputs()
+    if course.spec.layout != "flat":
+        train = Moved(train)
     if not turns:
-        return _trained("classes", network, count, rows, course)
-    require_square(course.spec)
-    return _trained("classes", network, 4 * count, (Turned(rows[0]), Turned(rows[1])), course)
+        return _trained("classes", network, count, (train, validation), course)
+    return _trained("classes", network, 4 * count, (Turned(train), Turned(validation)), course)
 
 
 def _trained(
