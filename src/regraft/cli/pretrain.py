@@ -80,7 +80,7 @@ def _print(found: Pretrained) -> None:
         (name, measured["epochs"], measured["best_epoch"], _measured(measured))
         for name, measured in found.trainings.items()
     ]
-    output.table("Trainings, measured on a tenth held back", ("training", "epochs", "best", "measured"), rows)
+    output.table("Trainings, measured on examples held back", ("training", "epochs", "best", "measured"), rows)
     if found.worth:
         ways = [
             (way.name, way.validation, way.test, f"{way.interval[0]:.3f} to {way.interval[1]:.3f}")

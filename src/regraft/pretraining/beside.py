@@ -20,7 +20,7 @@ from regraft.trials.evidence import difference, interval
 
 SCRATCH = "from scratch"
 _WAYS: Mapping[str, Plan] = {"pretrained, frozen": Plan(), "pretrained, all trained": Plan(freeze=None)}
-# Where all layers are trained, with weights that learned something and without: few labels are no validation to stop by.
+# Where all layers are trained, pretrained or not: a few labels are no validation to stop by.
 _ALL: Mapping[str, Any] = {"lr": 1e-3, "schedule": "cosine", "keep": "last", "batch": 32}
 _STEPS, _EPOCHS = 600, 20  # at least
 

@@ -30,8 +30,8 @@ Method = Literal["autoencoder", "corruption", "classes"]
 METHODS: tuple[Method, ...] = get_args(Method)
 DEFAULTS: Mapping[str, Any] = {"epochs": 20, "batch": 64, "schedule": "cosine"}  # of each training
 
-_LEAST = 50  # examples, of which a tenth are for validation
-_VALIDATION = 0.1
+_LEAST = 50  # examples
+_VALIDATION, _MOST = 0.1, 1000  # what is held back of them: a share, and at most so many
 _POOL = New(kind="max_pool")
 _OF_PICTURES = tuple(
     layer for width in (32, 64, 128) for layer in (New(kind="conv", width=width, activation="relu"), _POOL)
@@ -178,7 +178,7 @@ def _usual(examples: Examples) -> tuple[New, ...]:
 
 
 def _divided(examples: Examples, goal: Goal | None, choices: Choices, progress: Progress) -> tuple[Part, Part]:
-    """What is trained on and a tenth held back; equal examples stay together, those to be tested on later stay out.
+    """What is trained on and what is held back; equal examples stay together, those to be tested on later stay out.
 
     Raises:
         BadData: too few are left, or the method needs classes and there is one at most.
@@ -206,7 +206,9 @@ def _divided(examples: Examples, goal: Goal | None, choices: Choices, progress: 
         )
     keys = list(dict.fromkeys(examples.hashes[index] for index in kept))
     random = np.random.default_rng(choices.settings.seed)
-    held = {keys[place] for place in random.permutation(len(keys))[: max(1, round(_VALIDATION * len(keys)))]}
+    held = {
+        keys[place] for place in random.permutation(len(keys))[: min(_MOST, max(1, round(_VALIDATION * len(keys))))]
+    }
     is_held = np.array([examples.hashes[index] in held for index in kept])
     every = whole(examples)
     return replace(every, indices=kept[~is_held]), replace(every, indices=kept[is_held])
