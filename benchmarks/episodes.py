@@ -174,8 +174,8 @@ def price(examples: Examples, points: np.ndarray) -> str:
         bare.append(time.perf_counter() - start)
     return f"""
 {TIMED.count} episodes, {TIMED.ways} ways, {TIMED.shots[0]} shots, all methods and the choice among them,
-{ROUNDS} rounds by turns; regraft's time holds the untrained trunk and the pixels as well. Alone: the same classifiers of scikit-learn,
-fitted to and asked about the points of episodes that were drawn before.
+{ROUNDS} rounds by turns; regraft's time holds the untrained trunk and the pixels too. Alone: the same classifiers of
+scikit-learn, fitted to and asked about the points of episodes that were drawn before.
 
 | | seconds, median (least to most) | of the arithmetic alone |
 |---|---|---|

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from regraft.data import Splits
     from regraft.errors import RegraftError
     from regraft.estimator import TransferClassifier
-    from regraft.few_shot import fewshot, pretrain, recognise
+    from regraft.few_shot import fewshot, pretrain, recognise, zeroshot
     from regraft.network.loading import Loaded
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
@@ -50,6 +50,7 @@ __all__ = [
     "pretrain",
     "recognise",
     "search",
+    "zeroshot",
 ]
 
 _HOMES = {
@@ -60,6 +61,7 @@ _HOMES = {
     "fewshot": "regraft.few_shot",
     "pretrain": "regraft.few_shot",
     "recognise": "regraft.few_shot",
+    "zeroshot": "regraft.few_shot",
 }
 
 

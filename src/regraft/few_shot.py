@@ -1,17 +1,21 @@
-"""`fewshot`, `recognise`, `pretrain`: with few labels or none; sources and data are addresses and paths."""
+"""`fewshot`, `recognise`, `zeroshot`, `pretrain`: with few labels or none; sources and data are addresses and paths."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from regraft.data import Examples, Splits, open_data, open_splits, open_unlabelled
 from regraft.errors import BadArgument
-from regraft.few_labels import Recognised, Study, study
+from regraft.few_labels import Recognised, Study, ZeroShot, study, zero_shot
 from regraft.few_labels import recognise as told_by
 from regraft.few_labels.episodes import Setup
+from regraft.few_labels.semantics import read_semantics
+from regraft.few_labels.sentences import Sentences
 from regraft.network import GraphNetwork
 from regraft.network.plan import New
 from regraft.opening import as_network
@@ -84,6 +88,50 @@ def recognise(
     """
     known, asked = _examples(support, skip_bad), _unlabelled(query, skip_bad)
     return told_by(as_network(source, weights=weights), known, asked, at=at, input=input, seed=seed)
+
+
+def zeroshot(  # noqa: PLR0913 - each but three has a default
+    source: str | PathLike[str] | GraphNetwork,
+    data: str | PathLike[str] | Examples,
+    classes: str | PathLike[str],
+    *,
+    unseen: Sequence[str] | None = None,
+    encoder: str | None = None,
+    at: str | None = None,
+    input: str | None = None,
+    skip_bad: bool = False,
+    seed: int = 0,
+    weights: str | PathLike[str] | None = None,
+) -> ZeroShot:
+    """How well classes are told of which there is no example, by what is known of all.
+
+    Args:
+        source: a network, or the address of one.
+        data: labelled data in one piece, or their path.
+        classes: a .csv or .tsv file: in each line a class, then its attributes as numbers, or its description.
+        unseen: classes whose examples are not learned from; None: each class in turn.
+        encoder: the address of a text encoder that reads descriptions, `hf:FOLDER`.
+        at: the tensor whose values are the features; None: the bottleneck.
+        input: how pictures are fed; None: as the file says, or guessed.
+        skip_bad: leave out pictures that cannot be read.
+        seed: of the examples of seen classes that are held back.
+        weights: of the source, as for `open`.
+
+    Raises:
+        RegraftError: something cannot be used, nothing is known of a class, or too few are seen.
+    """
+    encode = None if encoder is None else _sentences(encoder)
+    semantics, examples = read_semantics(Path(classes), encode), _examples(data, skip_bad)
+    network = as_network(source, weights=weights)
+    return zero_shot(network, examples, semantics, unseen, at=at, input=input, seed=seed)
+
+
+def _sentences(address: str) -> Callable[[Sequence[str]], np.ndarray]:
+    """What turns texts into points."""
+    package, _, folder = address.partition(":")
+    if package != "hf" or not Path(folder).is_dir():
+        raise BadArgument("a text encoder is a folder with its tokenizer", expected="hf:FOLDER", got=address)
+    return Sentences(as_network(address), Path(folder)).points
 
 
 def pretrain(  # noqa: PLR0913 - each but one has a default

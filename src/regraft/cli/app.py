@@ -23,6 +23,7 @@ from regraft.cli.predict import predict
 from regraft.cli.pretrain import pretrain
 from regraft.cli.search import search
 from regraft.cli.show import show
+from regraft.cli.zeroshot import zeroshot
 from regraft.errors import BadArgument, OutOfSpace, RegraftError
 
 DONE, OUR_FAILURE, CALLERS_MISTAKE, STOPPED, UNREAD = 0, 1, 2, 130, 141
@@ -38,7 +39,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (show, match, fit, search, fewshot, pretrain, predict, evaluate, export, demo):
+for _command in (show, match, fit, search, fewshot, zeroshot, pretrain, predict, evaluate, export, demo):
     app.command()(_command)
 
 
