@@ -39,7 +39,7 @@ from regraft.run import Progress
 
 SHOTS, SIDE = (1, 5, 20), 224
 SETUP = Setup(ways=5, shots=SHOTS, queries=15, count=600)
-TRAINED, EPOCHS = 5, 5  # episodes that fastai gets at each number of shots, and how long it trains in each
+TRAINED, EPOCHS = 3, 5  # episodes that fastai gets at each number of shots, and how long it trains in each
 ROUNDS, TIMED = 3, Setup(ways=5, shots=(5,), queries=15, count=600)
 PICTURE = Path(__file__).parent / "episodes.svg"
 PLAIN = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
