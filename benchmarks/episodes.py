@@ -103,11 +103,12 @@ def right(model: Any, points: np.ndarray, episode: Episode) -> float:
 
 def beside_fastai(examples: Examples, episode: Episode) -> tuple[dict[str, float], dict[str, float]]:
     """What fastai and regraft tell of the photos of an episode: {accuracy, seconds}."""
+    drawn = np.sort(examples.labels[episode.support[:, 0]])  # in the order of their names, as fastai has them
+    classes = tuple(examples.classes[label] for label in drawn)
     support, query = (
-        tuple((examples.name(index), way) for way, row in enumerate(rows) for index in row)
+        tuple((examples.name(index), int(np.searchsorted(drawn, examples.labels[index]))) for index in rows.ravel())
         for rows in (episode.support, episode.query)
     )
-    classes = tuple(examples.classes[examples.labels[row[0]]] for row in episode.support)
     fold = Fold(classes=classes, train=support, validation=support, test=query)
     found = programs.fastai(fold, SIDE, EPOCHS, 0)
     theirs = {"accuracy": found["test_accuracy"], "seconds": found["seconds"]}
