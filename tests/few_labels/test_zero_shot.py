@@ -142,6 +142,8 @@ def test_what_cannot_be_studied() -> None:
     for unseen, what in ((["11"], "there is no class 11"), ([str(k) for k in range(8)], "too few classes are left")):
         with pytest.raises(BadArgument, match=what):
             zero_shot(as_it_is(), examples, semantics, unseen, at="x:0")
+    with pytest.raises(BadData, match="the class 9 has too few examples"):
+        zero_shot(as_it_is(), examples.some(np.arange(len(labels) - 28)).examples, semantics, None, at="x:0")
     del semantics["4"]
     with pytest.raises(BadData, match="nothing is known of the class 4"):
         zero_shot(as_it_is(), examples, semantics, None, at="x:0")

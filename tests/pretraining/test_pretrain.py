@@ -128,6 +128,9 @@ def test_what_is_refused(tmp_path: Path) -> None:
     assert refused(CONV, count=30).startswith("these are too few examples to pretrain on\n  where: digits\n")
     assert refused(CONV, turns=True).startswith("turns make further classes: only the method classes has them")
     assert refused(DENSE, "classes", turns=True).startswith("only square pictures can be turned into further classes")
+    assert refused((New(kind="max_pool"),)).startswith("no layer has weights that could learn")
+    twins = (New(kind="dense", width=4, name="one"), New(kind="dense", width=4, name="one"))
+    assert refused(twins).startswith("two layers are called one")
     assert list(tmp_path.glob("runs/*")) == []
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from regraft.data import Examples
-from regraft.errors import BadArgument, nearest_names
+from regraft.errors import BadArgument, BadData, nearest_names
 from regraft.few_labels.embedding import Embedding
 from regraft.few_labels.methods import Centred
 from regraft.few_labels.semantics import of_classes
@@ -28,6 +28,7 @@ _PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)  # of each side
 _LESS = np.linspace(0, 2, 41)  # times the spread of what is said of an example, taken from the seen classes
 _HELD = 0.2  # of the examples of a seen class, to be told
 _LEAST = 3  # seen classes
+_FEWEST = 5  # examples of a seen class: one of them is held back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,7 @@ def zero_shot(
     turns = [tuple(unseen)] if unseen else [(name,) for name in examples.classes]
     for turn in turns:
         _require_seen(turn, examples)
+    _require_examples(examples)
     embedding = Embedding(network, [examples], at, input, progress or Progress())
     points = embedding.points(examples).astype(np.float64)
     told = [_told(points, examples, known, turn, seed) for turn in turns]
@@ -109,6 +111,17 @@ def _require_seen(unseen: Sequence[str], examples: Examples) -> None:
             where=examples.source,
             expected=f"{_LEAST} or more that are seen",
             got=f"{len(examples.classes)} classes, {len(unseen)} of them unseen",
+        )
+
+
+def _require_examples(examples: Examples) -> None:
+    counts = np.bincount(examples.labels, minlength=len(examples.classes))
+    if counts.min() < _FEWEST:
+        raise BadData(
+            f"the class {examples.classes[int(counts.argmin())]} has too few examples",
+            where=examples.source,
+            expected=f"{_FEWEST} or more",
+            got=str(counts.min()),
         )
 
 

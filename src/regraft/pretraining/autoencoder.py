@@ -23,7 +23,7 @@ from regraft.tasks.rows import FeatureRows
 from regraft.train.learner import Rows
 from regraft.train.loop import Measured
 
-_WEIGHTED = ("dense", "conv")
+WEIGHTED = ("dense", "conv")
 
 
 def autoencoded(
@@ -64,7 +64,7 @@ def _top(course: Course, layers: Sequence[New]) -> str:
 
 def _steps(layers: Sequence[New]) -> list[tuple[int, int]]:
     """For each layer with weights, where it begins and where the next one does; what lies below the first is its."""
-    starts = [place for place, layer in enumerate(layers) if layer.kind in _WEIGHTED]
+    starts = [place for place, layer in enumerate(layers) if layer.kind in WEIGHTED]
     return list(zip([0, *starts[1:]], [*starts[1:], len(layers)], strict=True)) if starts else []
 
 
@@ -88,7 +88,7 @@ def _mirrored(
     start, end = span
     trunk = network.towards(tops[end])
     stack = begun(trunk, tops[end], seed)
-    lowest = next(place for place in range(start, end) if layers[place].kind in _WEIGHTED)
+    lowest = next(place for place in range(start, end) if layers[place].kind in WEIGHTED)
     for place in reversed(range(start, end)):
         shape = tuple(size or 0 for size in (network.tensors[tops[place]].shape or ())[1:])
         _put_back(stack, layers[place], shape, f"back{place + 1}", last=place == lowest)
@@ -103,7 +103,7 @@ def _put_back(stack: Stack, layer: New, shape: tuple[int, ...], name: str, *, la
         size = stack.constant(f"{name}/size:0", shape[:2], "int32")
         stack.top = stack.add(f"{name}/ResizeNearestNeighbor:0", "resize_nearest_neighbor", stack.top, size).name
         stack.shape = (*shape[:2], stack.shape[2])
-    elif layer.kind in _WEIGHTED:
+    elif layer.kind in WEIGHTED:
         activation = None if last else layer.activation
         put(stack, New(kind=layer.kind, width=shape[-1], kernel=layer.kernel, activation=activation), name)
 

@@ -16,7 +16,7 @@ from regraft.formats import saved
 from regraft.network import GraphNetwork
 from regraft.network.from_layers import from_layers
 from regraft.network.plan import New
-from regraft.pretraining.autoencoder import autoencoded
+from regraft.pretraining.autoencoder import WEIGHTED, autoencoded
 from regraft.pretraining.beside import Goal, Worth, worth
 from regraft.pretraining.course import Course
 from regraft.pretraining.input import input_of
@@ -51,7 +51,7 @@ class Choices:
         settings: of each training; `DEFAULTS` suit most.
 
     Raises:
-        BadArgument: there is no such method, or it turns nothing.
+        BadArgument: there is no such method, it turns nothing, or no layer has weights.
     """
 
     method: Method
@@ -67,6 +67,8 @@ class Choices:
                 expected=", ".join(METHODS),
                 nearest=nearest_names(self.method, METHODS, 1),
             )
+        if self.layers and not any(layer.kind in WEIGHTED for layer in self.layers):
+            raise BadArgument("no layer has weights that could learn", expected=f"one of {', '.join(WEIGHTED)}")
         if self.turns and self.method != "classes":
             raise BadArgument("turns make further classes: only the method classes has them", got=self.method)
 
