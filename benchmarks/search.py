@@ -314,8 +314,8 @@ def forecast_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
         off = [f"{worst(took, beside):+.0%}" for beside in (said, [60 * MINUTES] * len(took))]
         rows.append(f"| {name} ({FORMATS[name]}) | {spread(said, 0)} | {spread(took, 0)} | {' | '.join(off)} |")
     head = f"""
-{5 * size.per_class} photos at {size.pixels} px (SqueezeNet takes 227), {MINUTES} minutes given; all stages, which begin
-when the engine has been chosen and measured. The last two columns hold the worst of {size.folds} folds.
+{5 * size.per_class} photos at {size.pixels} px (SqueezeNet takes 227), {MINUTES} minutes given; all stages,
+planning among them. The last two columns hold the worst of {size.folds} folds.
 
 | source | forecast, s | taken, s | taken against the forecast | and against the budget |
 |---|---|---|---|---|
@@ -332,7 +332,8 @@ def foreseen(source: str, turn: Turn, kept: Kept) -> tuple[float, float]:
     """The seconds that were said beforehand, and those it took."""
     key = {"side": "forecast", "source": source, "code": code(), "minutes": MINUTES, **turn.key}
     found = kept.once(key, lambda: searched(turn, {"minutes": MINUTES, "schemes": []}, source))
-    return sum(found["forecast"].values()), sum(found["stages"].values())
+    planning = found["stages"]["planning"]  # over when the forecast is made
+    return planning + sum(found["forecast"].values()), sum(found["stages"].values())
 
 
 SECTIONS: Mapping[str, Callable[[str, Size, Kept], tuple[str, str]]] = {

@@ -92,8 +92,8 @@ def test_the_record_keeps_its_contract(record: dict[str, Any]) -> None:
         "passes", "minutes", "pass_seconds", "engine", "engines", "stored", "forecast", "naive_seconds"
     }  # fmt: skip
     assert (record["budget"]["passes"], record["budget"]["minutes"]) == (40, None)
-    assert set(record["seconds"]) == set(record["budget"]["forecast"]) == {
-        "planning", "probe", "heads", "thaw", "baselines", "test"
+    assert set(record["seconds"]) - {"planning"} == set(record["budget"]["forecast"]) == {
+        "probe", "heads", "thaw", "baselines", "test"
     }  # fmt: skip
     assert set(record["baselines"]) >= {
         "majority class", "nearest neighbours", "frozen + linear", "untrained trunk", "from scratch"

@@ -81,7 +81,7 @@ def test_the_run_holds_what_was_found(found, out):
     assert [trial["number"] for trial in record["trials"]] == list(range(1, len(record["trials"]) + 1))
     assert {trial["stage"] for trial in record["trials"]} == {"probe", "heads", "thaw"}
     assert len(list((out / "trials").iterdir())) == sum(trial["stage"] == "thaw" for trial in record["trials"])
-    assert list(record["seconds"]) == ["probe", "heads", "thaw", "baselines", "test"]
+    assert list(record["seconds"]) == ["planning", "probe", "heads", "thaw", "baselines", "test"]
 
 
 def test_the_winner_is_validated_as_its_trial_was(found):

@@ -157,7 +157,7 @@ class _Search:
 
     def carried_out(self, minutes: float | None) -> Found:
         """All stages in turn."""
-        expected = {**self._clock.seconds, **forecast(self._plan)}
+        expected = forecast(self._plan)
         with self._clock("probe"):
             stored = self._extracted()
             readings = self._probed(stored)
