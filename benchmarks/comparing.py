@@ -49,3 +49,9 @@ def ratios(theirs: Sequence[float], ours: Sequence[float]) -> str:
     """How many times as long they took as we did, round by round: the median with the least and the most."""
     each = [their / our for their, our in zip(theirs, ours, strict=True)]
     return f"**{statistics.median(each):.1f}** ({min(each):.1f} to {max(each):.1f})"
+
+
+def mean_of(values: Sequence[float]) -> str:
+    """The mean of many values with its interval at 95 %: 1.96 standard errors."""
+    mean, error = statistics.fmean(values), 1.96 * statistics.stdev(values) / len(values) ** 0.5
+    return f"{mean:.3f} ({mean - error:.3f} to {mean + error:.3f})"

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 import regraft
-from benchmarks.comparing import ratios, spread
+from benchmarks.comparing import mean_of, ratios, spread
 from benchmarks.results import write_section
 from benchmarks.rivals import programs
 from benchmarks.rivals.photos import DATA, Fold, at_hand
@@ -128,12 +128,6 @@ def of(study: Study, features: str, method: str, shots: int) -> str:
     """A result with its interval."""
     (one,) = (r for r in study.results if (r.features, r.method, r.shots) == (features, method, shots))
     return f"{one.accuracy:.3f} ({one.interval[0]:.3f} to {one.interval[1]:.3f})"
-
-
-def mean_of(shares: Sequence[float]) -> str:
-    """The mean of episodes with its interval."""
-    mean, error = statistics.fmean(shares), 1.96 * statistics.stdev(shares) / len(shares) ** 0.5
-    return f"{mean:.3f} ({mean - error:.3f} to {mean + error:.3f})"
 
 
 def draw(study: Study, plain: Mapping[int, Sequence[float]]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import regraft
+from benchmarks.comparing import mean_of
 from benchmarks.results import write_section
 from benchmarks.rivals.photos import DATA, SHARED, at_hand
 from benchmarks.search import network
@@ -94,12 +95,6 @@ def texts_row(name: str, texts: Texts, encoder: Sentences) -> str:
 def balanced(told: np.ndarray, truth: np.ndarray) -> float:
     """The mean over classes of the share that is told right."""
     return statistics.fmean(float((told[truth == one] == one).mean()) for one in np.unique(truth))
-
-
-def mean_of(values: Sequence[float]) -> str:
-    """The mean with its interval."""
-    mean, error = statistics.fmean(values), 1.96 * statistics.stdev(values) / len(values) ** 0.5
-    return f"{mean:.3f} ({mean - error:.3f} to {mean + error:.3f})"
 
 
 def trec() -> Texts:

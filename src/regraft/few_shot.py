@@ -173,7 +173,8 @@ def pretrain(  # noqa: PLR0913 - each but one has a default
     given = Settings.from_json({**DEFAULTS, **(settings or {})})
     goal = None
     if labelled is not None:
-        labelled = labelled if isinstance(labelled, Splits) else open_splits(Path(labelled), seed=given.seed)
+        if not isinstance(labelled, Splits):
+            labelled = open_splits(Path(labelled), seed=given.seed, skip_bad=skip_bad)
         goal = Goal(data=labelled, source=None if source is None else as_network(source, weights=weights))
     elif source is not None:
         raise BadArgument("a source is compared on labelled data", fix="name some: --labelled PATH")
@@ -188,6 +189,7 @@ def pretrain(  # noqa: PLR0913 - each but one has a default
 
 
 def _unlabelled(data: str | PathLike[str] | Examples, skip_bad: bool) -> Examples:
+    """Examples whatever their labels."""
     return data if isinstance(data, Examples) else open_unlabelled([Path(data)], skip_bad=skip_bad)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output
-from regraft.cli.options import Input, Json, SkipBad, Weights
+from regraft.cli.options import FeaturesAt, Input, Json, SkipBad, Weights
 from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ def fewshot(
     predict: Annotated[
         Path | None, Option(metavar="PATH", help="Recognise these by all of DATA, in place of episodes.")
     ] = None,
-    at: Annotated[
-        str | None, Option(metavar="TENSOR", help="Whose values the features are; else the bottleneck.")
-    ] = None,
+    at: FeaturesAt = None,
     input: Input = None,
     skip_bad: SkipBad = False,
     seed: Annotated[int, Option(help="Of the episodes, and of the folds that choose a method.")] = 0,

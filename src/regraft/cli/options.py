@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 from typer import Option
 
 Json = Annotated[bool, Option("--json", help="One JSON object on standard output, all else on standard error.")]
+FeaturesAt = Annotated[
+    str | None, Option("--at", metavar="TENSOR", help="Whose values the features are; else the bottleneck.")
+]
 Input = Annotated[str | None, Option(metavar="SPEC", help="How pictures are fed: range=-1..1,channels=rgb")]
 SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from regraft.cli import output
-from regraft.cli.options import Input, Json, SkipBad, Weights
+from regraft.cli.options import FeaturesAt, Input, Json, SkipBad, Weights
 
 if TYPE_CHECKING:
     from regraft.few_labels import ZeroShot
@@ -26,9 +26,7 @@ def zeroshot(
     encoder: Annotated[
         str | None, Option(metavar="hf:FOLDER", help="The text encoder that reads descriptions.")
     ] = None,
-    at: Annotated[
-        str | None, Option(metavar="TENSOR", help="Whose values the features are; else the bottleneck.")
-    ] = None,
+    at: FeaturesAt = None,
     input: Input = None,
     skip_bad: SkipBad = False,
     seed: Annotated[int, Option(help="Of the examples that are held back.")] = 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,7 @@ def read_semantics(path: Path, encode: Callable[[Sequence[str]], np.ndarray] | N
     return found
 
 
-def of_classes(semantics: dict[str, np.ndarray], classes: Sequence[str], where: str) -> np.ndarray:
+def of_classes(semantics: Mapping[str, np.ndarray], classes: Sequence[str], where: str) -> np.ndarray:
     """The vectors (k a) of some classes.
 
     Raises:

@@ -86,7 +86,7 @@ def zero_shot(
     Raises:
         RegraftError: the network or the examples cannot be used, nothing is known of a class, or too few are seen.
     """
-    known = of_classes(dict(semantics), examples.classes, examples.source)
+    known = of_classes(semantics, examples.classes, examples.source)
     turns = [tuple(unseen)] if unseen else [(name,) for name in examples.classes]
     for turn in turns:
         _require_seen(turn, examples)

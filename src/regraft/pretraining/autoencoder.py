@@ -23,7 +23,7 @@ from regraft.tasks.rows import FeatureRows
 from regraft.train.learner import Rows
 from regraft.train.loop import Measured
 
-WEIGHTED = ("dense", "conv")
+WITH_WEIGHTS = ("dense", "conv")
 
 
 def autoencoded(
@@ -41,19 +41,19 @@ def autoencoded(
     seed = course.settings.seed
     tops = [course.spec.name, *(_top(course, layers[:end]) for end in range(1, len(layers) + 1))]
     _require_invertible(network, layers, tops)
-    found: dict[str, Mapping[str, Any]] = {}
+    inputs, found = course.inputs(), dict[str, Mapping[str, Any]]()
     back: dict[str, np.ndarray] = {}
     for number, (start, end) in enumerate(_steps(layers), 1):
         name = f"layer-{number}"
         whole = _mirrored(network, layers, tops, (start, end), seed)
         head = _head(whole, tops[start], course)
-        rows = course.inputs() if start == 0 else _rows_of(network, tops[start], course)
+        rows = inputs if start == 0 else _rows_of(network, tops[start], course)
         found[name] = _trained(name, head, rows, course)
         network, back = with_values(network, head), {**back, **head.values()}
     whole = _mirrored(network, layers, tops, (0, len(layers)), seed)
     whole = whole.assign({name: value for name, value in back.items() if name in whole.parameters})
     head = _head(whole, course.spec.name, course)
-    found["all-layers"] = _trained("all-layers", head, course.inputs(), course)
+    found["all-layers"] = _trained("all-layers", head, inputs, course)
     return with_values(network, head), found
 
 
@@ -64,8 +64,8 @@ def _top(course: Course, layers: Sequence[New]) -> str:
 
 def _steps(layers: Sequence[New]) -> list[tuple[int, int]]:
     """For each layer with weights, where it begins and where the next one does; what lies below the first is its."""
-    starts = [place for place, layer in enumerate(layers) if layer.kind in WEIGHTED]
-    return list(zip([0, *starts[1:]], [*starts[1:], len(layers)], strict=True)) if starts else []
+    starts = [place for place, layer in enumerate(layers) if layer.kind in WITH_WEIGHTS]
+    return list(zip([0, *starts[1:]], [*starts[1:], len(layers)], strict=True))
 
 
 def _require_invertible(network: GraphNetwork, layers: Sequence[New], tops: Sequence[str]) -> None:
@@ -88,7 +88,7 @@ def _mirrored(
     start, end = span
     trunk = network.towards(tops[end])
     stack = begun(trunk, tops[end], seed)
-    lowest = next(place for place in range(start, end) if layers[place].kind in WEIGHTED)
+    lowest = next(place for place in range(start, end) if layers[place].kind in WITH_WEIGHTS)
     for place in reversed(range(start, end)):
         shape = tuple(size or 0 for size in (network.tensors[tops[place]].shape or ())[1:])
         _put_back(stack, layers[place], shape, f"back{place + 1}", last=place == lowest)
@@ -103,7 +103,7 @@ def _put_back(stack: Stack, layer: New, shape: tuple[int, ...], name: str, *, la
         size = stack.constant(f"{name}/size:0", shape[:2], "int32")
         stack.top = stack.add(f"{name}/ResizeNearestNeighbor:0", "resize_nearest_neighbor", stack.top, size).name
         stack.shape = (*shape[:2], stack.shape[2])
-    elif layer.kind in WEIGHTED:
+    elif layer.kind in WITH_WEIGHTS:
         activation = None if last else layer.activation
         put(stack, New(kind=layer.kind, width=shape[-1], kernel=layer.kernel, activation=activation), name)
 

@@ -16,7 +16,7 @@ from regraft.formats import saved
 from regraft.network import GraphNetwork
 from regraft.network.from_layers import from_layers
 from regraft.network.plan import New
-from regraft.pretraining.autoencoder import WEIGHTED, autoencoded
+from regraft.pretraining.autoencoder import WITH_WEIGHTS, autoencoded
 from regraft.pretraining.beside import Goal, Worth, worth
 from regraft.pretraining.course import Course
 from regraft.pretraining.input import input_of
@@ -67,8 +67,8 @@ class Choices:
                 expected=", ".join(METHODS),
                 nearest=nearest_names(self.method, METHODS, 1),
             )
-        if self.layers and not any(layer.kind in WEIGHTED for layer in self.layers):
-            raise BadArgument("no layer has weights that could learn", expected=f"one of {', '.join(WEIGHTED)}")
+        if self.layers and not any(layer.kind in WITH_WEIGHTS for layer in self.layers):
+            raise BadArgument("no layer has weights that could learn", expected=f"one of {', '.join(WITH_WEIGHTS)}")
         if self.turns and self.method != "classes":
             raise BadArgument("turns make further classes: only the method classes has them", got=self.method)
 

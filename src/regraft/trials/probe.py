@@ -58,8 +58,7 @@ def probe(
     widest = sorted(levels, key=lambda level: level.width, reverse=True)
     with one_thread(), ThreadPoolExecutor(workers()) as pool, progress.task("probing cuts", len(levels)) as advance:
         pending = {level: pool.submit(_reading, level, stored, folds, classes) for level in widest}
-        for done in as_completed(pending.values()):
-            done.result()  # an error ends it at once
+        for _ in as_completed(pending.values()):
             advance(1)
     return tuple(pending[level].result() for level in levels)
 
