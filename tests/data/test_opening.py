@@ -220,18 +220,19 @@ def test_reading_shows_progress(flowers: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_text_cannot_be_judged(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").touch()
+    (tmp_path / "notes.md").touch()
     with pytest.raises(UnsupportedFormat) as caught:
-        open_unlabelled([tmp_path / "notes.txt"])
+        open_unlabelled([tmp_path / "notes.md"])
     assert str(caught.value) == (
-        f"this is no picture\n  where: {tmp_path}/notes.txt\n  expected: a picture, a folder of them, or {FORMS}"
+        f"this is no picture and no text\n  where: {tmp_path}/notes.md\n"
+        f"  expected: a picture, a folder of them, .txt, or {FORMS}"
     )
 
 
 def test_an_array_is_judged_alone(flowers: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((3, 4)))
     assert len(open_unlabelled([tmp_path / "x.npy"])) == 3
-    with pytest.raises(BadArgument, match=r"^an array cannot be joined with other inputs\n"):
+    with pytest.raises(BadArgument, match=r"^a .npy file cannot be joined with other inputs\n"):
         open_unlabelled([flowers, tmp_path / "x.npy"])
 
 

@@ -25,6 +25,7 @@ FLAT = InputSpec(name="x", shape=(None, 784), layout="flat")
         ("size=192x256", {"size": (192, 256)}),
         ("range=0..1, mean=0.4,0.5,0.6, std=.2", {"range": (0.0, 1.0), "mean": (0.4, 0.5, 0.6), "std": (0.2,)}),
         ("size=224,crop=0.875", {"size": (224, 224), "crop": 0.875}),
+        ("length=200", {"length": 200}),
         ("mean=1e-1,channels=grey", {"mean": (0.1,), "channels": "grey"}),
     ],
 )
@@ -35,9 +36,9 @@ def test_what_it_may_say(text: str, said: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected", "got"),
     [
-        ("", "KEY=VALUE, KEY one of range, channels, size, crop, mean, std", "''"),
-        ("rgb", "KEY=VALUE, KEY one of range, channels, size, crop, mean, std", "'rgb'"),
-        ("rang=0..1", "one of range, channels, size, crop, mean, std", "'rang'"),
+        ("", "KEY=VALUE, KEY one of range, channels, size, crop, mean, std, length", "''"),
+        ("rgb", "KEY=VALUE, KEY one of range, channels, size, crop, mean, std, length", "'rgb'"),
+        ("rang=0..1", "one of range, channels, size, crop, mean, std, length", "'rang'"),
         ("range=0-1", "range=LOW..HIGH, LOW below HIGH", "'0-1'"),
         ("range=1..0", "range=LOW..HIGH, LOW below HIGH", "'1..0'"),
         ("range=a..b", "range=LOW..HIGH, LOW below HIGH", "'a,b'"),
@@ -51,6 +52,9 @@ def test_what_it_may_say(text: str, said: dict[str, Any]) -> None:
         ("crop=1.5", "crop=SHARE, the middle part of each side that is used, as 0.875", "'1.5'"),
         ("crop=1,1", "crop=SHARE, the middle part of each side that is used, as 0.875", "'1,1'"),
         ("mean=x", "mean=NUMBER, or one a channel", "'x'"),
+        ("length=x", "length=160, the bytes of a text that are read", "'x'"),
+        ("length=0", "length=160, the bytes of a text that are read", "'0'"),
+        ("length=99999", "length=160, the bytes of a text that are read", "'99999'"),
         ("std=0", "std=POSITIVE NUMBER, or one a channel", "'0'"),
     ],
 )

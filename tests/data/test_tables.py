@@ -64,8 +64,9 @@ def test_a_table_without_the_columns(tmp_path: Path, text: str, got: str) -> Non
     with pytest.raises(BadData) as caught:
         open_data(table)
     assert str(caught.value) == (
-        f"the table has no columns of paths and labels\n  where: {table}, line 1\n"
-        "  expected: a column path, file, filename, ... and a column label, class, class_name, ...\n"
+        f"the table has no columns of paths or texts, and of labels\n  where: {table}, line 1\n"
+        "  expected: a column path, file, filename, ... or text, sentence, question, ..., "
+        "and a column label, class, class_name, ...\n"
         f"  got: {got}"
     )
 
@@ -74,7 +75,7 @@ def test_a_table_of_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path,label\n")
     with pytest.raises(BadData) as caught:
         open_data(tmp_path / "t.csv")
-    assert str(caught.value) == f"the table names no picture\n  where: {tmp_path}/t.csv"
+    assert str(caught.value) == f"the table has no example\n  where: {tmp_path}/t.csv"
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe\x00", b'path,label\n"a', b"path,label\n" + b"x" * 200_000 + b",1\n"])

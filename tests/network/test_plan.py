@@ -84,11 +84,11 @@ def test_plan_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("width", 0, "a number of units, at least 1"),
         ("width", -3, "a number of units, at least 1"),
         ("width", 2.5, "a number of units, at least 1"),
-        ("kernel", 0, "a number of pixels, at least 1"),
+        ("kernel", 0, "a number of places, at least 1"),
         ("rate", 1.0, "a share from 0 to below 1"),
         ("rate", -0.1, "a share from 0 to below 1"),
         ("rate", float("nan"), "a share from 0 to below 1"),
-        ("kind", "lstm", "dense, conv, max_pool, flatten, dropout or batch_norm"),
+        ("kind", "lstm", "dense, conv, max_pool, global_max_pool, flatten, embedding, dropout or batch_norm"),
         ("activation", "swish", "relu, elu, sigmoid or tanh"),
     ],
 )

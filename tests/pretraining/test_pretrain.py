@@ -139,6 +139,67 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def sentences(folder: Path, count: int = 1200) -> Path:
+    """Drawn sentences of one form, a line each: (the|a) (small|...) (dog|...) (sleeps|...) ..."""
+    dice = random.Random(0)
+    words = ["the a one every", "small old red quick", "dog cat bird child"]
+    words += ["sees likes finds knows", "that this my your", "house tree ball stone"]
+    path = folder / "sentences.txt"
+    path.write_text("\n".join(" ".join(dice.choice(some.split()) for some in words) + f" {k}" for k in range(count)))
+    return path
+
+
+TEXT = (New(kind="embedding", width=16), New(kind="conv", width=32, kernel=7, activation="relu"))
+TEXT = (*TEXT, New(kind="max_pool"), New(kind="conv", width=32, activation="relu"), New(kind="global_max_pool"))
+
+
+def test_texts_teach_a_network_that_tells_texts(tmp_path: Path) -> None:
+    path = sentences(tmp_path)
+    settings = {"epochs": 10, "lr": 3e-3, "device": "cpu"}
+    found = regraft.pretrain(path, "corruption", layers=TEXT, settings=settings, out=tmp_path / "run")
+    (measured,) = found.trainings.values()
+    assert measured["kinds"] == 4
+    assert measured["accuracy"] > 0.6
+    assert (found.examples, found.network.inputs["input:0"].shape) == (1080, (None, 48))
+    table = tmp_path / "t.csv"
+    lines = path.read_text().splitlines()[:200]
+    table.write_text("text,label\n" + "".join(f"{line},{'dog' in line or 'cat' in line}\n" for line in lines))
+    result = regraft.fit(tmp_path / "run", table, settings={"epochs": 20}, out=tmp_path / "fit")
+    assert result.test is not None
+    assert result.test.accuracy > max(result.baselines["majority class"], 0.7)
+    told = regraft.predict(tmp_path / "fit", path).as_json()["predictions"]
+    assert len(told) == 1200
+    assert told[0]["input"] == lines[0]
+    assert np.mean([("dog" in one["input"] or "cat" in one["input"]) == (one["class"] == "True") for one in told]) > 0.7
+
+
+def test_texts_that_are_refused(tmp_path: Path) -> None:
+    path = sentences(tmp_path)
+    for method, layers, text in (
+        (
+            "autoencoder",
+            TEXT,
+            f"an autoencoder gives back numbers, and texts are none\n  where: {path}\n"
+            "  to do: let it tell good texts from spoilt ones: --method corruption",
+        ),
+        (
+            "corruption",
+            (New(kind="dense", width=4),),
+            "texts are read by an embedding\n  expected: embedding:WIDTH as the lowest layer\n  got: dense\n"
+            "  to do: begin with one: --layer embedding:32",
+        ),
+    ):
+        with pytest.raises(BadArgument) as caught:
+            regraft.pretrain(path, method, layers=layers, out=tmp_path / "run")
+        assert str(caught.value) == text
+    with pytest.raises(BadData) as few:
+        regraft.pretrain(sentences(tmp_path, 30), "corruption", out=tmp_path / "run")
+    assert str(few.value) == (
+        f"these are too few examples to pretrain on\n  where: {path}\n  expected: at least 50\n  got: 30"
+    )
+    assert not (tmp_path / "run").exists()
+
+
 def test_inputs_of_examples() -> None:
     spec = input_of(digits(60), CONV, None)
     assert (spec.shape, spec.layout, spec.channels, spec.range) == ((None, 8, 8, 1), "NHWC", "grey", (0.0, 1.0))

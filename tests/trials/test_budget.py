@@ -75,8 +75,17 @@ def test_every_stretch_of_every_scheme_is_a_cycle_of_three_epochs_or_more(passes
         assert all(later - earlier >= 3 for earlier, later in pairwise((0, *race)))
 
 
-def test_no_scheme_trains_for_more_than_twenty_epochs():
-    assert schedule(1000, 1.3, COSTS).races == ((3, 9, 20),) * 4
+def test_the_dearest_scheme_trains_for_25_epochs_at_most():
+    assert schedule(1000, 1.3, COSTS).races[-1] == (4, 11, 25)
+
+
+@pytest.mark.parametrize("passes", [60, 1000])
+def test_all_schemes_cost_the_same_in_each_stretch(passes):
+    costs = (0.3, 0.5, 0.7)
+    races = schedule(passes, 1.3, costs).races
+    for ends in zip(*races, strict=True):
+        spent = [end * one for end, one in zip(ends, costs, strict=True)]
+        assert max(spent) - min(spent) <= max(costs)  # as far as whole epochs go
 
 
 def test_what_is_too_dear_is_left_out_first():

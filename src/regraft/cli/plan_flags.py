@@ -16,7 +16,9 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "dense": ("width", "activation", "name"),
     "conv": ("width", "kernel", "activation", "name"),
     "max_pool": ("name",),
+    "global_max_pool": ("name",),
     "flatten": ("name",),
+    "embedding": ("width", "name"),
     "dropout": ("rate", "name"),
     "batch_norm": ("name",),
 }

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
@@ -23,42 +23,58 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Examples:
-    """What was found in one place: pictures still encoded, or the rows of an array.
+    """What was found in one place: pictures still encoded, texts, or the rows of an array.
 
     `labels` is (n) int64, positions in `classes`, or -1 throughout where nothing is labelled.
     `hashes` tells equal contents; `skipped` names the unreadable pictures that were left out, with the reason.
     """
 
     source: str
-    items: Sequence[Picture] | np.ndarray
+    items: Sequence[Picture] | Sequence[str] | np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
-    hashes: tuple[bytes, ...]
+    hashes: Sequence[bytes]
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
 
-    @property
-    def kind(self) -> Literal["picture", "array"]:
+    @cached_property
+    def kind(self) -> Literal["picture", "text", "array"]:
         """What the items are."""
-        return "array" if isinstance(self.items, np.ndarray) else "picture"
+        if isinstance(self.items, np.ndarray):
+            return "array"
+        return "text" if len(self.items) and isinstance(self.items[0], str) else "picture"
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The items, where they are texts."""
+        return cast("Sequence[str]", self.items)
+
+    @property
+    def pictures(self) -> Sequence[Picture]:
+        """The items, where they are pictures."""
+        return cast("Sequence[Picture]", self.items)
 
     @property
     def pixels(self) -> bool:
         """Whether the values are 0..255 and still have to be brought to a network's range."""
-        return not isinstance(self.items, np.ndarray) or self.items.dtype == np.uint8
+        return self.items.dtype == np.uint8 if isinstance(self.items, np.ndarray) else self.kind == "picture"
 
     def name(self, index: int) -> str:
-        """What to call one example: its path, or its row."""
-        if isinstance(self.items, np.ndarray):
-            return f"row {index}"
-        return self.items[index].name
+        """What to call one example: its path, its row, or the text itself."""
+        item = self.items[index]
+        if isinstance(item, Picture):
+            return item.name
+        return item if isinstance(item, str) else f"row {index}"
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of all contents in their order; labels and names do not count."""
-        return hashlib.blake2b(self.kind.encode() + b"".join(self.hashes), digest_size=16).hexdigest()
+        found = hashlib.blake2b(self.kind.encode(), digest_size=16)
+        for key in self.hashes:
+            found.update(key)
+        return found.hexdigest()
 
     def some(self, indices: np.ndarray) -> Part:
         """The examples at `indices` alone, as a part that is all of its examples."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +17,13 @@ from regraft.data.examples import Examples, Picture
 from regraft.data.labels import number
 from regraft.data.listing import Listing, by_class, list_folder, pictures
 from regraft.data.pictures import is_picture, problem
-from regraft.data.tables import read_table
+from regraft.data.tables import Table, read_table, read_texts
+from regraft.data.texts import TEXT_ENDINGS, Digests, Lines, digest
 from regraft.errors import BadArgument, BadData, MissingFile, UnreadableFile, UnsupportedFormat
 from regraft.run import Progress
 
 _FORMS = "a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz, .npz, .npy, .csv or .tsv"
+_LOOSE = "a picture, a folder of them, .txt, or "
 
 Labels = Path | str | np.ndarray | Sequence[object]
 
@@ -38,7 +40,7 @@ def open_data(
 
     Args:
         path: a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz; a .npz file with
-            x and y (or images and labels, ...); a .npy file; a .csv or .tsv table of paths and labels.
+            x and y (or images and labels, ...); a .npy file; a .csv or .tsv table of paths or texts, and labels.
         labels: for a .npy file: a .npy or text file with one label a row, or the labels themselves.
         skip_bad: look at every picture first and leave out what cannot be read, instead of refusing all.
         part: the part to take where the data come as train, validation and test; others are taken whole.
@@ -77,41 +79,45 @@ def open_parts(
         )
     if path.is_dir() or ending in ENDINGS:
         named = by_class(list_folder(path) if path.is_dir() else list_archive(path))
-        return {part: _examples(str(path), members, skip_bad, progress) for part, members in named.items()}
+        return {part: _pictures(str(path), members, skip_bad, progress) for part, members in named.items()}
     if ending in (".csv", ".tsv"):
-        members = read_table(path)
-        if not members:
-            raise BadData("the table names no picture", where=str(path))
-        return {"": _examples(str(path), members, skip_bad, progress)}
+        table = read_table(path)
+        if table.texts:
+            return {"": _texts(str(path), table)}
+        members = list(zip(table.pictures, table.labels, strict=True))
+        return {"": _pictures(str(path), members, skip_bad, progress)}
     raise UnsupportedFormat("these are no data that regraft reads", where=str(path), expected=_FORMS)
 
 
 def open_unlabelled(
     paths: Sequence[Path | str], *, skip_bad: bool = False, progress: Progress | None = None
 ) -> Examples:
-    """Open what a network shall judge: pictures, folders and archives of them at any depth, or one array.
+    """Open what a network shall judge: pictures, folders and archives of them at any depth, one array, or one text.
+
+    A text is a .txt file with an example a line, or a .csv or .tsv table with a column of texts.
 
     Raises:
         MissingFile, UnsupportedFormat, UnreadableFile, UnsafeFile: something cannot be opened.
-        BadData: there is no picture, or one cannot be read.
+        BadData: there is no picture and no text, or one cannot be read.
     """
+    progress = progress or Progress(silent=True)
     found: list[Picture] = []
     for path in map(_existing, paths):
         ending = _ending(path)
-        if ending in (".npz", ".npy"):
+        if ending in _ALONE:
             if len(paths) > 1:
-                raise BadArgument("an array cannot be joined with other inputs", where=str(path), fix="give it alone")
-            return open_rows(path)
+                raise BadArgument(
+                    f"a {ending} file cannot be joined with other inputs", where=str(path), fix="give it alone"
+                )
+            return _ALONE[ending](path, progress)
         if path.is_dir() or ending in ENDINGS:
             found.extend(_under(path, list_folder(path) if path.is_dir() else list_archive(path)))
         elif is_picture(path.name):
             found.append(Picture(name=str(path), read=path.read_bytes))
         else:
-            raise UnsupportedFormat(
-                "this is no picture", where=str(path), expected="a picture, a folder of them, or " + _FORMS
-            )
+            raise UnsupportedFormat("this is no picture and no text", where=str(path), expected=_LOOSE + _FORMS)
     source = ", ".join(str(path) for path in paths)
-    examples = _examples(source, [(picture, "") for picture in found], skip_bad, progress)
+    examples = _pictures(source, [(picture, "") for picture in found], skip_bad, progress)
     return replace(examples, labels=np.full(len(examples), -1), classes=())
 
 
@@ -136,7 +142,41 @@ def _under(path: Path, listing: Listing) -> list[Picture]:
     return [Picture(name=f"{path}/{picture.name}", read=picture.read) for picture in pictures(listing)]
 
 
-def _examples(
+def _rows(path: Path, progress: Progress) -> Examples:
+    return open_rows(path)
+
+
+def _lines(path: Path, progress: Progress) -> Examples:
+    lines = Lines(path)
+    if lines.unfit:
+        progress.say(f"note: {path} is read as latin-1 (Windows-1252): its line {lines.unfit} is no UTF-8")
+    return _unlabelled(str(path), lines)
+
+
+def _column(path: Path, progress: Progress) -> Examples:
+    return _unlabelled(str(path), read_texts(path))
+
+
+# What holds all examples by itself, by its ending.
+_ALONE: Mapping[str, Callable[[Path, Progress], Examples]] = {
+    **dict.fromkeys((".npz", ".npy"), _rows),
+    **dict.fromkeys(TEXT_ENDINGS, _lines),
+    **dict.fromkeys((".csv", ".tsv"), _column),
+}
+
+
+def _unlabelled(source: str, texts: Sequence[str]) -> Examples:
+    labels = np.broadcast_to(np.int64(-1), len(texts))  # one number, however many texts there are
+    return Examples(source=source, items=texts, labels=labels, classes=(), hashes=Digests(texts))
+
+
+def _texts(source: str, table: Table) -> Examples:
+    labels, classes = number(table.labels)
+    hashes = tuple(map(digest, table.texts))
+    return Examples(source=source, items=table.texts, labels=labels, classes=classes, hashes=hashes)
+
+
+def _pictures(
     source: str, members: Sequence[tuple[Picture, str]], skip_bad: bool, progress: Progress | None
 ) -> Examples:
     """Every picture looked at and hashed; the unreadable ones refused, or left out and listed."""

@@ -12,13 +12,18 @@ from regraft.data.examples import Examples, Picture
 from regraft.data.fitting import Frame, fitted, frame, scaled, stacked, unreachable
 from regraft.data.opening import workers
 from regraft.data.pictures import decode
+from regraft.data.texts import encoded
 from regraft.data.views import PLAIN, View, viewed
 from regraft.errors import BadData
 from regraft.network.graph import InputSpec
 
+LOOKED = 1000  # texts that tell how long they are
+
 
 def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: InputSpec, view: View = PLAIN) -> np.ndarray:
     """The examples at `indices` as one input (b ...), in the network's layout and type, in a view.
+
+    Texts become the bytes of their UTF-8, with 0 behind the end; what is longer than the input is cut off.
 
     Pictures are decoded, turned as their EXIF orientation says, cropped, made grey or RGB, stretched to the input's
     height and width, put in its order of channels, and brought to its range: v / 255 * (high - low) + low, minus mean,
@@ -39,6 +44,8 @@ def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
         BadData: a picture is damaged, or pixels are stored as another type than uint8.
     """
     batch = arrange(examples, indices, spec)
+    if examples.kind == "text":
+        return batch
     batch = viewed(batch, [examples.hashes[int(index)] for index in indices], spec, view)
     if examples.pixels:
         return scaled(batch, spec)
@@ -50,6 +57,10 @@ def arrange(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
     """The examples at `indices` in the input's shape (b ...) and order, their values not yet brought to its range."""
     if isinstance(examples.items, np.ndarray):
         return _rows(examples.items[np.asarray(indices)], spec, examples)
+    if examples.kind == "text":
+        if spec.layout != "bytes":
+            raise unreachable(spec, examples.source, "texts")
+        return encoded([examples.texts[int(index)] for index in indices], spec)
     into = frame(spec, examples.source, "pictures")
 
     def pixels(picture: Picture) -> np.ndarray:
@@ -57,16 +68,18 @@ def arrange(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
         return _ordered(fitted(found, into), spec)
 
     with ThreadPoolExecutor(workers()) as pool:
-        return stacked(list(pool.map(pixels, [examples.items[int(index)] for index in indices])), into)
+        return stacked(list(pool.map(pixels, [examples.pictures[int(index)] for index in indices])), into)
 
 
 def change_of_shape(examples: Examples, spec: InputSpec) -> str | None:
-    """What is done to the numbers of an array's rows that have not the shape of the input; None for nothing.
+    """What is done to an array's rows that have not the shape of the input, and to long texts; None for nothing.
 
     Raises:
         ShapeMismatch: no known step leads from the rows to the input.
         BadArgument: the size of the input is not known.
     """
+    if examples.kind == "text" and spec.layout == "bytes":
+        return _cut_off(examples.texts, spec)
     if not isinstance(examples.items, np.ndarray) or _same_numbers(examples.items.shape[1:], spec):
         return None
     own = examples.items.shape[1:]
@@ -85,6 +98,12 @@ def change_of_shape(examples: Examples, spec: InputSpec) -> str | None:
 def needs_range(examples: Examples, spec: InputSpec) -> bool:
     """Whether these examples are pixels that have to be brought to the range of the input."""
     return examples.pixels and np.dtype(spec.dtype).kind == "f"
+
+
+def _cut_off(texts: Sequence[str], spec: InputSpec) -> str | None:
+    length, looked = spec.shape[1], texts[:LOOKED]
+    longer = sum(len(text.encode()) > length for text in looked) if length else 0
+    return f"texts are cut off after {length} bytes: {longer} of {len(looked)} are longer" if longer else None
 
 
 def _rows(rows: np.ndarray, spec: InputSpec, examples: Examples) -> np.ndarray:

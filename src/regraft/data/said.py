@@ -1,4 +1,4 @@
-"""What the user says of an input: `--input range=-1..1,channels=rgb,size=224,crop=0.875,mean=...,std=...`."""
+"""What the user says of an input: `--input range=-1..1,channels=rgb,size=224,mean=...,std=...`, or `length=160`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
 from regraft.network.graph import InputSpec
 
-_KEYS = ("range", "channels", "size", "crop", "mean", "std")
+_KEYS = ("range", "channels", "size", "crop", "mean", "std", "length")
+_SIZES = ("size", "length")  # of pictures and of texts
 
 
 def parse_input(text: str) -> dict[str, Any]:
     """What `--input range=-1..1,channels=rgb,size=224,mean=0.5,0.5,0.5,std=1` says.
 
     Returns:
-        Some of range (low, high), channels, size (height, width), crop (a share), mean (c), std (c).
+        Some of range (low, high), channels, size (height, width), crop (a share), mean (c), std (c), and the length of
+        texts in bytes.
 
     Raises:
         BadArgument: it cannot be understood.
@@ -44,7 +46,7 @@ def with_user(spec: InputSpec, given: Mapping[str, Any]) -> InputSpec:
         BadArgument: the file says otherwise, or mean and std come without the range they are for.
         ShapeMismatch: the network takes another size.
     """
-    known = {key: given[key] for key in _KEYS if key in given and key != "size"}
+    known = {key: given[key] for key in _KEYS if key in given and key not in _SIZES}
     if ("mean" in known or "std" in known) and "range" not in known and spec.range is None:
         raise BadArgument(
             "mean and std need the range they apply to", fix="add it: --input range=0..1,mean=...,std=..."
@@ -59,7 +61,8 @@ def with_user(spec: InputSpec, given: Mapping[str, Any]) -> InputSpec:
             got=as_flag(said),
             fix="leave out --input",
         )
-    return _with_size(said, given["size"]) if "size" in given else said
+    said = _with_size(said, given["size"]) if "size" in given else said
+    return _with_length(said, given["length"]) if "length" in given else said
 
 
 def _refuse_wrong_count(spec: InputSpec) -> None:
@@ -95,6 +98,16 @@ def _with_size(spec: InputSpec, size: tuple[int, int]) -> InputSpec:
     if any(old not in (None, new) for old, new in zip(spec.shape, shape, strict=True)):
         raise ShapeMismatch(f"the network takes another size at {spec.name}", expected=str(spec.shape), got=str(shape))
     return replace(spec, shape=shape)
+
+
+def _with_length(spec: InputSpec, length: int) -> InputSpec:
+    if spec.layout != "bytes":
+        raise BadArgument(f"the input {spec.name} takes no bytes of texts: it has no length", got=f"length={length}")
+    if spec.shape[1] not in (None, length):
+        raise ShapeMismatch(
+            f"the network takes another length at {spec.name}", expected=str(spec.shape[1]), got=str(length)
+        )
+    return replace(spec, shape=(spec.shape[0], length))
 
 
 def _misspelt(got: str, expected: str, nearest: tuple[str, ...] = ()) -> BadArgument:
@@ -143,6 +156,12 @@ def _size(words: list[str]) -> tuple[int, int]:
     return int(sides[0]), int(sides[-1])
 
 
+def _length(words: list[str]) -> int:
+    if len(words) > 1 or not words[0].isascii() or not words[0].isdigit() or not 0 < int(words[0]) < 2**16:
+        raise _misspelt(",".join(words), "length=160, the bytes of a text that are read")
+    return int(words[0])
+
+
 def _crop(words: list[str]) -> float:
     expected = "crop=SHARE, the middle part of each side that is used, as 0.875"
     values = _numbers(words, expected)
@@ -165,4 +184,5 @@ _READERS = {
     "crop": _crop,
     "mean": lambda words: _numbers(words, "mean=NUMBER, or one a channel"),
     "std": _std,
+    "length": _length,
 }

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Layout = Literal["NHWC", "NCHW", "flat", "other"]
+Layout = Literal["NHWC", "NCHW", "flat", "bytes", "other"]
 
 # The collection of the names of layers, where the source says which tensors are their outputs: what is inside of one
 # is called "layer/value", a second output "layer:1", a second use "layer@2".

@@ -18,6 +18,8 @@ from regraft.network.plan import New
 _BATCH_NORM_MOMENTUM = 0.99
 _BATCH_NORM_EPSILON = 1e-3
 
+_BYTES = 256
+
 TRAINING = Switch(name="regraft/training:0", evaluation=False, training=True)
 
 
@@ -102,25 +104,67 @@ def average(stack: Stack, name: str) -> None:
     Raises:
         ShapeMismatch: it is none of these.
     """
-    if len(stack.shape) in (2, 3):
-        places = range(1, len(stack.shape))
-        axes = tuple(place + stack.channels_first for place in places)
-        where = stack.constant(f"{name}/Mean/reduction_indices:0", axes, "int32")
-        stack.top = stack.add(f"{name}/Mean:0", "mean", stack.top, where, keep_dims=False).name
-        stack.shape = (stack.shape[0] if stack.channels_first else stack.shape[-1],)
+    _over_places(stack, "mean", name)
     if len(stack.shape) != 1 or not stack.shape[0]:
         expected = "one vector an example (b d), or a picture (b h w c) or a sequence (b t d) to average over"
         raise _misplaced(stack, f"dense layer {name}", expected, "cut at another tensor: --at NAME")
 
 
+def _over_places(stack: Stack, function: str, name: str) -> None:
+    """One number of all places of a picture or a sequence for each of its channels; a vector stays as it is."""
+    if len(stack.shape) in (2, 3):
+        axes = tuple(place + stack.channels_first for place in range(1, len(stack.shape)))
+        word = function.capitalize()
+        where = stack.constant(f"{name}/{word}/reduction_indices:0", axes, "int32")
+        stack.top = stack.add(f"{name}/{word}:0", function, stack.top, where, keep_dims=False).name
+        stack.shape = (stack.shape[0] if stack.channels_first else stack.shape[-1],)
+
+
+def _embedding(stack: Stack, layer: New, name: str) -> None:
+    """A vector for each byte."""
+    if len(stack.shape) != 1 or not stack.dtype.startswith("int") or not layer.width:
+        raise _misplaced(
+            stack, f"embedding {name}", "bytes of texts (b t), and a width", "put it below all other layers"
+        )
+    stack.dtype = "float32"
+    table = stack.parameter(f"{name}/table", glorot_uniform(f"{name}/table", (_BYTES, layer.width), stack.seed))
+    axis = stack.constant(f"{name}/axis:0", 0, "int32")
+    stack.top = stack.add(f"{name}/Gather:0", "gather", table, stack.top, axis, batch_dims=0).name
+    stack.shape = (*stack.shape, layer.width)
+
+
+def _along_sequences(build: Callable[[Stack, New, str], None]) -> Callable[[Stack, New, str], None]:
+    """The layer on pictures also for a sequence (b t d): it is a picture of one row, as in tf.layers.conv1d."""
+
+    def built(stack: Stack, layer: New, name: str) -> None:
+        if len(stack.shape) != 2:
+            build(stack, layer, name)
+            return
+        row = 1 if stack.channels_first else 0  # the axis of the row, not counting the batch
+        axis = stack.constant(f"{name}/ExpandDims/dim:0", row + 1, "int32")
+        stack.top = stack.add(f"{name}/ExpandDims:0", "expand_dims", stack.top, axis).name
+        stack.shape = (*stack.shape[:row], 1, *stack.shape[row:])
+        build(stack, layer, name)
+        stack.top = stack.add(f"{name}/Squeeze:0", "squeeze", stack.top, squeeze_dims=(row + 1,)).name
+        stack.shape = (*stack.shape[:row], *stack.shape[row + 1 :])
+
+    return built
+
+
+def _height(stack: Stack, wanted: int) -> int:
+    """The height of a kernel or a window: on a single row all but one of its own would meet nothing."""
+    return 1 if stack.shape[1 if stack.channels_first else 0] == 1 else wanted
+
+
 def _conv(stack: Stack, layer: New, name: str) -> None:
     if len(stack.shape) != 3 or not layer.width:
-        expected, fix = "a picture (b h w c) and a width", "cut below the layer that flattens, or use dense:WIDTH"
+        expected = "a picture (b h w c) or a sequence (b t d), and a width"
+        fix = "cut below the layer that flattens, or use dense:WIDTH"
         raise _misplaced(
             stack, f"conv layer {name}", expected, fix, f"{len(stack.shape) + 1} dimensions, width {layer.width}"
         )
     channels = stack.shape[0] if stack.channels_first else stack.shape[-1]
-    shape = (layer.kernel, layer.kernel, channels or 0, layer.width)
+    shape = (_height(stack, layer.kernel), layer.kernel, channels or 0, layer.width)
     kernel = stack.parameter(f"{name}/kernel", glorot_uniform(f"{name}/kernel", shape, stack.seed))
     bias = stack.parameter(f"{name}/bias", np.zeros(layer.width))
     data_format = stack.data_format
@@ -134,12 +178,21 @@ def _conv(stack: Stack, layer: New, name: str) -> None:
 def _max_pool(stack: Stack, layer: New, name: str) -> None:
     """The greatest of each two by two places; a last row or column that is left over stands alone."""
     if len(stack.shape) != 3:
-        raise _misplaced(stack, f"layer {name}", "a picture (b h w c)", "cut below the layer that flattens")
-    window = (1, 1, 2, 2) if stack.channels_first else (1, 2, 2, 1)
-    attributes = {"padding": "SAME", "data_format": stack.data_format}
-    stack.top = stack.add(f"{name}/MaxPool:0", "max_pool", stack.top, window, window, **attributes).name
+        expected = "a picture (b h w c) or a sequence (b t d)"
+        raise _misplaced(stack, f"layer {name}", expected, "cut below the layer that flattens")
+    height = _height(stack, 2)
+    window = (1, 1, height, 2) if stack.channels_first else (1, height, 2, 1)
+    attributes = {"ksize": window, "strides": window, "padding": "SAME", "data_format": stack.data_format}
+    stack.top = stack.add(f"{name}/MaxPool:0", "max_pool", stack.top, **attributes).name
     halved = [size if size is None else -(-size // 2) for size in stack.shape]
     stack.shape = (stack.shape[0], *halved[1:]) if stack.channels_first else (*halved[:2], stack.shape[2])
+
+
+def _global_max_pool(stack: Stack, layer: New, name: str) -> None:
+    if len(stack.shape) not in (2, 3):
+        expected = "a picture (b h w c) or a sequence (b t d)"
+        raise _misplaced(stack, f"layer {name}", expected, "leave it out: there is one place")
+    _over_places(stack, "max", name)
 
 
 def _flatten(stack: Stack, layer: New, name: str) -> None:
@@ -214,9 +267,11 @@ def _follow(stack: Stack, name: str, old: Ref, batch: Ref) -> None:
 
 _BUILDERS: Mapping[str, Callable[[Stack, New, str], None]] = {
     "dense": _dense,
-    "conv": _conv,
-    "max_pool": _max_pool,
+    "conv": _along_sequences(_conv),
+    "max_pool": _along_sequences(_max_pool),
+    "global_max_pool": _global_max_pool,
     "flatten": _flatten,
+    "embedding": _embedding,
     "dropout": _dropout,
     "batch_norm": _batch_norm,
 }

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from regraft.errors import BadArgument, MissingFile, UnreadableFile, nearest_names
 
-Kind = Literal["dense", "conv", "max_pool", "flatten", "dropout", "batch_norm"]
+Kind = Literal["dense", "conv", "max_pool", "global_max_pool", "flatten", "embedding", "dropout", "batch_norm"]
 Activation = Literal["relu", "elu", "sigmoid", "tanh"]
 
 _EVERYTHING = ".*"
@@ -22,9 +22,10 @@ class New:
     """A layer put on top of the trunk; making one raises BadArgument where a field holds what it cannot.
 
     kind: "dense" and "conv" have `width` units or filters (a dense layer without a width is the output
-    layer: one unit a class); "conv" a square `kernel`; "max_pool" halves a picture's sides; "flatten" puts
-    its numbers into one vector, where a dense layer would average over its places; "dropout" drops
-    `rate` of its inputs in training.
+    layer: one unit a class); "conv" has a `kernel`, square on a picture; "max_pool" halves a picture's sides or a
+    sequence; "global_max_pool" keeps the greatest of all places; "flatten" puts their numbers into one vector, where
+    a dense layer would average over them; "embedding" has a vector of `width` numbers for each byte of a text;
+    "dropout" drops `rate` of its inputs in training.
     """
 
     kind: Kind
@@ -117,11 +118,11 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "freeze_statistics": ((bool,), "true or false"),
     "stop_gradient": ((list, tuple), "a list of tensor names"),
     "new": ((list, tuple, type(None)), "a list of layers"),
-    "kind": ((str,), "dense, conv, max_pool, flatten, dropout or batch_norm"),
+    "kind": ((str,), "dense, conv, max_pool, global_max_pool, flatten, embedding, dropout or batch_norm"),
     "name": ((str, type(None)), "a name"),
     "width": ((int, type(None)), "a number of units, at least 1"),
     "activation": ((str, type(None)), "relu, elu, sigmoid or tanh"),
-    "kernel": ((int,), "a number of pixels, at least 1"),
+    "kernel": ((int,), "a number of places, at least 1"),
     "rate": ((float, int), "a share from 0 to below 1"),
 }
 _CHOICES = {"kind": get_args(Kind), "activation": (*get_args(Activation), None)}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from regraft.data import Examples, Part, whole
+from regraft.data import Examples, Part
 from regraft.errors import BadArgument, BadData, nearest_names
 from regraft.formats import saved
 from regraft.network import GraphNetwork
@@ -32,9 +34,16 @@ DEFAULTS: Mapping[str, Any] = {"epochs": 20, "batch": 64, "schedule": "cosine"} 
 
 _LEAST = 50  # examples
 _VALIDATION, _MOST = 0.1, 1000  # what is held back of them: a share, and at most so many
+_BLOCK = 4096  # examples that are put in order at a time
 _POOL = New(kind="max_pool")
 _OF_PICTURES = tuple(
     layer for width in (32, 64, 128) for layer in (New(kind="conv", width=width, activation="relu"), _POOL)
+)
+_OF_TEXTS = (
+    New(kind="embedding", width=32),
+    *(layer for width in (64, 64) for layer in (New(kind="conv", width=width, kernel=5, activation="relu"), _POOL)),
+    New(kind="conv", width=128, kernel=5, activation="relu"),
+    New(kind="global_max_pool"),
 )
 _OF_ROWS = tuple(New(kind="dense", width=width, activation="relu") for width in (128, 64))
 
@@ -67,8 +76,9 @@ class Choices:
                 expected=", ".join(METHODS),
                 nearest=nearest_names(self.method, METHODS, 1),
             )
-        if self.layers and not any(layer.kind in WITH_WEIGHTS for layer in self.layers):
-            raise BadArgument("no layer has weights that could learn", expected=f"one of {', '.join(WITH_WEIGHTS)}")
+        learning = (*WITH_WEIGHTS, "embedding")
+        if self.layers and not any(layer.kind in learning for layer in self.layers):
+            raise BadArgument("no layer has weights that could learn", expected=f"one of {', '.join(learning)}")
         if self.turns and self.method != "classes":
             raise BadArgument("turns make further classes: only the method classes has them", got=self.method)
 
@@ -131,10 +141,11 @@ def pretrain(
     started = time.monotonic()
     progress = progress or Progress()
     place = place_of(out, resume=resume, kind="pretrain")
+    _require_fitting(examples, choices.method)
     layers = choices.layers or _usual(examples)
     spec = input_of(examples, layers, input)
     network = from_layers(spec, layers, choices.settings.seed)
-    train, validation = _divided(examples, goal, choices, progress)
+    train, validation = _divided(examples, goal, choices.settings.seed, progress)
     run = RunFolder.at(place, resume=resume)
     course = Course(
         train=train,
@@ -175,45 +186,80 @@ def _carried_out(
 
 
 def _usual(examples: Examples) -> tuple[New, ...]:
+    if examples.kind == "text":
+        return _OF_TEXTS
     is_table = isinstance(examples.items, np.ndarray) and examples.items.ndim == 2
     return _OF_ROWS if is_table else _OF_PICTURES
 
 
-def _divided(examples: Examples, goal: Goal | None, choices: Choices, progress: Progress) -> tuple[Part, Part]:
-    """What is trained on and what is held back; equal examples stay together, those to be tested on later stay out.
+def _require_fitting(examples: Examples, method: Method) -> None:
+    """Refuse examples that a method cannot learn from.
 
     Raises:
-        BadData: too few are left, or the method needs classes and there is one at most.
+        BadArgument: texts shall be given back.
+        BadData: the method needs classes and there is one at most.
     """
-    tested = set[bytes]()
-    if goal is not None:
-        test = goal.data.test
-        tested = {test.examples.hashes[index] for index in test.indices}
-    kept = np.array([index for index, key in enumerate(examples.hashes) if key not in tested], np.int64)
-    if len(kept) < len(examples):
-        progress.say(f"{len(examples) - len(kept)} examples of the labelled test part are left out")
-    if len(kept) < _LEAST:
-        raise BadData(
-            "these are too few examples to pretrain on",
+    if method == "autoencoder" and examples.kind == "text":
+        raise BadArgument(
+            "an autoencoder gives back numbers, and texts are none",
             where=examples.source,
-            expected=f"at least {_LEAST}",
-            got=str(len(kept)),
+            fix="let it tell good texts from spoilt ones: --method corruption",
         )
-    if choices.method == "classes" and len(examples.classes) < 2:
+    if method == "classes" and len(examples.classes) < 2:
         raise BadData(
             "the method classes needs labelled examples of two classes or more",
             where=examples.source,
             got=", ".join(examples.classes) or "no labels",
             fix="--method autoencoder and --method corruption need none",
         )
-    keys = list(dict.fromkeys(examples.hashes[index] for index in kept))
-    random = np.random.default_rng(choices.settings.seed)
-    held = {
-        keys[place] for place in random.permutation(len(keys))[: min(_MOST, max(1, round(_VALIDATION * len(keys))))]
-    }
-    is_held = np.array([examples.hashes[index] in held for index in kept])
-    every = whole(examples)
-    return replace(every, indices=kept[~is_held]), replace(every, indices=kept[is_held])
+
+
+def _divided(examples: Examples, goal: Goal | None, seed: int, progress: Progress) -> tuple[Part, Part]:
+    """What is trained on and what is held back; equal examples stay together, those to be tested on later stay out.
+
+    The examples are gone through, and never all in memory: there may be more than fit.
+
+    Raises:
+        BadData: too few are left.
+    """
+    tested = set[bytes]()
+    if goal is not None:
+        test = goal.data.test
+        tested = {test.examples.hashes[index] for index in test.indices}
+    count = len(examples)
+    is_out = np.fromiter((key in tested for key in examples.hashes), bool, count)
+    left = count - int(is_out.sum())
+    if left < count:
+        progress.say(f"{count - left} examples of the labelled test part are left out")
+    if left < _LEAST:
+        raise BadData(
+            "these are too few examples to pretrain on",
+            where=examples.source,
+            expected=f"at least {_LEAST}",
+            got=str(left),
+        )
+    held = _least((_salted(key, seed) for key in examples.hashes if key not in tested), _held_of(left))
+    is_held = np.fromiter((_salted(key, seed) in held for key in examples.hashes), bool, count) & ~is_out
+    indices = np.flatnonzero(~(is_held | is_out)), np.flatnonzero(is_held)
+    train, validation = (Part(examples=examples, indices=found) for found in indices)
+    return train, validation
+
+
+def _held_of(count: int) -> int:
+    return min(_MOST, max(1, round(_VALIDATION * count)))
+
+
+def _salted(key: bytes, seed: int) -> bytes:
+    """What orders examples at random, by the seed and their content alone."""
+    return hashlib.blake2b(key, digest_size=8, key=str(seed).encode()).digest()
+
+
+def _least(keys: Iterator[bytes], count: int) -> frozenset[bytes]:
+    """The so many least of all keys, equal ones counted once."""
+    found = list[bytes]()
+    while some := list(islice(keys, _BLOCK)):
+        found = sorted({*found, *some})[:count]
+    return frozenset(found)
 
 
 def _record(choices: Choices, network: GraphNetwork, course: Course) -> dict[str, Any]:

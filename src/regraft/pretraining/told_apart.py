@@ -10,12 +10,16 @@ from regraft.network.surgery import graft
 from regraft.pretraining.corruption import changes, require_square
 from regraft.pretraining.course import Course, with_values
 from regraft.pretraining.rows import Corrupted, Moved, Turned
+from regraft.pretraining.words import WAYS, SpoiltTexts
 from regraft.tasks.head import Head, own_copy
 from regraft.train.learner import Rows
 
 
 def of_corruption(network: GraphNetwork, course: Course) -> tuple[GraphNetwork, Mapping[str, Any]]:
     """The network, trained to tell what was done to an example, if anything."""
+    if course.spec.layout == "bytes":
+        texts = SpoiltTexts(course.train, course.spec), SpoiltTexts(course.validation, course.spec)
+        return _trained("corruption", network, 1 + len(WAYS), texts, course)
     known = changes(course.spec)
     train, validation = (Corrupted(rows, list(known.values())) for rows in course.inputs())
     return _trained("corruption", network, 1 + len(known), (train, validation), course)
@@ -33,7 +37,7 @@ def of_classes(network: GraphNetwork, course: Course, *, turns: bool) -> tuple[G
     if turns:
         require_square(course.spec)
     count, (train, validation) = len(course.train.examples.classes), course.inputs()
-    if course.spec.layout != "flat":
+    if course.spec.layout == "NHWC":
         train = Moved(train)
     if not turns:
         return _trained("classes", network, count, (train, validation), course)

@@ -58,6 +58,8 @@ def _shown(mistake: Mistake, examples: Examples) -> Shown:
             return Shown(mistake=mistake, text=_numbers(row))
         return Shown(mistake=mistake, uri=_uri(pixels), small=max(pixels.shape) < _SIDE // 2)
     picture = examples.items[mistake.index]
+    if isinstance(picture, str):
+        return Shown(mistake=mistake, text=picture)
     try:
         pixels = decode(picture.read(), picture.name, grey=False)
     except (RegraftError, OSError):  # what was read a while ago may have been moved since

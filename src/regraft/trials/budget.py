@@ -17,7 +17,7 @@ _MINUTE = 60.0  # seconds that it may always take: tiny networks get as many pas
 _UNTRAINED, _WHOLE = 0.1, 0.1  # shares of the budget for the untrained trunk, and for each training of everything
 _COMPARED = _UNTRAINED + 2 * _WHOLE
 _LEAST_EPOCHS = 3  # of a stretch, which is a whole cycle of the learning rate
-_MOST_EPOCHS = 20  # of a scheme
+_MOST_EPOCHS = 25  # of the dearest scheme of a race
 _BACKWARD = 2.0  # a step back costs so many steps forward
 
 
@@ -155,17 +155,22 @@ def _races(passes: float, costs: Sequence[float]) -> tuple[tuple[int, ...], ...]
     entered = sorted(range(len(costs)), key=lambda one: costs[one])
     while entered and _LEAST_EPOCHS * costs[entered[-1]] > _shares(passes, len(entered))[0] * 1.25:
         entered.pop()
-    shares = _shares(passes, len(entered)) if entered else []
+    # All cost the same in each stretch: whoever stays ahead, the race takes what was forecast.
+    shares = _shares(min(passes, _useful(costs, entered)), len(entered)) if entered else []
     races: list[tuple[int, ...]] = [() for _ in costs]
     for one in entered:
         spent, ends = 0.0, list[int]()
         for share in shares:
             spent += share
             least = (ends[-1] if ends else 0) + _LEAST_EPOCHS
-            most = _MOST_EPOCHS * spent / sum(shares)
-            ends.append(max(least, round(min(spent / costs[one], most))))
+            ends.append(max(least, round(spent / costs[one])))
         races[one] = tuple(ends)
     return tuple(races)
+
+
+def _useful(costs: Sequence[float], entered: Sequence[int]) -> float:
+    """Passes after which the dearest scheme of a race has its most epochs."""
+    return _MOST_EPOCHS * costs[entered[-1]] / sum(_shares(1.0, len(entered)))
 
 
 def race_of(epochs: Sequence[int]) -> tuple[tuple[int, ...], ...]:
