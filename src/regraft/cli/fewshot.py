@@ -42,7 +42,7 @@ def fewshot(
     common: dict[str, Any] = {"at": at, "input": input, "skip_bad": skip_bad, "seed": seed, "weights": weights}
     if predict is not None:
         told = regraft.recognise(source, data, predict, **common)
-        output.emit(told.as_json()) if json else _print_told(told)
+        output.emit(told.as_json()) if json else print_told(told)
         return
     found = regraft.fewshot(
         source, data, shots=_numbers(shots), ways=ways, queries=queries, episodes=episodes, **common
@@ -68,5 +68,6 @@ def _print(found: Study) -> None:
     output.table(title, ("shots", "features", "method", "accuracy", "95 %"), rows)
 
 
-def _print_told(told: Recognised) -> None:
+def print_told(told: Recognised) -> None:
+    """The table of what examples were taken for."""
     output.table(f"Recognised by {told.method}", ("input", "class"), zip(told.inputs, told.classes, strict=True))

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from regraft.cli import output
+from regraft.cli.fewshot import print_told
 from regraft.cli.options import FeaturesAt, Input, Json, SkipBad, Weights
+from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
-    from regraft.few_labels import ZeroShot
+    from regraft.few_labels import Nearest, ZeroShot
 
 
 def zeroshot(
     source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
-    data: Annotated[Path, Argument(metavar="DATA", help="Labelled data: folders of pictures by class, .npz, ...")],
+    data: Annotated[
+        Path | None, Argument(metavar="DATA", help="Labelled data: folders of pictures by class, .csv, .npz, ...")
+    ] = None,
     classes: Annotated[
-        Path, Option(metavar="FILE", help="A line for each class: its name, then numbers or a description.")
-    ],
+        Path | None,
+        Option(metavar="FILE", help="A line for each class: its name, then numbers or a description; else the names."),
+    ] = None,
     unseen: Annotated[
         list[str] | None, Option(metavar="CLASS", help="Not learned from; else each class in turn.")
     ] = None,
     encoder: Annotated[
         str | None, Option(metavar="hf:FOLDER", help="The text encoder that reads descriptions.")
+    ] = None,
+    template: Annotated[
+        list[str] | None, Option(metavar="TEXT", help="What a description is put into: 'a photo of a {}'.")
+    ] = None,
+    predict: Annotated[
+        Path | None, Option(metavar="PATH", help="Tell these, in place of a test; DATA are learned from, if need be.")
     ] = None,
     at: FeaturesAt = None,
     input: Input = None,
@@ -35,23 +46,34 @@ def zeroshot(
 ) -> None:
     """Tell classes apart of some of which there is no example, by attributes or descriptions of all.
 
-    A matrix from the network's features to what is known of a class is learned from the other classes (ESZSL).
+    A source that reads texts too, as a sentence encoder or CLIP, takes the class whose description is nearest. For
+    another one a matrix from its features to what is known of a class is learned from the other classes (ESZSL).
     """
     import regraft
+    from regraft.few_labels import Nearest
 
-    found = regraft.zeroshot(
-        source,
-        data,
-        classes,
-        unseen=unseen or None,
-        encoder=encoder,
-        at=at,
-        input=input,
-        skip_bad=skip_bad,
-        seed=seed,
-        weights=weights,
-    )
-    output.emit(found.as_json()) if json else _print(found)
+    common: dict[str, Any] = {"encoder": encoder, "at": at, "input": input, "skip_bad": skip_bad, "seed": seed}
+    common |= {"weights": weights, **({"templates": template} if template else {})}
+    if predict is not None:
+        told = regraft.recognise(source, data, predict, classes=classes, **common)
+        output.emit(told.as_json()) if json else print_told(told)
+        return
+    if data is None:
+        raise BadArgument("there is nothing to tell", fix="give labelled DATA, or --predict PATH")
+    found = regraft.zeroshot(source, data, classes, unseen=unseen or None, **common)
+    if json:
+        output.emit(found.as_json())
+    elif isinstance(found, Nearest):
+        _print_nearest(found)
+    else:
+        _print(found)
+
+
+def _print_nearest(found: Nearest) -> None:
+    low, high = found.interval
+    row = (found.n, f"{found.accuracy:.3f} ({low:.3f} to {high:.3f})", found.balanced, found.majority)
+    columns = ("examples", "accuracy, 95 %", "mean over classes", "most frequent class")
+    output.table("The class whose description is nearest", columns, [row])
 
 
 def _print(found: ZeroShot) -> None:

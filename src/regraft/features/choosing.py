@@ -19,8 +19,8 @@ from regraft.network.proof import TOLERANCE, difference
 # Seconds of torch's work below which no other engine is looked at: export and comparison take about as long.
 _WORTH = 10.0
 _REPEATS = 3
-# An engine so many times slower than the fastest is looked at once more, its first look counting as too slow.
-_HOPELESS = 2.0
+# An engine so many times slower than the fastest, in its first run already, is not looked at again.
+_HOPELESS = 2.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +130,10 @@ class _Trial:
 
     def race(self) -> None:
         """Time the engines in turns. The first run of each was slower than others will be: it counts if it is alone."""
-        for number in range(_REPEATS if len(self.engines) > 1 else 0):
+        for _ in range(_REPEATS if len(self.engines) > 1 else 0):
             fastest = min(map(self.seconds, self.engines))
             for kind, one in self.engines.items():
-                if not number or self.seconds(kind) <= _HOPELESS * fastest:
+                if self.seconds(kind) <= _HOPELESS * fastest:
                     self._times[kind].append(piped(one, self._batch, self._make) / BATCH)
 
     def seconds(self, kind: Kind) -> float:

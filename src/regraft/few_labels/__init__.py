@@ -1,5 +1,7 @@
 """Few labels: classifiers on a network's features, tried in episodes or put to use on a handful of examples."""
 
+from regraft.few_labels.nearest import Nearest as Nearest
+from regraft.few_labels.nearest import nearest as nearest
 from regraft.few_labels.recognising import Recognised as Recognised
 from regraft.few_labels.recognising import recognise as recognise
 from regraft.few_labels.study import Study as Study

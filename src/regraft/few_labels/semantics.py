@@ -14,8 +14,8 @@ from regraft.errors import BadArgument, BadData, MissingFile, UnreadableFile, ne
 def read_semantics(path: Path, encode: Callable[[Sequence[str]], np.ndarray] | None) -> dict[str, np.ndarray]:
     """A vector (a) of length 1 for each class of a .csv or .tsv file.
 
-    Each line has a class, and then its attributes as numbers, or its description. A first line that names the columns
-    is left out where the others have numbers; descriptions have none.
+    Each line has a class, and then its attributes as numbers, or its description; a class alone is described by its
+    name. A first line that names the columns is left out where the others have numbers; descriptions have none.
 
     Args:
         encode: descriptions (k) to vectors (k a); None: there is no text encoder.
@@ -90,18 +90,30 @@ def _numbers(row: Sequence[str]) -> np.ndarray | None:
 def _encoded(
     rows: Sequence[Sequence[str]], path: Path, encode: Callable[[Sequence[str]], np.ndarray] | None
 ) -> np.ndarray:
-    if any(len(row) != 2 or not row[1].strip() for row in rows):
+    long = next((row for row in rows if len(row) > 2), None)
+    if long:
         raise BadData(
             "a class has neither attributes nor a description",
             where=str(path),
             expected="lines of a class and numbers, or of a class and a description in quotes",
-            got=", ".join(next(row for row in rows if len(row) != 2 or not row[1].strip()))[:80],
+            got=", ".join(long)[:80],
         )
+    return encoded_by(encode, [row[-1].strip() or row[0].strip() for row in rows], str(path))
+
+
+def encoded_by(
+    encode: Callable[[Sequence[str]], np.ndarray] | None, descriptions: Sequence[str], where: str
+) -> np.ndarray:
+    """The vectors (k a) of descriptions.
+
+    Raises:
+        BadArgument: there is no text encoder.
+    """
     if encode is None:
         raise BadArgument(
             "descriptions need a text encoder",
-            where=str(path),
-            got=rows[0][1][:80],
+            where=where,
+            got=descriptions[0][:80],
             fix="name one: --encoder hf:FOLDER",
         )
-    return encode([row[1].strip() for row in rows])
+    return encode(descriptions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,49 +11,78 @@ import numpy as np
 
 from regraft.errors import BadArgument, MissingExtra, UnreadableFile
 from regraft.network import GraphNetwork
+from regraft.network.graph import SENTENCE
+from regraft.run import Progress
+
+AS_IT_IS = "{}"  # the template that adds nothing
 
 _BATCH = 32
-_TOKENS, _MASK, _SENTENCE = "input_ids", "attention_mask", "sentence"
+_TOKENS, _MASK = "input_ids", "attention_mask"
 
 
 class Sentences:
     """A text encoder and its tokenizer, as a function from texts to points (n d) float32 of length 1."""
 
-    def __init__(self, network: GraphNetwork, folder: Path) -> None:
+    def __init__(self, network: GraphNetwork, folder: Path, templates: Sequence[str] = (AS_IT_IS,)) -> None:
         """Read the tokenizer beside a model.
 
         Args:
             network: what `regraft.open` gives for `hf:FOLDER`.
             folder: it holds the tokenizer.json.
+            templates: what the name or the description of a class is put into ("a photo of a {}").
 
         Raises:
-            BadArgument: the network reads no tokens, or there is no tokenizer.
+            BadArgument: the network reads no tokens, there is no tokenizer, or a template has no place for the class.
             UnreadableFile: the tokenizer is damaged.
             MissingExtra: the package tokenizers is not installed.
         """
-        if _SENTENCE not in network.outputs or not {_TOKENS, _MASK} <= network.inputs.keys():
+        if SENTENCE not in network.outputs or _TOKENS not in network.inputs:
             raise BadArgument(
                 "this network makes no points of sentences",
-                expected=f"inputs {_TOKENS} and {_MASK}, and an output {_SENTENCE}, as hf:FOLDER gives them",
+                expected=f"an input {_TOKENS} and an output {SENTENCE}, as hf:FOLDER gives them",
                 got=f"{', '.join(network.inputs)} -> {', '.join(network.outputs)}",
             )
-        self._network = network.towards(_SENTENCE)
+        for template in templates:
+            if AS_IT_IS not in template:
+                raise BadArgument(
+                    "a template has no place for the class", expected="{} in it: 'a photo of a {}'", got=template
+                )
+        self._templates = templates
+        self._network = network.towards(SENTENCE)
+        self._length = network.inputs[_TOKENS].shape[1]
         self._tokenizer = _tokenizer(folder / "tokenizer.json")
+        self._filler = _filler(folder / "tokenizer_config.json", self._tokenizer)
+        if self._length is not None:
+            self._tokenizer.enable_truncation(self._length)
 
-    def points(self, texts: Sequence[str]) -> np.ndarray:
-        """The points of texts; what a text has beyond the tokens its tokenizer keeps does not count."""
-        parts = [self._points(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
-        found = np.concatenate(parts)
-        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    def points(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+        """The points of texts; what a text has beyond the tokens that are read does not count."""
+        found = list[np.ndarray]()
+        with (progress or Progress(silent=True)).task("texts", len(texts)) as advance:
+            for start in range(0, len(texts), _BATCH):
+                found.append(self._points(texts[start : start + _BATCH]))
+                advance(len(found[-1]))
+        return _of_length_1(np.concatenate(found))
+
+    def described(self, texts: Sequence[str]) -> np.ndarray:
+        """The points of classes by their names or descriptions: the means over all templates."""
+        filled = [[template.replace(AS_IT_IS, text) for text in texts] for template in self._templates]
+        return _of_length_1(np.mean([self.points(one) for one in filled], axis=0))
 
     def _points(self, texts: Sequence[str]) -> np.ndarray:
         encoded = self._tokenizer.encode_batch(list(texts))
-        longest = max(len(one.ids) for one in encoded)
-        fed = {name: np.zeros((len(texts), longest), np.int64) for name in (_TOKENS, _MASK)}
+        length = self._length or max(len(one.ids) for one in encoded)
+        tokens = np.full((len(texts), length), self._filler, np.int64)
+        mask = np.zeros_like(tokens)
         for row, one in enumerate(encoded):
-            fed[_TOKENS][row, : len(one.ids)] = one.ids
-            fed[_MASK][row, : len(one.ids)] = one.attention_mask
-        return self._network.run(fed)
+            tokens[row, : len(one.ids)] = one.ids
+            mask[row, : len(one.ids)] = one.attention_mask
+        fed = {_TOKENS: tokens, _MASK: mask}
+        return self._network.run({name: fed[name] for name in self._network.inputs})
+
+
+def _of_length_1(points: np.ndarray) -> np.ndarray:
+    return points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
 
 
 def _tokenizer(path: Path) -> Any:
@@ -68,3 +98,16 @@ def _tokenizer(path: Path) -> Any:
         raise UnreadableFile("the tokenizer is damaged", where=str(path), got=str(error)) from error
     found.no_padding()
     return found
+
+
+def _filler(path: Path, tokenizer: Any) -> int:
+    """The token that fills up what is shorter, as the record beside a tokenizer names it; else token 0."""
+    if not path.is_file():
+        return 0
+    try:
+        said = json.loads(path.read_text(encoding="utf-8")).get("pad_token")
+        name = said.get("content") if isinstance(said, dict) else said
+        found = None if name is None else tokenizer.token_to_id(name)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UnreadableFile("the record of the tokenizer is damaged", where=str(path), got=str(error)) from error
+    return 0 if found is None else int(found)

@@ -20,9 +20,12 @@ from regraft.data import Examples
 from regraft.errors import BadArgument, BadData, nearest_names
 from regraft.few_labels.embedding import Embedding
 from regraft.few_labels.methods import Centred
+from regraft.few_labels.recognising import Recognised
 from regraft.few_labels.semantics import of_classes
 from regraft.network import GraphNetwork
 from regraft.run import Progress
+
+METHOD = "ESZSL"
 
 _PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)  # of each side
 _LESS = np.linspace(0, 2, 41)  # times the spread of what is said of an example, taken from the seen classes
@@ -95,6 +98,41 @@ def zero_shot(
     points = embedding.points(examples).astype(np.float64)
     told = [_told(points, examples, known, turn, seed) for turn in turns]
     return ZeroShot(at=embedding.at, told=tuple(told))
+
+
+def recognised(
+    network: GraphNetwork,
+    support: Examples,
+    query: Examples,
+    semantics: Mapping[str, np.ndarray],
+    *,
+    at: str | None = None,
+    input: str | None = None,
+    progress: Progress | None = None,
+) -> Recognised:
+    """The class of each query among all of which something is known, learned from the examples of some of them.
+
+    Args:
+        support: labelled examples.
+        semantics: a vector (a) for each class, those without an example among them.
+        at, input: as for `zero_shot`.
+
+    Raises:
+        RegraftError: the network or the examples cannot be used, nothing is known of a class, or too few are seen.
+    """
+    of_classes(semantics, support.classes, support.source)
+    _require_seen((), support)
+    _require_examples(support)
+    names = [*support.classes, *(name for name in semantics if name not in support.classes)]
+    embedding = Embedding(network, [support, query], at, input, progress or Progress())
+    learned, asked = (embedding.points(examples).astype(np.float64) for examples in (support, query))
+    given = learned, support.labels, np.stack([semantics[name] for name in names])
+    told = Eszsl(*given).scores(asked, chosen(*given)).argmax(axis=1)
+    return Recognised(
+        method=METHOD,
+        inputs=tuple(query.name(index) for index in range(len(query))),
+        classes=tuple(names[one] for one in told),
+    )
 
 
 def _require_seen(unseen: Sequence[str], examples: Examples) -> None:

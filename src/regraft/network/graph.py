@@ -27,6 +27,8 @@ Layout = Literal["NHWC", "NCHW", "flat", "bytes", "other"]
 NAMED = "regraft/layers"
 # The collection of the one output that new heads stand on, where the whole network is a trunk.
 CODE = "regraft/code"
+# Outputs that are the points of texts and of pictures, to be compared by their angles.
+SENTENCE, PICTURE = "sentence", "picture"
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from regraft.network import GraphNetwork, Plan
 from regraft.network.surgery import untrained
 from regraft.run import Progress
 from regraft.run.folder import is_run
+from regraft.tasks.evidence import difference, interval
 from regraft.tasks.fit import FitResult, fit
 from regraft.tasks.judging import computed
-from regraft.trials.evidence import difference, interval
 
 SCRATCH = "from scratch"
 _WAYS: Mapping[str, Plan] = {"pretrained, frozen": Plan(), "pretrained, all trained": Plan(freeze=None)}

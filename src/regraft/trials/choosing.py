@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regraft.trials.evidence import is_tie, is_worse
+from regraft.tasks.evidence import is_tie, is_worse
 from regraft.trials.probe import Reading
 from regraft.trials.recipe import Rule
 from regraft.trials.trial import Trial

@@ -12,7 +12,7 @@ from torch import Tensor
 from regraft.data.opening import workers
 from regraft.run import Progress
 from regraft.tasks.baselines import embedded, neighbours
-from regraft.trials.evidence import interval
+from regraft.tasks.evidence import interval
 from regraft.trials.folds import Folds
 from regraft.trials.levels import Level
 from regraft.trials.linear import Heads, Problem, solve

@@ -19,12 +19,12 @@ from regraft.errors import Diverged
 from regraft.network import GraphNetwork
 from regraft.run import Progress, RunFolder
 from regraft.run.atomic import read_json, write_json
+from regraft.tasks.evidence import is_worse
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.layer_rates import layer_rates
 from regraft.train.learner import Rows
 from regraft.train.loop import train
 from regraft.train.range_test import STEPS, range_test
-from regraft.trials.evidence import is_worse
 from regraft.trials.ground import Ground
 from regraft.trials.planning import Entry
 from regraft.trials.stored import Stored, hits

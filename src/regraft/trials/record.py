@@ -13,9 +13,9 @@ import numpy as np
 from regraft.network import GraphNetwork, New, Plan
 from regraft.network.plan import plan_to_data
 from regraft.tasks.classify import Report
+from regraft.tasks.evidence import interval
 from regraft.trials.baselines import Baseline
 from regraft.trials.calibration import Calibration
-from regraft.trials.evidence import interval
 from regraft.trials.ground import Ground
 from regraft.trials.planning import Planned
 from regraft.trials.probe import Reading

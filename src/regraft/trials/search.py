@@ -21,6 +21,7 @@ from regraft.report import write_card, write_report
 from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks import classify
 from regraft.tasks.defaults import settings_for
+from regraft.tasks.evidence import ties
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.record import data_record, require_same, source_record
 from regraft.tasks.rows import InputRows
@@ -29,7 +30,6 @@ from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple,
 from regraft.trials.budget import Budget
 from regraft.trials.calibration import Calibration, calibrated
 from regraft.trials.choosing import best_head, top, winner
-from regraft.trials.evidence import ties
 from regraft.trials.forecast import forecast, naive, raced, said
 from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.heads import DenseHead, dense_head, train_heads

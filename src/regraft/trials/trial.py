@@ -11,7 +11,7 @@ import torch
 
 from regraft.network.plan import plan_to_data
 from regraft.tasks import classify
-from regraft.trials.evidence import interval
+from regraft.tasks.evidence import interval
 from regraft.trials.levels import Level
 from regraft.trials.schemes import Scheme, Stage
 

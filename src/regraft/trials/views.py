@@ -11,8 +11,8 @@ import torch
 from regraft.data import View
 from regraft.features import Engine, extract
 from regraft.run import Progress
+from regraft.tasks.evidence import difference
 from regraft.trials.augmentation import Augmentation
-from regraft.trials.evidence import difference
 from regraft.trials.ground import Ground
 from regraft.trials.linear import Problem, solve
 from regraft.trials.probe import Reading

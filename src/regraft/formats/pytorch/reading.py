@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,22 +20,29 @@ from regraft.formats.pytorch.lost import attention_dropouts, lost_in_evaluation
 from regraft.formats.pytorch.program import Program
 from regraft.formats.pytorch.sources import Native
 from regraft.formats.pytorch.tracing import exported
-from regraft.network.graph import NAMED, Node, Ref
+from regraft.network.graph import NAMED, SENTENCE, Node, Ref
 from regraft.network.network import GraphNetwork
 from regraft.network.weights import Weights
 
 
 def network_of(
-    module: nn.Module, sample: Any, *, free: int = 1, format: str = "module", side: Collection[str] = ()
+    module: nn.Module,
+    sample: Any,
+    *,
+    free: int = 1,
+    format: str = "module",
+    side: Collection[str] = (),
+    together: bool = True,
 ) -> GraphNetwork:
     """See `regraft.formats.pytorch.read_module`.
 
     Args:
         side: inputs that go to every layer beside the data.
+        together: whether all inputs have one batch.
     """
     where = type(module).__name__
     inputs = _inputs(sample, where)
-    program = read_exported(exported(module, inputs, where, free), where)
+    program = read_exported(exported(module, inputs, where, free, together=together), where)
     graph = to_graph(program, where, dropped=attention_dropouts(module), side=side)
     for note in (*shared_weights(program), *lost_in_evaluation(module, graph)):
         warnings.warn(f"{where}: {note}", stacklevel=2)
@@ -44,10 +51,15 @@ def network_of(
 
 def network_of_native(native: Native, format: str) -> GraphNetwork:
     """See `regraft.formats.pytorch.read_native`."""
-    network = network_of(native.module, native.sample, free=native.free, format=format, side=native.side)
+    network = network_of(
+        native.module, native.sample, free=native.free, format=format, side=native.side, together=native.together
+    )
     if native.picture is not None:
         spec = next(iter(network.inputs.values()))
         network = network.with_input(replace(native.picture, name=spec.name, shape=spec.shape))
+    if native.outputs:
+        named = zip(native.outputs, network.outputs, strict=True)
+        return _with_outputs(network, [(name, "identity", (Ref(old),)) for name, old in named], native.outputs)
     return network if native.pooling is None else _sentence(network, native.pooling)
 
 
@@ -55,7 +67,7 @@ def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
     """A text encoder with one more output, the vector of a sentence: the mean of its words' or that of the first."""
     words = Ref(network.outputs[0])
     if pooling == "cls":
-        new = [("sentence", "aten.select.int", (words, 1, 0))]
+        new = [(SENTENCE, "aten.select.int", (words, 1, 0))]
     else:
         new = [
             ("sentence/mask", "aten.unsqueeze.default", (Ref("attention_mask"), -1)),
@@ -64,11 +76,18 @@ def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
             ("sentence/sum", "aten.sum.dim_IntList", (Ref("sentence/weighted"), (1,))),
             ("sentence/count", "aten.sum.dim_IntList", (Ref("sentence/weights"), (1,))),
             ("sentence/least", "aten.clamp.default", (Ref("sentence/count"), 1e-9)),
-            ("sentence", "aten.div.Tensor", (Ref("sentence/sum"), Ref("sentence/least"))),
+            (SENTENCE, "aten.div.Tensor", (Ref("sentence/sum"), Ref("sentence/least"))),
         ]
+    return _with_outputs(network, new, (*network.outputs, SENTENCE))
+
+
+def _with_outputs(
+    network: GraphNetwork, new: Sequence[tuple[str, str, tuple[Any, ...]]], outputs: tuple[str, ...]
+) -> GraphNetwork:
+    """The network with more nodes, each a name, a function and its arguments, and with these outputs."""
     nodes = [Node(name=name, function=function, args=args) for name, function, args in new]
-    outputs = (*network.outputs, "sentence")
-    layers = {NAMED: (*network.collections[NAMED], "sentence")}
+    known = set(network.outputs)
+    layers = {NAMED: (*network.collections[NAMED], *(name for name in outputs if name not in known))}
     graph = replace(network.graph, nodes=(*network.graph.nodes, *nodes), outputs=outputs, collections=layers)
     return GraphNetwork(graph, network.values, format=network.format)
 

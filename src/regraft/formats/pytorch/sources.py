@@ -14,16 +14,17 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MethodType
 from typing import Any
 from urllib.parse import urlsplit
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from regraft.errors import BadArgument, MissingExtra, MissingFile, UnknownName, UnreadableFile, nearest_names
 from regraft.formats.pytorch.pictures import USUAL, timm_picture, torchvision_picture
 from regraft.formats.pytorch.processors import processor_picture
-from regraft.network.graph import InputSpec
+from regraft.network.graph import PICTURE, SENTENCE, InputSpec
 
 _SEED = 0  # of random weights: the same for every call
 
@@ -38,6 +39,8 @@ class Native:
         picture: how pictures are fed, for networks that take them; its name and shape are not known yet.
         side: inputs that go to every layer beside the data.
         pooling: for text, how the sentence is made of its words: "mean" or "cls".
+        outputs: what the outputs are called; (): by the modules that give them.
+        together: whether all inputs have one batch.
     """
 
     module: nn.Module
@@ -46,6 +49,8 @@ class Native:
     picture: InputSpec | None = None
     side: tuple[str, ...] = ()
     pooling: str | None = None
+    outputs: tuple[str, ...] = ()
+    together: bool = True
 
 
 def native(package: str, name: str, *, pretrained: bool, create: Mapping[str, Any]) -> Native:
@@ -134,6 +139,8 @@ def _hf(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
             module = kind.from_pretrained(name, dtype=torch.float32, **offline, **create)
         else:
             module = kind.from_config(config, dtype=torch.float32, **create)
+    if hasattr(module, "get_image_features") and hasattr(module, "get_text_features"):
+        return paired_model(module, name)
     if module.main_input_name == "pixel_values":
         return picture_model(module, name)
     module = getattr(module, "encoder", module) if config.is_encoder_decoder else module
@@ -155,13 +162,39 @@ def picture_model(module: Any, name: str) -> Native:
     Args:
         name: the folder or repository whose image processor's record says how they are fed.
     """
-    channels = module.config.num_channels
+    spec, sample = _pictures(module.config, module.config, name)
+    return Native(module=module, sample={"pixel_values": sample}, picture=spec)
+
+
+def paired_model(module: Any, name: str) -> Native:
+    """A model of transformers that brings pictures and texts to points that can be compared (CLIP, SigLIP).
+
+    Its outputs are "picture" and "sentence", each of its own inputs; texts are filled up to as many tokens as it has
+    positions for.
+    """
+    spec, pictures = _pictures(module.config.vision_config, module.config, name)
+    words = module.config.text_config
+    tokens = torch.arange(3 * words.max_position_embeddings).reshape(3, -1) % (words.vocab_size - 1)
+    sample = {"pixel_values": pictures, "input_ids": tokens}
+    if not words.model_type.startswith("siglip"):  # which reads what fills a text up as it reads the text
+        sample["attention_mask"] = torch.ones_like(tokens)
+    module.forward = MethodType(_both_points, module)
+    return Native(module=module, sample=sample, picture=spec, outputs=(PICTURE, SENTENCE), together=False)
+
+
+def _both_points(module: Any, pixel_values: Tensor, **words: Tensor) -> tuple[Tensor, Tensor]:
+    pictures, texts = module.get_image_features(pixel_values=pixel_values), module.get_text_features(**words)
+    return pictures.pooler_output, texts.pooler_output
+
+
+def _pictures(config: Any, whole: Any, name: str) -> tuple[InputSpec | None, Tensor]:
+    """How a model of this configuration is fed, which may be part of a whole one, and two pictures for it."""
     said = _processor(name)
-    spec = None if said is None else processor_picture(said, _processor_class(said, module.config), channels, name)
-    size = getattr(module.config, "image_size", USUAL)
+    spec = None if said is None else processor_picture(said, _processor_class(said, whole), config.num_channels, name)
+    size = getattr(config, "image_size", USUAL)
     height, width = (size, size) if isinstance(size, int) else size
-    shape = (channels, height, width) if spec is None else [side or 0 for side in spec.shape[1:]]
-    return Native(module=module, sample={"pixel_values": torch.zeros(2, *shape)}, picture=spec)
+    shape = (config.num_channels, height, width) if spec is None else [side or 0 for side in spec.shape[1:]]
+    return spec, torch.zeros(2, *shape)
 
 
 def _processor(name: str) -> Mapping[str, Any] | None:

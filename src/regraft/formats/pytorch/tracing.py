@@ -16,19 +16,25 @@ from regraft.errors import UnsupportedFormat
 
 
 def exported(
-    module: nn.Module, sample: Mapping[str, torch.Tensor] | tuple[Any, ...], where: str, free: int = 1
+    module: nn.Module,
+    sample: Mapping[str, torch.Tensor] | tuple[Any, ...],
+    where: str,
+    free: int = 1,
+    *,
+    together: bool = True,
 ) -> ExportedProgram:
     """The program of a module in evaluation, for any batch.
 
     Args:
         sample: inputs of a batch of two or more, by name or in order.
         free: how many of the first dimensions of each input may change: 1 the batch, 2 the length of a text too.
+        together: whether all inputs have one batch.
 
     Raises:
         UnsupportedFormat: the module cannot be traced so.
     """
     args, kwargs = ((), dict(sample)) if isinstance(sample, Mapping) else (tuple(sample), None)
-    moving = {0: Dim("batch"), **dict.fromkeys(range(1, free), Dim.DYNAMIC)}
+    moving = {0: Dim("batch") if together else Dim.DYNAMIC, **dict.fromkeys(range(1, free), Dim.DYNAMIC)}
     shapes: Any = dict.fromkeys(kwargs, moving) if kwargs else tuple(moving for _ in args)
     was_training = {part: part.training for part in module.modules()}
     module.eval()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, bootstrap
 
-from regraft.trials.evidence import difference, interval, is_tie, ties
+from regraft.tasks.evidence import difference, interval, is_tie, ties
 
 
 def right(hits, of):

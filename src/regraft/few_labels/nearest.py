@@ -1,0 +1,115 @@
+"""Examples told by the nearest description of a class: both become points of one network, and nothing is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from regraft.data import Examples
+from regraft.errors import BadArgument
+from regraft.few_labels.embedding import Embedding
+from regraft.few_labels.recognising import Recognised
+from regraft.few_labels.semantics import of_classes
+from regraft.few_labels.sentences import Sentences
+from regraft.network import GraphNetwork
+from regraft.network.graph import PICTURE
+from regraft.run import Progress
+from regraft.tasks.baselines import majority
+from regraft.tasks.evidence import interval
+
+METHOD = "nearest description"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nearest:
+    """How many of some labelled examples lie nearest to the description of their class.
+
+    Attributes:
+        accuracy, interval: the share, with its interval at 95 %.
+        balanced: the mean of the shares of the classes.
+        majority: the share of the most frequent class.
+    """
+
+    n: int
+    accuracy: float
+    interval: tuple[float, float]
+    balanced: float
+    majority: float
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        return {"method": METHOD, **asdict(self)}
+
+
+def nearest(
+    network: GraphNetwork,
+    sentences: Sentences,
+    examples: Examples,
+    semantics: Mapping[str, np.ndarray],
+    *,
+    input: str | None = None,
+    progress: Progress | None = None,
+) -> Nearest:
+    """Tell labelled examples and count.
+
+    Args:
+        network: one that makes points of such examples and of texts.
+        sentences: its points of texts.
+        semantics: the points of the classes.
+        input: how pictures are fed, as `--input` says it; None: as the file says, or guessed.
+
+    Raises:
+        RegraftError: the network makes no points of such examples, or nothing is known of a class.
+    """
+    known = of_classes(semantics, examples.classes, examples.source)
+    told = (_points(network, sentences, examples, input, progress) @ known.T).argmax(axis=1)
+    right = told == examples.labels
+    classes = np.unique(examples.labels)
+    return Nearest(
+        n=len(examples),
+        accuracy=float(right.mean()),
+        interval=interval(right),
+        balanced=float(np.mean([right[examples.labels == one].mean() for one in classes])),
+        majority=majority(examples.labels, examples.labels),
+    )
+
+
+def recognised(
+    network: GraphNetwork,
+    sentences: Sentences,
+    query: Examples,
+    semantics: Mapping[str, np.ndarray],
+    *,
+    input: str | None = None,
+    progress: Progress | None = None,
+) -> Recognised:
+    """The class of each example; see `nearest`."""
+    told = (_points(network, sentences, query, input, progress) @ np.stack(list(semantics.values())).T).argmax(axis=1)
+    names = list(semantics)
+    return Recognised(
+        method=METHOD,
+        inputs=tuple(query.name(index) for index in range(len(query))),
+        classes=tuple(names[one] for one in told),
+    )
+
+
+def _points(
+    network: GraphNetwork, sentences: Sentences, examples: Examples, input: str | None, progress: Progress | None
+) -> np.ndarray:
+    """Points (n d) of length 1."""
+    progress = progress or Progress()
+    if examples.kind == "text":
+        return sentences.points(examples.texts, progress)
+    if PICTURE not in network.outputs:
+        raise BadArgument(
+            "this network makes points of texts alone",
+            where=examples.source,
+            expected=f"texts, or a network with an output {PICTURE}, as those of CLIP have",
+            got=f"examples of the kind {examples.kind}",
+            fix="name a network for such examples, and this one as --encoder",
+        )
+    found = Embedding(network, [examples], PICTURE, input, progress).points(examples)
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
