@@ -54,7 +54,7 @@ def main() -> None:
     folder = Path(package.origin).parent / "model"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        encoder = Sentences(regraft.open(f"hf:{folder}"), folder)
+        encoder = Sentences(regraft.open(f"hf:{folder}"))
     rows = [texts_row(name, texts, encoder) for name, texts in {"TREC": trec(), "SMS spam": messages()}.items()]
     command = "python -m benchmarks zero_shot"
     write_section("Zero labels: texts by descriptions of their classes", command, TEXTS + "\n".join(rows))

@@ -98,9 +98,8 @@ def recognise(  # noqa: PLR0913 - each but three has a default
     if support is None:
         if classes is None:
             raise BadArgument("without labelled examples something must be known of the classes", fix="--classes FILE")
-        sentences = Sentences(network, _folder(source), templates)
-        semantics = read_semantics(Path(classes), sentences.described)
-        return recognised(network, sentences, asked, semantics, input=input)
+        semantics = read_semantics(Path(classes), Sentences(network, templates).described)
+        return recognised(network, asked, semantics, input=input)
     known = _examples(support, skip_bad)
     if classes is None:
         return told_by(network, known, asked, at=at, input=input, seed=seed)
@@ -147,9 +146,8 @@ def zeroshot(  # noqa: PLR0913 - each but two has a default
     """
     network, examples = as_network(source, weights=weights), _examples(data, skip_bad)
     if SENTENCE in network.outputs and encoder is None:
-        sentences = Sentences(network, _folder(source), templates)
-        known = _known(classes, examples, sentences.described)
-        return nearest(network, sentences, examples, known, input=input)
+        known = _known(classes, examples, Sentences(network, templates).described)
+        return nearest(network, examples, known, input=input)
     known = _known(classes, examples, _encode(encoder, templates))
     return zero_shot(network, examples, known, unseen, at=at, input=input, seed=seed)
 
@@ -166,22 +164,7 @@ def _known(classes: str | PathLike[str] | None, examples: Examples, encode: Enco
 
 def _encode(encoder: str | None, templates: Sequence[str]) -> Encode | None:
     """What turns descriptions into points; None: there is no text encoder."""
-    if encoder is None:
-        return None
-    folder = _folder(encoder)
-    return Sentences(as_network(encoder), folder, templates).described
-
-
-def _folder(address: Any) -> Path:
-    """Where a text encoder and its tokenizer lie."""
-    package, _, folder = str(address).partition(":")
-    if package != "hf" or not Path(folder).is_dir():
-        raise BadArgument(
-            "a text encoder is a folder with its tokenizer",
-            expected="hf:FOLDER",
-            got="a network" if isinstance(address, GraphNetwork) else str(address),
-        )
-    return Path(folder)
+    return None if encoder is None else Sentences(as_network(encoder), templates).described
 
 
 def pretrain(  # noqa: PLR0913 - each but one has a default

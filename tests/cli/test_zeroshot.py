@@ -58,7 +58,7 @@ def test_queries_are_told(model: Path, rows: Path, capsys: pytest.CaptureFixture
     [
         (["--unseen", "oak"], "there is no class oak\n"),
         (["--unseen", "ash", "--unseen", "elm", "--unseen", "date"], "too few classes are left to learn from\n"),
-        (["--encoder", "timm:resnet18"], "a text encoder is a folder with its tokenizer\n  expected: hf:FOLDER\n"),
+        (["--encoder", "classes.csv"], "classes.csv is not a TensorFlow checkpoint"),
         (["--classes", "none.csv"], "there is no such file of classes\n  where: none.csv\n"),
     ],
 )
@@ -73,7 +73,7 @@ def test_what_has_nothing_to_go_by(model: Path, rows: Path, capsys: pytest.Captu
     for words, text in (
         ([], "there is nothing to tell\n  to do: give labelled DATA, or --predict PATH\n"),
         (["--predict", str(rows)], "without labelled examples something must be known of the classes\n"),
-        (["--predict", str(rows), "--classes", "classes.csv"], "a text encoder is a folder with its tokenizer\n"),
+        (["--predict", str(rows), "--classes", "classes.csv"], "this network makes no points of sentences\n"),
         ([str(rows)], f"descriptions need a text encoder\n  where: {rows}\n  got: ash\n"),
     ):
         assert run(["zeroshot", str(model), *words]) == 2

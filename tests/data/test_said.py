@@ -52,9 +52,9 @@ def test_what_it_may_say(text: str, said: dict[str, Any]) -> None:
         ("crop=1.5", "crop=SHARE, the middle part of each side that is used, as 0.875", "'1.5'"),
         ("crop=1,1", "crop=SHARE, the middle part of each side that is used, as 0.875", "'1,1'"),
         ("mean=x", "mean=NUMBER, or one a channel", "'x'"),
-        ("length=x", "length=160, the bytes of a text that are read", "'x'"),
-        ("length=0", "length=160, the bytes of a text that are read", "'0'"),
-        ("length=99999", "length=160, the bytes of a text that are read", "'99999'"),
+        ("length=x", "length=160, the bytes or tokens of a text that are read", "'x'"),
+        ("length=0", "length=160, the bytes or tokens of a text that are read", "'0'"),
+        ("length=99999", "length=160, the bytes or tokens of a text that are read", "'99999'"),
         ("std=0", "std=POSITIVE NUMBER, or one a channel", "'0'"),
     ],
 )

@@ -212,7 +212,7 @@ def test_texts_told_by_the_nearest_description(tmp_path: Path) -> None:
     assert (found.n, found.accuracy, found.balanced, found.majority) == (5, 1.0, 1.0, 0.6)
     assert told.classes == ("food",) * 3 + ("sport",) * 2
     with pytest.raises(BadArgument) as caught:
-        Sentences(network, minilm(), ["a photo"])
+        Sentences(network, ["a photo"])
     assert str(caught.value) == (
         "a template has no place for the class\n  expected: {} in it: 'a photo of a {}'\n  got: a photo"
     )
@@ -231,7 +231,7 @@ def test_sentences_are_those_of_transformers() -> None:
     folder, transformers = minilm(), pytest.importorskip("transformers")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = Sentences(regraft.open(f"hf:{folder}"), folder)
+        found = Sentences(regraft.open(f"hf:{folder}"))
     texts = ["a rose", "The quick brown fox jumps over the lazy dog.", "", "word " * 600]
     import torch
 

@@ -17,8 +17,8 @@ import regraft
 from regraft.network import New
 
 layers = [New(kind="embedding", width=2), New(kind="conv", width=2), New(kind="global_max_pool")]
-settings = {"epochs": 1, "batch": 4096, "device": "cpu"}
-found = regraft.pretrain(sys.argv[1], "corruption", layers=layers, settings=settings, input="length=16", out=sys.argv[2])
+settings, text = {"epochs": 1, "batch": 4096, "device": "cpu"}, "length=16"
+found = regraft.pretrain(sys.argv[1], "corruption", layers=layers, settings=settings, input=text, out=sys.argv[2])
 print(found.examples, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

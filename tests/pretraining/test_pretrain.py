@@ -160,7 +160,7 @@ def test_texts_teach_a_network_that_tells_texts(tmp_path: Path) -> None:
     (measured,) = found.trainings.values()
     assert measured["kinds"] == 4
     assert measured["accuracy"] > 0.6
-    assert (found.examples, found.network.inputs["input:0"].shape) == (1080, (None, 48))
+    assert (found.examples, found.network.inputs["input:0"].shape) == (1080, (None, 40))
     table = tmp_path / "t.csv"
     lines = path.read_text().splitlines()[:200]
     table.write_text("text,label\n" + "".join(f"{line},{'dog' in line or 'cat' in line}\n" for line in lines))

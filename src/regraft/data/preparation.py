@@ -12,18 +12,16 @@ from regraft.data.examples import Examples, Picture
 from regraft.data.fitting import Frame, fitted, frame, scaled, stacked, unreachable
 from regraft.data.opening import workers
 from regraft.data.pictures import decode
-from regraft.data.texts import encoded
+from regraft.data.tokens import LAYOUTS, LOOKED, encoded, lengths
 from regraft.data.views import PLAIN, View, viewed
 from regraft.errors import BadData
 from regraft.network.graph import InputSpec
-
-LOOKED = 1000  # texts that tell how long they are
 
 
 def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: InputSpec, view: View = PLAIN) -> np.ndarray:
     """The examples at `indices` as one input (b ...), in the network's layout and type, in a view.
 
-    Texts become the bytes of their UTF-8, with 0 behind the end; what is longer than the input is cut off.
+    Texts become the bytes of their UTF-8 or tokens, filled up behind the end; what is longer than the input is cut off.
 
     Pictures are decoded, turned as their EXIF orientation says, cropped, made grey or RGB, stretched to the input's
     height and width, put in its order of channels, and brought to its range: v / 255 * (high - low) + low, minus mean,
@@ -58,7 +56,7 @@ def arrange(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
     if isinstance(examples.items, np.ndarray):
         return _rows(examples.items[np.asarray(indices)], spec, examples)
     if examples.kind == "text":
-        if spec.layout != "bytes":
+        if spec.layout not in LAYOUTS:
             raise unreachable(spec, examples.source, "texts")
         return encoded([examples.texts[int(index)] for index in indices], spec)
     into = frame(spec, examples.source, "pictures")
@@ -78,7 +76,7 @@ def change_of_shape(examples: Examples, spec: InputSpec) -> str | None:
         ShapeMismatch: no known step leads from the rows to the input.
         BadArgument: the size of the input is not known.
     """
-    if examples.kind == "text" and spec.layout == "bytes":
+    if examples.kind == "text" and spec.layout in LAYOUTS:
         return _cut_off(examples.texts, spec)
     if not isinstance(examples.items, np.ndarray) or _same_numbers(examples.items.shape[1:], spec):
         return None
@@ -102,8 +100,8 @@ def needs_range(examples: Examples, spec: InputSpec) -> bool:
 
 def _cut_off(texts: Sequence[str], spec: InputSpec) -> str | None:
     length, looked = spec.shape[1], texts[:LOOKED]
-    longer = sum(len(text.encode()) > length for text in looked) if length else 0
-    return f"texts are cut off after {length} bytes: {longer} of {len(looked)} are longer" if longer else None
+    longer = int((lengths(looked, spec) > length).sum()) if length else 0
+    return f"texts are cut off after {length} {spec.layout}: {longer} of {len(looked)} are longer" if longer else None
 
 
 def _rows(rows: np.ndarray, spec: InputSpec, examples: Examples) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
+from regraft.data.tokens import LAYOUTS
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
 from regraft.network.graph import InputSpec
 
@@ -101,8 +102,8 @@ def _with_size(spec: InputSpec, size: tuple[int, int]) -> InputSpec:
 
 
 def _with_length(spec: InputSpec, length: int) -> InputSpec:
-    if spec.layout != "bytes":
-        raise BadArgument(f"the input {spec.name} takes no bytes of texts: it has no length", got=f"length={length}")
+    if spec.layout not in LAYOUTS:
+        raise BadArgument(f"the input {spec.name} takes no texts: it has no length", got=f"length={length}")
     if spec.shape[1] not in (None, length):
         raise ShapeMismatch(
             f"the network takes another length at {spec.name}", expected=str(spec.shape[1]), got=str(length)
@@ -158,7 +159,7 @@ def _size(words: list[str]) -> tuple[int, int]:
 
 def _length(words: list[str]) -> int:
     if len(words) > 1 or not words[0].isascii() or not words[0].isdigit() or not 0 < int(words[0]) < 2**16:
-        raise _misspelt(",".join(words), "length=160, the bytes of a text that are read")
+        raise _misspelt(",".join(words), "length=160, the bytes or tokens of a text that are read")
     return int(words[0])
 
 

@@ -12,7 +12,6 @@ from typing import IO, overload
 import numpy as np
 
 from regraft.errors import BadData, UnreadableFile, UnsupportedFormat
-from regraft.network.graph import InputSpec
 
 TEXT_ENDINGS = (".txt", ".text")
 
@@ -104,16 +103,6 @@ class Digests(Sequence[bytes]):
 def digest(text: str) -> bytes:
     """What tells a text from others."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def encoded(texts: Sequence[str], spec: InputSpec) -> np.ndarray:
-    """Texts as an input of bytes has them, (b t): those of UTF-8, 0 behind the end; what is longer is cut off."""
-    length = spec.shape[1] or max(len(text.encode()) for text in texts)
-    found = np.zeros((len(texts), length), spec.dtype)
-    for row, text in zip(found, texts, strict=True):
-        letters = np.frombuffer(text.encode()[:length], np.uint8)
-        row[: len(letters)] = letters
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)

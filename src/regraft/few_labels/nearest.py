@@ -13,9 +13,9 @@ from regraft.errors import BadArgument
 from regraft.few_labels.embedding import Embedding
 from regraft.few_labels.recognising import Recognised
 from regraft.few_labels.semantics import of_classes
-from regraft.few_labels.sentences import Sentences
+from regraft.few_labels.sentences import of_length_1
 from regraft.network import GraphNetwork
-from regraft.network.graph import PICTURE
+from regraft.network.graph import PICTURE, SENTENCE
 from regraft.run import Progress
 from regraft.tasks.baselines import majority
 from regraft.tasks.evidence import interval
@@ -46,7 +46,6 @@ class Nearest:
 
 def nearest(
     network: GraphNetwork,
-    sentences: Sentences,
     examples: Examples,
     semantics: Mapping[str, np.ndarray],
     *,
@@ -57,15 +56,14 @@ def nearest(
 
     Args:
         network: one that makes points of such examples and of texts.
-        sentences: its points of texts.
-        semantics: the points of the classes.
+        semantics: its points of the classes.
         input: how pictures are fed, as `--input` says it; None: as the file says, or guessed.
 
     Raises:
         RegraftError: the network makes no points of such examples, or nothing is known of a class.
     """
     known = of_classes(semantics, examples.classes, examples.source)
-    told = (_points(network, sentences, examples, input, progress) @ known.T).argmax(axis=1)
+    told = (_points(network, examples, input, progress) @ known.T).argmax(axis=1)
     right = told == examples.labels
     classes = np.unique(examples.labels)
     return Nearest(
@@ -79,7 +77,6 @@ def nearest(
 
 def recognised(
     network: GraphNetwork,
-    sentences: Sentences,
     query: Examples,
     semantics: Mapping[str, np.ndarray],
     *,
@@ -87,7 +84,8 @@ def recognised(
     progress: Progress | None = None,
 ) -> Recognised:
     """The class of each example; see `nearest`."""
-    told = (_points(network, sentences, query, input, progress) @ np.stack(list(semantics.values())).T).argmax(axis=1)
+    known = np.stack(list(semantics.values()))
+    told = (_points(network, query, input, progress) @ known.T).argmax(axis=1)
     names = list(semantics)
     return Recognised(
         method=METHOD,
@@ -96,14 +94,10 @@ def recognised(
     )
 
 
-def _points(
-    network: GraphNetwork, sentences: Sentences, examples: Examples, input: str | None, progress: Progress | None
-) -> np.ndarray:
+def _points(network: GraphNetwork, examples: Examples, input: str | None, progress: Progress | None) -> np.ndarray:
     """Points (n d) of length 1."""
-    progress = progress or Progress()
-    if examples.kind == "text":
-        return sentences.points(examples.texts, progress)
-    if PICTURE not in network.outputs:
+    at = SENTENCE if examples.kind == "text" else PICTURE
+    if at not in network.outputs:
         raise BadArgument(
             "this network makes points of texts alone",
             where=examples.source,
@@ -111,5 +105,4 @@ def _points(
             got=f"examples of the kind {examples.kind}",
             fix="name a network for such examples, and this one as --encoder",
         )
-    found = Embedding(network, [examples], PICTURE, input, progress).points(examples)
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    return of_length_1(Embedding(network, [examples], at, input, progress or Progress()).points(examples))

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from regraft.network.graph import Graph, Node, refs
 
-# These read a tensor's shape, not its values: counted as data flow they would hide most cuts.
+# These read a tensor's shape, or how long each text in it is, not its values: counted as data flow they would hide
+# most cuts.
 SHAPE_READS = frozenset(
     {
         "shape", "shape_n", "size", "rank", "zeros_like", "ones_like", "onnx_shape", "eye_like", "aten.sym_size.int",
         "aten.zeros_like.default", "aten.ones_like.default", "aten.full_like.default", "aten.new_zeros.default",
-        "aten.new_ones.default", "aten.new_full.default",
+        "aten.new_ones.default", "aten.new_full.default", "token_mask",
     }
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Layout = Literal["NHWC", "NCHW", "flat", "bytes", "other"]
+Layout = Literal["NHWC", "NCHW", "flat", "bytes", "tokens", "other"]
 
 # The collection of the names of layers, where the source says which tensors are their outputs: what is inside of one
 # is called "layer/value", a second output "layer:1", a second use "layer@2".
@@ -87,6 +87,7 @@ class InputSpec:
     # "stretched-bicubic" makes each side that long before, as transformers does.
     resize: Literal["antialias", "stretched-bicubic", "tf1", "bilinear", "bicubic"] = "antialias"
     origin: Literal["file", "user", "guessed", "unknown"] = "unknown"  # who says how pictures are prepared
+    tokenizer: str = ""  # of tokens: how texts become their numbers, in the words of a tokenizer.json
     side: bool = False  # goes to every layer beside the data, as an attention mask does: a cut leaves it to the rest
 
 

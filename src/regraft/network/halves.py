@@ -80,9 +80,16 @@ def restricted(graph: Graph, outputs: Sequence[str]) -> Graph:
 
 def _above(graph: Graph, specs: tuple[InputSpec, ...]) -> Graph:
     cut = {spec.name for spec in specs}
-    inputs = [Node(name=spec.name, function="input") for spec in specs]
-    nodes = (*inputs, *(node for node in graph.nodes if node.name not in cut))
-    opened = replace(graph, nodes=nodes, inputs=(*specs, *(s for s in graph.inputs if s.name not in cut)))
+    # How long texts are goes round the cut: the mask that tells it is an input of the rest.
+    masks = tuple(
+        InputSpec(name=node.name, shape=(None, None), dtype="int64", side=True)
+        for node in graph.nodes
+        if node.function == "token_mask" and node.name not in cut
+    )
+    known = {spec.name for spec in (*specs, *masks)}
+    inputs = [Node(name=spec.name, function="input") for spec in (*specs, *masks)]
+    nodes = (*inputs, *(node for node in graph.nodes if node.name not in known))
+    opened = replace(graph, nodes=nodes, inputs=(*specs, *masks, *(s for s in graph.inputs if s.name not in known)))
     return restricted(opened, graph.outputs)
 
 
@@ -97,8 +104,9 @@ def _prove(whole: GraphNetwork, trunk: GraphNetwork, rest: GraphNetwork, at: Seq
     sample = {spec.name: _sample(spec) for spec in whole.inputs.values()}
     expected = whole.run(sample, list(whole.outputs))
     below = trunk.run({name: sample[name] for name in trunk.inputs}, list(at))
-    beside = {name: sample[name] for name in rest.inputs if name in sample}
-    got = rest.run({**beside, **dict(zip(at, below, strict=True))}, list(whole.outputs))
+    beside = [name for name in rest.inputs if name not in at]
+    known = dict(zip(beside, whole.run(sample, beside), strict=True)) if beside else {}
+    got = rest.run({**known, **dict(zip(at, below, strict=True))}, list(whole.outputs))
     for name, one, other in zip(whole.outputs, expected, got, strict=True):
         if not np.array_equal(one, other, equal_nan=True):
             raise BadArgument(
@@ -113,4 +121,5 @@ def _sample(spec: InputSpec) -> np.ndarray:
     side = 224 if is_real else 16  # of a picture, of a text
     shape = (_BATCH, *((size or side) for size in spec.shape[1:])) if spec.shape else ()
     random = np.random.default_rng(0)
-    return random.uniform(-1, 1, shape).astype(spec.dtype) if is_real else np.full(shape, spec.side, spec.dtype)
+    word = spec.side or spec.layout == "tokens"
+    return random.uniform(-1, 1, shape).astype(spec.dtype) if is_real else np.full(shape, word, spec.dtype)

@@ -159,14 +159,14 @@ class GraphNetwork:
     def bottleneck(self) -> str:
         """The input of the last trainable layer, below its dropout: where transfer usually cuts.
 
-        A network that ends in a code, which `from_layers` made, is cut there.
+        A network that ends in a code, as pretrained ones and text encoders do, is cut there.
 
         Raises:
             BadArgument: no weighted layer sits where all data flow, with a row for each example.
         """
         self.require_graph()
-        if self.outputs == self.collections.get(CODE):
-            return self.outputs[0]
+        if self.outputs[-1:] == self.collections.get(CODE):
+            return self.outputs[-1]
         path = self._path(self.outputs[-1])
         fed = {name for name in self.inputs if name in {node.name for node in path}}
         points = {node.name for node in narrow_points(path)} | (fed if len(fed) == 1 else set())

@@ -28,7 +28,8 @@ class Stack:
     """Layers being put on top of each other.
 
     `top` is the tensor reached so far, `shape` its dimensions without the batch, `dtype` its numpy type,
-    `channels_first` whether a spatial tensor is (b c h w) instead of (b h w c), a sequence (b d t) instead of (b t d).
+    `channels_first` whether a spatial tensor is (b c h w) instead of (b h w c), a sequence (b d t) instead of (b t d),
+    `mask` the tensor (b t) that tells where the texts stand which a sequence is of, if there is one.
     """
 
     top: str
@@ -36,6 +37,7 @@ class Stack:
     dtype: str
     channels_first: bool
     seed: int
+    mask: str | None = None
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, np.ndarray] = field(default_factory=dict)
     updates: dict[str, str] = field(default_factory=dict)
@@ -101,9 +103,14 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
 def average(stack: Stack, name: str) -> None:
     """Average a picture or a sequence over its places: a dense layer reads one vector an example.
 
+    What texts are filled up with does not count.
+
     Raises:
         ShapeMismatch: it is none of these.
     """
+    if stack.mask and len(stack.shape) == 2 and not stack.channels_first:
+        stack.top = stack.add(f"{name}/Mean:0", "masked_mean", stack.top, stack.mask).name
+        stack.shape = stack.shape[1:]
     _over_places(stack, "mean", name)
     if len(stack.shape) != 1 or not stack.shape[0]:
         expected = "one vector an example (b d), or a picture (b h w c) or a sequence (b t d) to average over"

@@ -246,7 +246,16 @@ def stack_on(network: GraphNetwork, tensor: str, seed: int) -> Stack | None:
         return None
     shape = known.shape[1:]
     first = _steps_last(network.graph, tensor) if len(shape) == 2 else _channels_first(network.graph, tensor)
-    return Stack(top=tensor, shape=shape, dtype=known.dtype, channels_first=first, seed=seed)
+    mask = _mask(network, tensor) if len(shape) == 2 else None
+    return Stack(top=tensor, shape=shape, dtype=known.dtype, channels_first=first, seed=seed, mask=mask)
+
+
+def _mask(network: GraphNetwork, sequence: str) -> str | None:
+    """What tells where the texts stand which a sequence (b t d) is computed from, as long as they still are."""
+    masks = (network.nodes[name] for name in ancestors(network.nodes, [sequence]))
+    found = next((node.name for node in masks if node.function == "token_mask"), None)
+    shapes = [network.tensors[name].shape or () for name in (sequence, found)] if found else [(), ()]
+    return found if shapes[0][1:2] == shapes[1][1:2] else None
 
 
 def begun(network: GraphNetwork, at: str, seed: int) -> Stack:

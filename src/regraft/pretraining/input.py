@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import ceil, isqrt, prod
+from math import isqrt, prod
 from typing import Any
 
 import numpy as np
 
 from regraft.data import Examples
 from regraft.data.pictures import decode
-from regraft.data.preparation import LOOKED
 from regraft.data.said import parse_input, with_user
+from regraft.data.tokens import usual_length
 from regraft.errors import BadArgument
 from regraft.network import InputSpec
 from regraft.network.plan import New
@@ -20,8 +20,6 @@ from regraft.network.plan import New
 _NAME = "input:0"
 _SIDE = 32  # of pictures, where nobody says another
 _LOOKED = 16  # pictures that tell whether all are grey
-_FITTING = 0.95  # the share of texts that are read whole where nobody says a length
-_STEP, _LONGEST = 16, 256  # bytes: lengths are multiples of the first, and at most the second
 
 
 def input_of(examples: Examples, layers: Sequence[New], input: str | None) -> InputSpec:
@@ -39,8 +37,8 @@ def input_of(examples: Examples, layers: Sequence[New], input: str | None) -> In
     said = parse_input(input) if input else {}
     if examples.kind == "text":
         _require_embedding(layers[0])
-        length = said.get("length") or _length(examples.texts)
-        spec = InputSpec(name=_NAME, shape=(None, length), dtype="int32", layout="bytes")
+        spec = InputSpec(name=_NAME, shape=(None, None), dtype="int32", layout="bytes")
+        spec = replace(spec, shape=(None, said.get("length") or usual_length(examples.texts, spec)))
         return replace(with_user(spec, said) if said else spec, origin="file")
     flat = layers[0].kind == "dense"
     if flat and isinstance(examples.items, np.ndarray):
@@ -64,11 +62,6 @@ def _require_embedding(lowest: New) -> None:
             got=lowest.kind,
             fix="begin with one: --layer embedding:32",
         )
-
-
-def _length(texts: Sequence[str]) -> int:
-    wanted = np.quantile([len(text.encode()) for text in texts[:LOOKED]], _FITTING)
-    return min(_LONGEST, _STEP * ceil(wanted / _STEP))
 
 
 def _picture(examples: Examples, said: Mapping[str, Any]) -> tuple[int, int, int]:

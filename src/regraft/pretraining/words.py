@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from regraft.data import Part
-from regraft.data.texts import encoded
+from regraft.data.tokens import encoded
 from regraft.network import InputSpec
 from regraft.train.learner import Batch
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from regraft.data import Part
 from regraft.data.preparation import change_of_shape
 from regraft.data.ranges import SAMPLE, UNLIKE, gap, settle
 from regraft.data.said import as_flag, parse_input
+from regraft.data.tokens import LAYOUTS, usual_length
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork, InputSpec
 from regraft.network.flow import ancestors
@@ -35,6 +37,16 @@ def only_input(network: GraphNetwork, tensors: Sequence[str]) -> InputSpec:
             fix="name a tensor that needs one only: --at NAME for a trunk, --to NAME for an output",
         )
     return network.inputs[names[0]]
+
+
+def of_one_length(spec: InputSpec, part: Part, progress: Progress) -> InputSpec:
+    """The input with a length of texts where it has none: what is stored of their words has to be of one shape."""
+    if spec.layout not in LAYOUTS or spec.shape[1] is not None or part.examples.kind != "text":
+        return spec
+    found = replace(spec, shape=(spec.shape[0], usual_length(part.examples.texts, spec)))
+    note = change_of_shape(part.examples, found) or f"texts are read as {found.shape[1]} {spec.layout}"
+    progress.say(f"note: {note}")
+    return found
 
 
 def settled(network: GraphNetwork, spec: InputSpec, part: Part, input: str | None, progress: Progress) -> InputSpec:

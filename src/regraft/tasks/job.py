@@ -14,7 +14,7 @@ from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft, graft
 from regraft.run import Progress
 from regraft.tasks.defaults import settings_for
-from regraft.tasks.inputs import only_input, settled
+from regraft.tasks.inputs import of_one_length, only_input, settled
 from regraft.tasks.record import data_record, source_record
 from regraft.tasks.summary import summary
 from regraft.train.learner import device_of
@@ -64,6 +64,8 @@ def settle_job(
     grafted = graft(network, plan, classes=len(splits.classes), seed=seed_of(settings))
     progress.say(summary(grafted))
     spec = settled(network, only_input(grafted.network, [grafted.logits]), splits.train, input, progress)
+    if any(None in (grafted.network.tensors[name].shape or ())[1:] for name in grafted.features):
+        spec = of_one_length(spec, splits.train, progress)
     chosen = settings_for(grafted, len(splits.train), settings)
     device = device_of(chosen.device)
     for line in _notes(splits):

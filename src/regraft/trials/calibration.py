@@ -16,6 +16,7 @@ from torch.nn import functional
 from regraft.data import prepare
 from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped
 from regraft.network import Plan
+from regraft.network.shapes import Tensor
 from regraft.run.atomic import read_json, write_json
 from regraft.tasks.head import Head, own_copy
 from regraft.train.optimizers import make_optimizer
@@ -149,8 +150,7 @@ def _step(ground: Ground, plan: Plan) -> float:
     grafted = ground.graft(plan)
     head = Head(own_copy(grafted.network), grafted.features, grafted.logits, ground.device)
     learner, size = head.learner(), ground.batch(grafted.features)
-    known = [ground.network.tensors[name].shape or () for name in grafted.features]
-    features = [torch.rand(size, *(length or 1 for length in shape[1:])) for shape in known]
+    features = [_drawn(ground.network.tensors[name], size) for name in grafted.features]
     batch = (*features, torch.zeros(size, dtype=torch.int64))
     weights = [learner.weights[name] for name in learner.trained]
 
@@ -159,6 +159,12 @@ def _step(ground: Ground, plan: Plan) -> float:
 
     step()
     return min(_seconds(step) for _ in range(2)) / size
+
+
+def _drawn(tensor: Tensor, size: int) -> torch.Tensor:
+    """So many rows of a tensor's shape and type: random numbers, or the first word."""
+    shape, dtype = (size, *(length or 1 for length in (tensor.shape or ())[1:])), getattr(torch, tensor.dtype or "")
+    return torch.rand(shape, dtype=dtype) if dtype.is_floating_point else torch.ones(shape, dtype=dtype)
 
 
 def _product() -> float:

@@ -15,7 +15,7 @@ from regraft.network import GraphNetwork, InputSpec, Plan
 from regraft.network.flow import ancestors
 from regraft.network.surgery import Graft, graft
 from regraft.run import Progress
-from regraft.tasks.inputs import only_input, settled
+from regraft.tasks.inputs import of_one_length, only_input, settled
 from regraft.tasks.rows import InputRows
 from regraft.train.learner import Rows, device_of
 from regraft.trials.augmentation import Augmentation, SeenRows
@@ -81,6 +81,11 @@ class Ground:
         """The cut in the middle of the network, if it has several."""
         return self.levels[max(0, len(self.levels) // 2 - 1)]
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What goes round every cut: tokens, which tell how long their texts are."""
+        return (self.spec.name,) if self.spec.layout == "tokens" else ()
+
     def graft(self, plan: Plan, network: GraphNetwork | None = None) -> Graft:
         """A plan carried out, for the classes of the data."""
         return graft(network or self.network, plan, classes=len(self.splits.classes), seed=self.seed)
@@ -118,7 +123,7 @@ class Ground:
             return tuple(wanted)
         below = ancestors(self.network.nodes, [name for name in wanted if name in self.network.nodes])
         cuts = [level.cut for level in self.levels if level.cut in stored and level.cut in below]
-        return (cuts[-1],) if cuts else (self.spec.name,)
+        return (*self.beside, cuts[-1]) if cuts else (self.spec.name,)
 
     def training(self, inputs: Sequence[str], stored: Stored) -> Rows:
         """Rows of the training part for some `inputs`, augmented."""
@@ -140,6 +145,7 @@ def ground_of(network: GraphNetwork, splits: Splits, input: str | None, choices:
         RegraftError: the network has no cut a head can stand on, or the data do not fit its input.
     """
     spec = settled(network, only_input(network, [network.bottleneck()]), splits.train, input, progress)
+    spec = of_one_length(spec, splits.train, progress)
     network = network.with_input(spec)
     surveyed, levels = survey(network, [network.resolve(name) for name in cuts_of(choices.schemes or ())])
     device = device_of("auto")

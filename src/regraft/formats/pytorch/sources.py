@@ -10,9 +10,9 @@ import importlib
 import os
 import socket
 import warnings
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MethodType
 from typing import Any
@@ -24,8 +24,11 @@ from torch import Tensor, nn
 from regraft.errors import BadArgument, MissingExtra, MissingFile, UnknownName, UnreadableFile, nearest_names
 from regraft.formats.pytorch.pictures import USUAL, timm_picture, torchvision_picture
 from regraft.formats.pytorch.processors import processor_picture
+from regraft.formats.pytorch.tokenizers import tokenizer_beside
 from regraft.network.graph import PICTURE, SENTENCE, InputSpec
 
+TOKENS, MASK = "input_ids", "attention_mask"  # the inputs of text encoders
+_FROM_FILLER = ("roberta", "camembert", "mpnet")  # kinds whose first position is the one behind the filler
 _SEED = 0  # of random weights: the same for every call
 
 
@@ -39,6 +42,7 @@ class Native:
         picture: how pictures are fed, for networks that take them; its name and shape are not known yet.
         side: inputs that go to every layer beside the data.
         pooling: for text, how the sentence is made of its words: "mean" or "cls".
+        tokenizer: for text, the tokenizer.json; "": there is none.
         outputs: what the outputs are called; (): by the modules that give them.
         together: whether all inputs have one batch.
     """
@@ -49,6 +53,7 @@ class Native:
     picture: InputSpec | None = None
     side: tuple[str, ...] = ()
     pooling: str | None = None
+    tokenizer: str = ""
     outputs: tuple[str, ...] = ()
     together: bool = True
 
@@ -144,7 +149,19 @@ def _hf(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
     if module.main_input_name == "pixel_values":
         return picture_model(module, name)
     module = getattr(module, "encoder", module) if config.is_encoder_decoder else module
-    return text_model(module, _pooling(folder))
+    place = _place_of(name, ("tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json"))
+    return replace(text_model(module, _pooling(place)), tokenizer=tokenizer_beside(place, _positions(config)))
+
+
+def _place_of(name: str, files: Sequence[str]) -> Path:
+    """The folder of a model: its own, or the one into which some files of a hub are fetched, as far as it has them."""
+    if Path(name).is_dir():
+        return Path(name)
+    fetched = importlib.import_module("transformers.utils.hub").cached_file
+    with _fetching("hf", name):
+        for file in files:
+            fetched(name, file, _raise_exceptions_for_missing_entries=False)
+        return Path(fetched(name, "config.json")).parent
 
 
 def _offline(name: str) -> dict[str, bool]:
@@ -175,11 +192,18 @@ def paired_model(module: Any, name: str) -> Native:
     spec, pictures = _pictures(module.config.vision_config, module.config, name)
     words = module.config.text_config
     tokens = torch.arange(3 * words.max_position_embeddings).reshape(3, -1) % (words.vocab_size - 1)
-    sample = {"pixel_values": pictures, "input_ids": tokens}
+    sample = {"pixel_values": pictures, TOKENS: tokens}
     if not words.model_type.startswith("siglip"):  # which reads what fills a text up as it reads the text
-        sample["attention_mask"] = torch.ones_like(tokens)
+        sample[MASK] = torch.ones_like(tokens)
     module.forward = MethodType(_both_points, module)
-    return Native(module=module, sample=sample, picture=spec, outputs=(PICTURE, SENTENCE), together=False)
+    return Native(
+        module=module,
+        sample=sample,
+        picture=spec,
+        outputs=(PICTURE, SENTENCE),
+        together=False,
+        tokenizer=tokenizer_beside(_place_of(name, ("tokenizer.json", "tokenizer_config.json")), _positions(words)),
+    )
 
 
 def _both_points(module: Any, pixel_values: Tensor, **words: Tensor) -> tuple[Tensor, Tensor]:
@@ -224,8 +248,14 @@ def text_model(module: nn.Module, pooling: str = "mean") -> Native:
     tokens = torch.arange(2 * 13).reshape(2, 13) % 5 + 1
     mask = torch.ones_like(tokens)
     mask[1, 9:] = 0
-    sample = {"input_ids": tokens, "attention_mask": mask}
-    return Native(module=module, sample=sample, free=2, side=("attention_mask",), pooling=pooling)
+    sample = {TOKENS: tokens, MASK: mask}
+    return Native(module=module, sample=sample, free=2, side=(MASK,), pooling=pooling)
+
+
+def _positions(config: Any) -> int | None:
+    """How many tokens a model has positions for; those of RoBERTa's kind begin behind the filler."""
+    most, filler = getattr(config, "max_position_embeddings", None), config.pad_token_id or 0
+    return most - filler - 1 if most and any(word in config.model_type for word in _FROM_FILLER) else most
 
 
 def _pooling(folder: Path) -> str:

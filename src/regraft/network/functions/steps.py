@@ -158,6 +158,11 @@ def masked_mean(input: Tensor, mask: Tensor, *, axis: int = 1, keep_dims: bool =
     return total / kept.to(input.dtype).sum(axis, keepdim=keep_dims)
 
 
+def token_mask(tokens: Tensor, *, filler: int) -> Tensor:
+    """Where a text stands (b t), 1, and where it was filled up, 0: its own tokens are never the filler."""
+    return (tokens != filler).to(torch.int64)
+
+
 def dot_axes(x: Tensor, y: Tensor, *, axes: tuple[int, int], normalize: bool = False) -> Tensor:
     """The product of examples summed along one dimension of each: (b ... ...), (b 1) of two vectors."""
     x, y = together(x, y)
@@ -211,6 +216,7 @@ FUNCTIONS = {
     "conv_transpose": conv_transpose,
     "upsample": upsample,
     "masked_mean": masked_mean,
+    "token_mask": token_mask,
     "dot_axes": dot_axes,
     "embedding": embedding,
     "rows_apart": rows_apart,

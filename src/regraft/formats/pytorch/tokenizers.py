@@ -1,0 +1,73 @@
+"""The tokenizer that lies beside a text encoder, with how it fills up and cuts off written into it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from regraft.errors import MissingExtra, UnreadableFile
+
+_UNLIMITED = 1e6  # transformers writes a far greater length where there is no limit
+
+
+def tokenizer_beside(folder: Path, positions: int | None) -> str:
+    """A folder's tokenizer.json; "" where there is none.
+
+    Args:
+        positions: how many tokens the encoder has positions for; None: any number.
+
+    Raises:
+        UnreadableFile: it is damaged, or the record beside it.
+        MissingExtra: the package tokenizers is not installed.
+    """
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return ""
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise MissingExtra("tokenizers is needed to read texts", fix="pip install 'regraft[text]'") from error
+    try:
+        found = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except Exception as error:  # the package raises bare ones
+        raise UnreadableFile("the tokenizer is damaged", where=str(path), got=str(error)) from error
+    said = _record(folder / "tokenizer_config.json")
+    most = _least_of(positions, (found.truncation or {}).get("max_length"), said.get("model_max_length"))
+    if most is not None:
+        found.enable_truncation(most)
+    name = _name(said.get("pad_token")) or (found.padding or {}).get("pad_token") or "[PAD]"
+    found.enable_padding(pad_id=found.token_to_id(name) or 0, pad_token=name)
+    return found.to_str()
+
+
+def filler_of(tokenizer: str) -> int | None:
+    """The token that fills up what is shorter, in the words of `tokenizer_beside`; None where it ends texts too."""
+    from tokenizers import Tokenizer
+
+    made = Tokenizer.from_str(tokenizer)
+    filler = (made.padding or {}).get("pad_id", 0)
+    made.no_padding()
+    return None if filler in made.encode("").ids else int(filler)
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """What transformers notes beside a tokenizer."""
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UnreadableFile("the record of the tokenizer is damaged", where=str(path), got=str(error)) from error
+
+
+def _least_of(*lengths: Any) -> int | None:
+    """The least of some lengths, of which some may be no limits."""
+    limits = [int(length) for length in lengths if isinstance(length, int | float) and 0 < length < _UNLIMITED]
+    return min(limits, default=None)
+
+
+def _name(token: Any) -> str | None:
+    """A token, which may stand in a record of its own."""
+    found = token.get("content") if isinstance(token, dict) else token
+    return found if isinstance(found, str) else None
