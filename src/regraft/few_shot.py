@@ -24,6 +24,7 @@ from regraft.network.plan import New
 from regraft.opening import as_network
 from regraft.pretraining import DEFAULTS, Choices, Goal, Method, Pretrained
 from regraft.pretraining import pretrain as carry_out
+from regraft.run import Progress
 from regraft.train.settings import Settings
 
 
@@ -223,7 +224,7 @@ def pretrain(  # noqa: PLR0913 - each but one has a default
 
 def _unlabelled(data: str | PathLike[str] | Examples, skip_bad: bool) -> Examples:
     """Examples whatever their labels."""
-    return data if isinstance(data, Examples) else open_unlabelled([Path(data)], skip_bad=skip_bad)
+    return data if isinstance(data, Examples) else open_unlabelled([Path(data)], skip_bad=skip_bad, progress=Progress())
 
 
 def _examples(data: str | PathLike[str] | Examples, skip_bad: bool) -> Examples:

@@ -42,9 +42,10 @@ def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
         BadData: a picture is damaged, or pixels are stored as another type than uint8.
     """
     batch = arrange(examples, indices, spec)
+    if view.number:
+        batch = viewed(batch, [examples.hashes[int(index)] for index in indices], spec, view)
     if examples.kind == "text":
         return batch
-    batch = viewed(batch, [examples.hashes[int(index)] for index in indices], spec, view)
     if examples.pixels:
         return scaled(batch, spec)
     _refuse_disguised_pixels(batch, spec, examples.source)

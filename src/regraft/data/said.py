@@ -20,7 +20,7 @@ def parse_input(text: str) -> dict[str, Any]:
 
     Returns:
         Some of range (low, high), channels, size (height, width), crop (a share), mean (c), std (c), and the length of
-        texts in bytes.
+        texts in bytes or tokens.
 
     Raises:
         BadArgument: it cannot be understood.

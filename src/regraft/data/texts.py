@@ -41,6 +41,8 @@ class Lines(Sequence[str]):
             BadData: it has no line, or one of a megabyte and more.
         """
         self._path = path
+        if not path.is_file():
+            raise UnreadableFile(f"{path.name} cannot be opened", where=str(path), expected="a file")
         try:
             with path.open("rb") as file:
                 looked = _looked_through(file, str(path))

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from regraft.data import Examples, Part
+from regraft.data.preparation import change_of_shape
 from regraft.errors import BadArgument, BadData, nearest_names
 from regraft.formats import saved
 from regraft.network import GraphNetwork
@@ -145,6 +146,8 @@ def pretrain(
     layers = choices.layers or _usual(examples)
     spec = input_of(examples, layers, input)
     network = from_layers(spec, layers, choices.settings.seed)
+    if change := change_of_shape(examples, spec):
+        progress.say(f"note: {change}")
     train, validation = _divided(examples, goal, choices.settings.seed, progress)
     run = RunFolder.at(place, resume=resume)
     course = Course(

@@ -74,6 +74,8 @@ def _check(graph: Graph, parameters: Collection[str]) -> None:
         if node.function == "constant" and node.kwargs.get("dtype") not in _DTYPES:
             raise ValueError(f"constant {node.name} is of type {node.kwargs.get('dtype')}")
         known.add(node.name)
+    if not all(isinstance(spec.tokenizer, str) for spec in graph.inputs):
+        raise TypeError("a tokenizer is no text")
     named = [*graph.outputs, *graph.updates.values(), *(spec.name for spec in (*graph.inputs, *graph.switches))]
     missing = [name for name in named if name not in known]
     if missing:
