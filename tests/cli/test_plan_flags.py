@@ -30,7 +30,7 @@ def test_new_layers(text: str, layer: New) -> None:
         (
             "desne:50",
             "--new 'desne:50' cannot be read\n"
-            "  expected: one of dense, conv, max_pool, flatten, dropout, batch_norm\n"
+            "  expected: one of dense, conv, max_pool, global_max_pool, flatten, embedding, dropout, batch_norm\n"
             "  got: the kind 'desne'\n"
             "  nearest: dense",
         ),
@@ -60,7 +60,7 @@ def test_new_layers(text: str, layer: New) -> None:
         (
             "conv:8:0",
             "--new 'conv:8:0': kernel cannot be 0\n"
-            "  expected: a number of pixels, at least 1, in conv:WIDTH:KERNEL:ACTIVATION:NAME",
+            "  expected: a number of places, at least 1, in conv:WIDTH:KERNEL:ACTIVATION:NAME",
         ),
         (
             "dropout:1",

@@ -16,7 +16,10 @@ from regraft.data import open_data, open_parts, open_unlabelled
 from regraft.errors import BadArgument, BadData, MissingFile, UnsupportedFormat
 from regraft.run import Progress
 
-FORMS = "a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz, .npz, .npy, .csv or .tsv"
+FORMS = (
+    "a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz, .npz, .npy, "
+    "or a table: .csv, .tsv, .jsonl, .ndjson, .parquet"
+)
 
 
 def test_a_class_per_folder(flowers: Path) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument
 
 from regraft.cli import output
-from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad, Weights
+from regraft.cli.examples import labelled
+from regraft.cli.options import Device, Input, Json, LabelColumn, Names, Output, SkipBad, TextColumn, Weights
 
 if TYPE_CHECKING:
     from regraft.tasks.classify import Report
@@ -20,6 +21,8 @@ def evaluate(
     model: Annotated[str, Argument(metavar="MODEL", help="A run, a model folder, or any source with its labels.")],
     data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, .csv, ...")],
     labels: Names = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
     to: Output = None,
     input: Input = None,
     skip_bad: SkipBad = False,
@@ -32,11 +35,10 @@ def evaluate(
 
     report = regraft.evaluate(
         model,
-        data,
+        labelled(data, text, label, skip_bad=skip_bad, part="test"),
         to=to,
         labels=labels,
         input=input,
-        skip_bad=skip_bad,
         device=device,
         weights=weights,
     )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output
-from regraft.cli.options import FeaturesAt, Input, Json, SkipBad, Weights
+from regraft.cli.examples import labelled, unlabelled
+from regraft.cli.options import FeaturesAt, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def fewshot(
     ] = None,
     at: FeaturesAt = None,
     input: Input = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
     skip_bad: SkipBad = False,
     seed: Annotated[int, Option(help="Of the episodes, and of the folds that choose a method.")] = 0,
     weights: Weights = None,
@@ -39,13 +42,14 @@ def fewshot(
     """
     import regraft
 
-    common: dict[str, Any] = {"at": at, "input": input, "skip_bad": skip_bad, "seed": seed, "weights": weights}
+    common: dict[str, Any] = {"at": at, "input": input, "seed": seed, "weights": weights}
+    known = labelled(data, text, label, skip_bad=skip_bad)
     if predict is not None:
-        told = regraft.recognise(source, data, predict, **common)
+        told = regraft.recognise(source, known, unlabelled([predict], text, skip_bad=skip_bad), **common)
         output.emit(told.as_json()) if json else print_told(told)
         return
     found = regraft.fewshot(
-        source, data, shots=_numbers(shots), ways=ways, queries=queries, episodes=episodes, **common
+        source, known, shots=_numbers(shots), ways=ways, queries=queries, episodes=episodes, **common
     )
     output.emit(found.as_json()) if json else _print(found)
 

@@ -13,6 +13,10 @@ FeaturesAt = Annotated[
 ]
 Input = Annotated[str | None, Option(metavar="SPEC", help="How pictures are fed: range=-1..1,channels=rgb")]
 SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")]
+TextColumn = Annotated[str | None, Option("--text", metavar="COLUMN", help="Of a table: the one that holds the texts.")]
+LabelColumn = Annotated[
+    str | None, Option("--label", metavar="COLUMN", help="Of a table: the one that holds the labels.")
+]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")]
 Names = Annotated[Path | None, Option("--labels", metavar="FILE", help="The names of a source's classes, one a line.")]
 Output = Annotated[str | None, Option("--to", metavar="TENSOR", help="The output, where a source has several.")]

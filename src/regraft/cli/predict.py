@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output
-from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad, Weights
+from regraft.cli.examples import unlabelled
+from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad, TextColumn, Weights
 
 if TYPE_CHECKING:
     from regraft.tasks.predict import Predictions
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 
 def predict(
     model: Annotated[str, Argument(metavar="MODEL", help="A run, a model folder, or any source with its labels.")],
-    inputs: Annotated[list[Path], Argument(metavar="FILES...", help="Pictures, folders of them, or one array.")],
+    inputs: Annotated[
+        list[Path], Argument(metavar="FILES...", help="Pictures, folders of them, one array, .txt or a table.")
+    ],
     labels: Names = None,
+    text: TextColumn = None,
     top: Annotated[int, Option(min=1, help="How many classes to tell of each, the likeliest first.")] = 1,
     to: Output = None,
     input: Input = None,
@@ -26,16 +30,15 @@ def predict(
     weights: Weights = None,
     json: Json = False,
 ) -> None:
-    """Tell the class of each picture or row, and how probable it is."""
+    """Tell the class of each picture, text or row, and how probable it is."""
     import regraft
 
     found = regraft.predict(
         model,
-        inputs,
+        unlabelled(inputs, text, skip_bad=skip_bad),
         to=to,
         labels=labels,
         input=input,
-        skip_bad=skip_bad,
         device=device,
         weights=weights,
     )

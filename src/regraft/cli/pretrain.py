@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from typer import Argument, Option
 
 from regraft.cli import output
+from regraft.cli.examples import labelled as examples_of
+from regraft.cli.examples import unlabelled
 from regraft.cli.fit import same_again
-from regraft.cli.options import Device, Input, Json, SkipBad, Weights
+from regraft.cli.options import Device, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.cli.plan_flags import new_layer
 
 if TYPE_CHECKING:
+    from regraft.data import Examples, Splits
     from regraft.pretraining import Pretrained
 
 
@@ -33,6 +36,8 @@ def pretrain(
     labelled: Annotated[Path | None, Option(metavar="PATH", help="Labelled data to see on what it is worth.")] = None,
     beside: Annotated[str | None, Option(metavar="SOURCE", help="A trained network to compare with there.")] = None,
     input: Input = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
     skip_bad: SkipBad = False,
     epochs: Annotated[int | None, Option(help="Passes over the data in each training; else 20.")] = None,
     lr: Annotated[float | None, Option(help="Learning rate.")] = None,
@@ -55,17 +60,18 @@ def pretrain(
     out = place_of(out, resume=resume, kind="pretrain")
     given = {"epochs": epochs, "lr": lr, "batch": batch, "seed": seed, "device": device}
     try:
+        known = _examples(data, method, text, label, skip_bad=skip_bad)
+        goal = None if labelled is None else _splits(labelled, text, label, seed, skip_bad=skip_bad)
         found = regraft.pretrain(
-            data,
+            known,
             method,
             layers=[new_layer(text) for text in layer or ()],
             turns=turns,
-            labelled=labelled,
+            labelled=goal,
             source=beside,
             settings={name: value for name, value in given.items() if value is not None},
             out=out,
             input=input,
-            skip_bad=skip_bad,
             resume=resume,
             weights=weights,
         )
@@ -73,6 +79,19 @@ def pretrain(
         output.say(f"stopped; {same_again(out, sys.argv[1:])}")
         raise
     output.emit(found.as_json()) if json else _print(found)
+
+
+def _examples(data: Path, method: str, text: str | None, label: str | None, *, skip_bad: bool) -> Examples:
+    """What is learned from: with labels where they are learned."""
+    if method == "classes":
+        return examples_of(data, text, label, skip_bad=skip_bad)
+    return unlabelled([data], text, skip_bad=skip_bad)
+
+
+def _splits(data: Path, text: str | None, label: str | None, seed: int, *, skip_bad: bool) -> Splits:
+    from regraft.data import Columns, open_splits
+
+    return open_splits(data, columns=Columns(text=text, label=label), seed=seed, skip_bad=skip_bad)
 
 
 def _print(found: Pretrained) -> None:

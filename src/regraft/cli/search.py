@@ -11,7 +11,7 @@ from typer import Argument, Option
 
 from regraft.cli import output
 from regraft.cli.fit import same_again
-from regraft.cli.options import Input, Json, SkipBad, Weights
+from regraft.cli.options import Input, Json, LabelColumn, SkipBad, TextColumn, Weights
 
 if TYPE_CHECKING:
     from regraft.report.results import Results, Trial
@@ -36,6 +36,8 @@ def search(
     validation: Annotated[Path | None, Option(metavar="PATH", help="Data to choose by.")] = None,
     test: Annotated[Path | None, Option(metavar="PATH", help="Data to test on, once.")] = None,
     labels: Annotated[Path | None, Option(metavar="FILE", help="The labels of an .npy file.")] = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
     skip_bad: SkipBad = False,
     out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
     seed: Annotated[int, Option(help="Of split, folds, fresh weights, views and order.")] = 0,
@@ -49,7 +51,7 @@ def search(
     thawed from the top, as far as the budget goes. The run folder gets a report to look at, and the winner as a model.
     """
     import regraft
-    from regraft.data import open_splits
+    from regraft.data import Columns, open_splits
     from regraft.run import place_of
 
     out = place_of(out, resume=resume, kind="search")
@@ -61,7 +63,15 @@ def search(
         "input": input,
     }
     try:
-        splits = open_splits(data, validation=validation, test=test, labels=labels, seed=seed, skip_bad=skip_bad)
+        splits = open_splits(
+            data,
+            validation=validation,
+            test=test,
+            labels=labels,
+            columns=Columns(text=text, label=label),
+            seed=seed,
+            skip_bad=skip_bad,
+        )
         found = regraft.search(source, splits, **given, seed=seed, out=out, resume=resume, weights=weights)
     except KeyboardInterrupt:
         output.say(f"stopped; {same_again(out, sys.argv[1:])}")

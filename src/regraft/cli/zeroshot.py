@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output
+from regraft.cli.examples import labelled, unlabelled
 from regraft.cli.fewshot import print_told
-from regraft.cli.options import FeaturesAt, Input, Json, SkipBad, Weights
+from regraft.cli.options import FeaturesAt, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def zeroshot(
     ] = None,
     at: FeaturesAt = None,
     input: Input = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
     skip_bad: SkipBad = False,
     seed: Annotated[int, Option(help="Of the examples that are held back.")] = 0,
     weights: Weights = None,
@@ -52,15 +55,17 @@ def zeroshot(
     import regraft
     from regraft.few_labels import Nearest
 
-    common: dict[str, Any] = {"encoder": encoder, "at": at, "input": input, "skip_bad": skip_bad, "seed": seed}
-    common |= {"weights": weights, **({"templates": template} if template else {})}
+    common: dict[str, Any] = {"encoder": encoder, "at": at, "input": input, "seed": seed, "weights": weights}
+    common |= {"templates": template} if template else {}
+    known = None if data is None else labelled(data, text, label, skip_bad=skip_bad)
     if predict is not None:
-        told = regraft.recognise(source, data, predict, classes=classes, **common)
+        asked = unlabelled([predict], text, skip_bad=skip_bad)
+        told = regraft.recognise(source, known, asked, classes=classes, **common)
         output.emit(told.as_json()) if json else print_told(told)
         return
-    if data is None:
+    if known is None:
         raise BadArgument("there is nothing to tell", fix="give labelled DATA, or --predict PATH")
-    found = regraft.zeroshot(source, data, classes, unseen=unseen or None, **common)
+    found = regraft.zeroshot(source, known, classes, unseen=unseen or None, **common)
     if json:
         output.emit(found.as_json())
     elif isinstance(found, Nearest):

@@ -12,5 +12,6 @@ from regraft.data.preparation import prepare as prepare
 from regraft.data.said import as_flag as as_flag
 from regraft.data.said import parse_input as parse_input
 from regraft.data.splits import open_splits as open_splits
+from regraft.data.tables import Columns as Columns
 from regraft.data.views import PLAIN as PLAIN
 from regraft.data.views import View as View

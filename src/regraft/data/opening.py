@@ -17,21 +17,28 @@ from regraft.data.examples import Examples, Picture
 from regraft.data.labels import number
 from regraft.data.listing import Listing, by_class, list_folder, pictures
 from regraft.data.pictures import is_picture, problem
-from regraft.data.tables import Table, read_table, read_texts
+from regraft.data.sheets import SHEETS, Sheet, read_sheet
+from regraft.data.tables import Columns, Table, read_table, read_texts
 from regraft.data.texts import TEXT_ENDINGS, Digests, Lines, digest
 from regraft.errors import BadArgument, BadData, MissingFile, UnreadableFile, UnsupportedFormat
 from regraft.run import Progress
 
-_FORMS = "a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz, .npz, .npy, .csv or .tsv"
+_FORMS = (
+    "a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz, .npz, .npy, or a table: "
+    + ", ".join(SHEETS)
+)
 _LOOSE = "a picture, a folder of them, .txt, or "
 
 Labels = Path | str | np.ndarray | Sequence[object]
+
+_USUAL = Columns()
 
 
 def open_data(
     path: Path | str,
     *,
     labels: Labels | None = None,
+    columns: Columns = _USUAL,
     skip_bad: bool = False,
     part: str | None = None,
     progress: Progress | None = None,
@@ -40,8 +47,9 @@ def open_data(
 
     Args:
         path: a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz; a .npz file with
-            x and y (or images and labels, ...); a .npy file; a .csv or .tsv table of paths or texts, and labels.
+            x and y (or images and labels, ...); a .npy file; a table of paths or texts, and labels.
         labels: for a .npy file: a .npy or text file with one label a row, or the labels themselves.
+        columns: of a table: which hold what.
         skip_bad: look at every picture first and leave out what cannot be read, instead of refusing all.
         part: the part to take where the data come as train, validation and test; others are taken whole.
         progress: silent where left out.
@@ -49,9 +57,10 @@ def open_data(
     Raises:
         MissingFile, UnsupportedFormat, UnreadableFile, UnsafeFile: the data cannot be opened.
         BadData: they cannot be used as they are.
-        BadArgument: `labels` do not go with this form, or the data come in parts and `part` names none of them.
+        BadArgument: `labels` or `columns` do not go with this form, or the data come in parts and `part` names none
+            of them.
     """
-    parts = open_parts(path, labels=labels, skip_bad=skip_bad, progress=progress)
+    parts = open_parts(path, labels=labels, columns=columns, skip_bad=skip_bad, progress=progress)
     if len(parts) == 1:
         return next(iter(parts.values()))
     if part not in parts:
@@ -62,15 +71,21 @@ def open_data(
 
 
 def open_parts(
-    path: Path | str, *, labels: Labels | None = None, skip_bad: bool = False, progress: Progress | None = None
+    path: Path | str,
+    *,
+    labels: Labels | None = None,
+    columns: Columns = _USUAL,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
 ) -> dict[str, Examples]:
     """Open labelled data that may come as train/, validation/ and test/ (or x_train, x_test, ...).
 
     Returns:
         The parts under these names; one, named "", where the data are one piece.
     """
-    path = _existing(path)
+    path, progress = _existing(path), progress or Progress(silent=True)
     ending = _ending(path)
+    _require_table(path, ending, columns)
     if ending in (".npz", ".npy"):
         return open_arrays(path, labels)
     if labels is not None:
@@ -80,8 +95,8 @@ def open_parts(
     if path.is_dir() or ending in ENDINGS:
         named = by_class(list_folder(path) if path.is_dir() else list_archive(path))
         return {part: _pictures(str(path), members, skip_bad, progress) for part, members in named.items()}
-    if ending in (".csv", ".tsv"):
-        table = read_table(path)
+    if ending in SHEETS:
+        table = read_table(_sheet(path, progress), columns)
         if table.texts:
             return {"": _texts(str(path), table)}
         members = list(zip(table.pictures, table.labels, strict=True))
@@ -90,26 +105,32 @@ def open_parts(
 
 
 def open_unlabelled(
-    paths: Sequence[Path | str], *, skip_bad: bool = False, progress: Progress | None = None
+    paths: Sequence[Path | str],
+    *,
+    columns: Columns = _USUAL,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
 ) -> Examples:
-    """Open what a network shall judge: pictures, folders and archives of them at any depth, one array, or one text.
+    """Open what a network shall judge: pictures, folders and archives of them at any depth, one array, or texts.
 
-    A text is a .txt file with an example a line, or a .csv or .tsv table with a column of texts.
+    Texts are a .txt file with one a line, or a table with a column of them.
 
     Raises:
         MissingFile, UnsupportedFormat, UnreadableFile, UnsafeFile: something cannot be opened.
         BadData: there is no picture and no text, or one cannot be read.
+        BadArgument: `columns` do not go with this form, or inputs cannot be joined.
     """
     progress = progress or Progress(silent=True)
     found: list[Picture] = []
     for path in map(_existing, paths):
         ending = _ending(path)
+        _require_table(path, ending, columns)
         if ending in _ALONE:
             if len(paths) > 1:
                 raise BadArgument(
                     f"a {ending} file cannot be joined with other inputs", where=str(path), fix="give it alone"
                 )
-            return _ALONE[ending](path, progress)
+            return _ALONE[ending](path, columns, progress)
         if path.is_dir() or ending in ENDINGS:
             found.extend(_under(path, list_folder(path) if path.is_dir() else list_archive(path)))
         elif is_picture(path.name):
@@ -142,27 +163,42 @@ def _under(path: Path, listing: Listing) -> list[Picture]:
     return [Picture(name=f"{path}/{picture.name}", read=picture.read) for picture in pictures(listing)]
 
 
-def _rows(path: Path, progress: Progress) -> Examples:
+def _rows(path: Path, columns: Columns, progress: Progress) -> Examples:
     return open_rows(path)
 
 
-def _lines(path: Path, progress: Progress) -> Examples:
+def _lines(path: Path, columns: Columns, progress: Progress) -> Examples:
     lines = Lines(path)
-    if lines.unfit:
-        progress.say(f"note: {path} is read as latin-1 (Windows-1252): its line {lines.unfit} is no UTF-8")
+    _say_encoding(path, lines.unfit, progress)
     return _unlabelled(str(path), lines)
 
 
-def _column(path: Path, progress: Progress) -> Examples:
-    return _unlabelled(str(path), read_texts(path))
+def _column(path: Path, columns: Columns, progress: Progress) -> Examples:
+    return _unlabelled(str(path), read_texts(_sheet(path, progress), columns))
 
 
 # What holds all examples by itself, by its ending.
-_ALONE: Mapping[str, Callable[[Path, Progress], Examples]] = {
+_ALONE: Mapping[str, Callable[[Path, Columns, Progress], Examples]] = {
     **dict.fromkeys((".npz", ".npy"), _rows),
     **dict.fromkeys(TEXT_ENDINGS, _lines),
-    **dict.fromkeys((".csv", ".tsv"), _column),
+    **dict.fromkeys(SHEETS, _column),
 }
+
+
+def _sheet(path: Path, progress: Progress) -> Sheet:
+    sheet = read_sheet(path)
+    _say_encoding(path, sheet.unfit, progress)
+    return sheet
+
+
+def _say_encoding(path: Path, unfit: int | None, progress: Progress) -> None:
+    if unfit:
+        progress.say(f"note: {path} is read as latin-1 (Windows-1252): its line {unfit} is no UTF-8")
+
+
+def _require_table(path: Path, ending: str, columns: Columns) -> None:
+    if columns != _USUAL and ending not in SHEETS:
+        raise BadArgument("only tables have columns", where=str(path), expected=", ".join(SHEETS))
 
 
 def _unlabelled(source: str, texts: Sequence[str]) -> Examples:

@@ -9,6 +9,7 @@ import numpy as np
 
 from regraft.data.examples import Examples, Part, Splits, whole
 from regraft.data.opening import Labels, open_data, open_parts
+from regraft.data.tables import Columns
 from regraft.errors import BadArgument, BadData
 from regraft.run import Progress
 
@@ -22,6 +23,7 @@ def open_splits(
     test: Path | str | None = None,
     seed: int = 0,
     labels: Labels | None = None,
+    columns: Columns = Columns(),  # noqa: B008 - frozen
     skip_bad: bool = False,
     progress: Progress | None = None,
 ) -> Splits:
@@ -35,7 +37,7 @@ def open_splits(
         BadArgument: a set is named twice.
         MissingFile, UnsupportedFormat, UnreadableFile, UnsafeFile: the data cannot be opened.
     """
-    parts = open_parts(data, labels=labels, skip_bad=skip_bad, progress=progress)
+    parts = open_parts(data, labels=labels, columns=columns, skip_bad=skip_bad, progress=progress)
     train = parts.pop("train", None) or parts.pop("", None)
     if train is None:
         raise BadData("the data come in parts, but none to train on", where=str(data), got=", ".join(parts))
@@ -47,7 +49,7 @@ def open_splits(
                 fix=f"leave out --{name}",
             )
         if path is not None:
-            parts[name] = open_data(path, skip_bad=skip_bad, part=name, progress=progress)
+            parts[name] = open_data(path, columns=columns, skip_bad=skip_bad, part=name, progress=progress)
     return divide(train, parts, seed=seed)
 
 

@@ -1,20 +1,26 @@
-"""A table of paths, or of texts, and labels: .csv or .tsv."""
+"""What a table tells: paths of pictures or texts, and labels."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from regraft.data.examples import Picture
-from regraft.errors import BadData, UnreadableFile
+from regraft.data.sheets import Sheet
+from regraft.errors import BadArgument, BadData, nearest_names
 
 _PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "picture")
 _TEXTS = ("text", "sentence", "question", "message", "review", "comment", "tweet", "content", "document")
 _LABELS = ("label", "class", "class_name", "category", "target", "name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """The columns that hold the texts and the labels; None: the first with a usual name."""
+
+    text: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,91 +32,92 @@ class Table:
     labels: tuple[str, ...]
 
 
-def read_table(path: Path) -> Table:
+def read_table(sheet: Sheet, columns: Columns) -> Table:
     """The pictures that a table names, or the texts it holds, each with its label.
 
-    The first line names the columns; it may be missing where there are just two, path and label. Paths are
-    relative to the table's own folder, or absolute: a table may name any picture its user can read.
+    The names of the columns may be missing where there are just two, path and label. Paths are relative to the
+    table's own folder, or absolute: a table may name any picture its user can read.
 
     Raises:
-        UnreadableFile: it is no text, or no table.
+        BadArgument: it has no column of a name that was given.
         BadData: no columns of paths or texts and of labels, no line or one without them, or a path where nothing is.
     """
-    rows = _rows(path)
-    header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
-    label, body = _column(header, _LABELS), rows[1:]
-    at, text = (_column(header, _PATHS), label), (_column(header, _TEXTS), label)
-    if None in at and None not in text:
-        texts, labels = _columns(path, [_cells(path, row, text, line, "text") for line, row in body if any(row)])
+    label, text = _column(sheet, columns.label, _LABELS), _column(sheet, columns.text, _TEXTS)
+    path = None if columns.text else _column(sheet, None, _PATHS)
+    if label is not None and path is None and text is not None:
+        texts, labels = _whole(sheet, [_cells(sheet, row, line, (text, label), "text") for line, row in sheet.rows])
         return Table(texts=texts, labels=labels)
-    if None in at:
-        if len(header) != 2 or not (path.parent / rows[0][1][0].strip()).is_file():
+    rows = sheet.rows
+    if label is None or path is None:
+        if len(sheet.names) != 2 or not (sheet.path.parent / sheet.names[0].strip()).is_file():
             raise BadData(
                 "the table has no columns of paths or texts, and of labels",
-                where=f"{path}, line 1",
+                where=f"{sheet.path}, line 1",
                 expected=f"a column {', '.join(_PATHS[:3])}, ... or {', '.join(_TEXTS[:3])}, ..., "
                 f"and a column {', '.join(_LABELS[:3])}, ...",
-                got=", ".join(rows[0][1]) if rows else "an empty file",
+                got=", ".join(sheet.names) or "an empty file",
+                fix="name them: --text COLUMN --label COLUMN",
             )
-        at, body = (0, 1), rows
-    pictures, labels = _columns(path, [_picture(path, row, at, line) for line, row in body if any(row)])
+        path, label, rows = 0, 1, ((1, sheet.names), *rows)
+    pictures, labels = _whole(sheet, [_picture(sheet, row, line, (path, label)) for line, row in rows])
     return Table(pictures=pictures, labels=labels)
 
 
-def read_texts(path: Path) -> list[str]:
+def read_texts(sheet: Sheet, columns: Columns) -> list[str]:
     """The texts that a table holds, whatever their labels.
 
     Raises:
-        UnreadableFile: it is no text, or no table.
+        BadArgument: it has no column of the name that was given.
         BadData: no column holds texts, or no line.
     """
-    rows = _rows(path)
-    at = _column([cell.strip().lower() for cell in rows[0][1]] if rows else [], _TEXTS)
+    at = _column(sheet, columns.text, _TEXTS)
     if at is None:
         raise BadData(
             "the table has no column of texts",
-            where=f"{path}, line 1",
+            where=f"{sheet.path}, line 1",
             expected=", ".join(_TEXTS),
-            got=", ".join(rows[0][1]) if rows else "an empty file",
+            got=", ".join(sheet.names) or "an empty file",
+            fix="name it: --text COLUMN",
         )
-    (found,) = _columns(path, [(row[at].strip(),) for _, row in rows[1:] if at < len(row) and row[at].strip()])
+    (found,) = _whole(sheet, [(row[at].strip(),) for _, row in sheet.rows if at < len(row) and row[at].strip()])
     return list(found)
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The rows, each with the number of the line it ends in."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        head = text.partition("\n")[0]
-        mark = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in head and "," not in head else ","
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
-        return [(reader.line_num, row) for row in reader]
-    except (ValueError, csv.Error) as error:
-        raise UnreadableFile("this is no table", where=str(path), got=str(error)) from error
-
-
-def _columns(path: Path, rows: Sequence[tuple[Any, ...]]) -> tuple[tuple[Any, ...], ...]:
+def _whole(sheet: Sheet, rows: Sequence[tuple[Any, ...]]) -> tuple[tuple[Any, ...], ...]:
     if not rows:
-        raise BadData("the table has no example", where=str(path))
+        raise BadData("the table has no example", where=str(sheet.path))
     return tuple(zip(*rows, strict=True))
 
 
-def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
-    return next((header.index(name) for name in names if name in header), None)
+def _column(sheet: Sheet, given: str | None, usual: Sequence[str]) -> int | None:
+    """Where a column stands: the one of the name given, or the first with a usual name."""
+    if given is not None:
+        if given not in sheet.names:
+            raise BadArgument(
+                f"the table has no column {given!r}",
+                where=str(sheet.path),
+                got=", ".join(sheet.names),
+                nearest=nearest_names(given, sheet.names),
+            )
+        return sheet.names.index(given)
+    names = [name.strip().lower() for name in sheet.names]
+    return next((names.index(name) for name in usual if name in names), None)
 
 
-def _picture(table: Path, row: list[str], at: tuple[int | None, int | None], line: int) -> tuple[Picture, str]:
-    name, label = _cells(table, row, at, line, "path")
-    place = table.parent / name
+def _picture(sheet: Sheet, row: Sequence[str], line: int, at: tuple[int, int]) -> tuple[Picture, str]:
+    name, label = _cells(sheet, row, line, at, "path")
+    place = sheet.path.parent / name
     if not place.is_file():
-        raise BadData("the table names a picture that is not there", where=f"{table}, line {line}", got=str(place))
+        raise BadData("the table names a picture that is not there", where=f"{sheet.path}, line {line}", got=str(place))
     return Picture(name=name, read=place.read_bytes), label
 
 
-def _cells(table: Path, row: list[str], at: tuple[int | None, int | None], line: int, what: str) -> tuple[str, str]:
-    first, label = (row[i].strip() if i is not None and i < len(row) else "" for i in at)
+def _cells(sheet: Sheet, row: Sequence[str], line: int, at: tuple[int, int], what: str) -> tuple[str, str]:
+    first, label = (row[column].strip() if column < len(row) else "" for column in at)
     if not (first and label):
         raise BadData(
-            f"a line of the table lacks its {what} or its label", where=f"{table}, line {line}", got=", ".join(row)
+            f"a line of the table lacks its {what} or its label",
+            where=f"{sheet.path}, line {line}",
+            got=", ".join(row),
         )
     return first, label

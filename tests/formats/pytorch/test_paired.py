@@ -101,6 +101,7 @@ def drawn(folder: Path) -> Path:
     return folder / "photos"
 
 
+@pytest.mark.slow
 def test_pictures_told_by_names(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,7 +49,7 @@ def graph_from_json(document: Any, parameters: Collection[str], where: str) -> G
     try:
         graph = Graph(
             nodes=tuple(_node(item) for item in document["nodes"]),
-            inputs=tuple(InputSpec(**_tuples(item)) for item in document["inputs"]),
+            inputs=tuple(map(_spec, document["inputs"])),
             outputs=tuple(document["outputs"]),
             switches=tuple(Switch(**item) for item in document["switches"]),
             updates=dict(document["updates"]),
@@ -74,8 +74,6 @@ def _check(graph: Graph, parameters: Collection[str]) -> None:
         if node.function == "constant" and node.kwargs.get("dtype") not in _DTYPES:
             raise ValueError(f"constant {node.name} is of type {node.kwargs.get('dtype')}")
         known.add(node.name)
-    if not all(isinstance(spec.tokenizer, str) for spec in graph.inputs):
-        raise TypeError("a tokenizer is no text")
     named = [*graph.outputs, *graph.updates.values(), *(spec.name for spec in (*graph.inputs, *graph.switches))]
     missing = [name for name in named if name not in known]
     if missing:
@@ -93,6 +91,12 @@ def _node(item: Any) -> Node:
     if not isinstance(name, str) or not isinstance(function, str) or not isinstance(kwargs, dict):
         raise TypeError(f"node {name!r} is no node")
     return Node(name=name, function=function, args=_refs(item["args"]), kwargs=_tuples(kwargs))
+
+
+def _spec(item: Any) -> InputSpec:
+    if not isinstance(item.get("tokenizer", ""), str):
+        raise TypeError(f"the tokenizer of {item['name']} is no text")
+    return InputSpec(**_tuples(item))
 
 
 def _slice(item: Any) -> Slice:

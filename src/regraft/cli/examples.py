@@ -1,0 +1,34 @@
+"""Data as commands take them, with what flags say of a table's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from regraft.data import Examples
+
+
+def labelled(
+    path: Path, text: str | None, label: str | None, *, skip_bad: bool = False, part: str | None = None
+) -> Examples:
+    """Labelled data that are one piece.
+
+    Args:
+        text, label: the columns of a table, as --text and --label name them.
+        skip_bad, part: as for `open_data`.
+    """
+    from regraft.data import Columns, open_data
+    from regraft.run import Progress
+
+    columns = Columns(text=text, label=label)
+    return open_data(path, columns=columns, skip_bad=skip_bad, part=part, progress=Progress())
+
+
+def unlabelled(paths: Sequence[Path], text: str | None, *, skip_bad: bool = False) -> Examples:
+    """What a network shall judge."""
+    from regraft.data import Columns, open_unlabelled
+    from regraft.run import Progress
+
+    return open_unlabelled(paths, columns=Columns(text=text), skip_bad=skip_bad, progress=Progress())

@@ -1,0 +1,105 @@
+"""The rows of a table, whatever it is written in: .csv, .tsv, JSON lines or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from regraft.data.texts import Lines
+from regraft.errors import MissingExtra, UnreadableFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A table as it was read.
+
+    Attributes:
+        names: of the columns, as the file has them.
+        rows: each with the number of the line it ends in, and its cells; some may lack cells.
+        unfit: the line that is no UTF-8, where the file was read as latin-1; else None.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    unfit: int | None = None
+
+
+def read_sheet(path: Path) -> Sheet:
+    """The rows of a table, those without any cell left out.
+
+    Raises:
+        UnreadableFile, UnsupportedFormat, BadData: it is no table, or in no encoding that is known.
+        MissingExtra: it is Parquet, and the package for it is not installed.
+    """
+    return SHEETS[path.suffix.lower()](path)
+
+
+def _delimited(path: Path) -> Sheet:
+    if not path.stat().st_size:
+        return Sheet(path=path, names=(), rows=())
+    lines = Lines(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig" if lines.unfit is None else lines.encoding)
+        head = text.partition("\n")[0]
+        mark = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in head and "," not in head else ","
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+        rows = [(reader.line_num, tuple(row)) for row in reader if any(row)]
+    except (ValueError, csv.Error) as error:
+        raise UnreadableFile("this is no table", where=str(path), got=str(error)) from error
+    return Sheet(path=path, names=rows[0][1], rows=tuple(rows[1:]), unfit=lines.unfit)
+
+
+def _json_lines(path: Path) -> Sheet:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except ValueError as error:
+        raise UnreadableFile("this is no text", where=str(path), expected="UTF-8", got=str(error)) from error
+    records = [(k, _record(line, f"{path}, line {k}")) for k, line in enumerate(lines, 1) if line.strip()]
+    names = tuple(dict.fromkeys(name for _, record in records for name in record))
+    rows = tuple((number, tuple(_cell(record.get(name)) for name in names)) for number, record in records)
+    return Sheet(path=path, names=names, rows=rows)
+
+
+def _record(line: str, where: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile("this is no JSON", where=where, got=str(error)) from error
+    if not isinstance(found, dict):
+        raise UnreadableFile("this is no record", where=where, expected="an object a line: {...}", got=line[:80])
+    return found
+
+
+def _parquet(path: Path) -> Sheet:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise MissingExtra("pyarrow is needed to read Parquet", fix="pip install 'regraft[parquet]'") from error
+    try:
+        columns = parquet.read_table(path).to_pydict()
+    except (ArrowException, OSError, ValueError) as error:
+        raise UnreadableFile("this is no Parquet", where=str(path), got=str(error)) from error
+    rows = enumerate(zip(*columns.values(), strict=True), 1)
+    return Sheet(path=path, names=tuple(columns), rows=tuple((number, tuple(map(_cell, row))) for number, row in rows))
+
+
+def _cell(value: Any) -> str:
+    """What stands in a cell; nothing where there is none."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+SHEETS: Mapping[str, Callable[[Path], Sheet]] = {
+    ".csv": _delimited,
+    ".tsv": _delimited,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".parquet": _parquet,
+}
