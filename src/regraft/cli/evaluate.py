@@ -19,7 +19,7 @@ _MOST_CLASSES = 20  # a wider confusion matrix is for a file, not for a terminal
 
 def evaluate(
     model: Annotated[str, Argument(metavar="MODEL", help="A run, a model folder, or any source with its labels.")],
-    data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, .csv, ...")],
+    data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, a table, ...")],
     labels: Names = None,
     text: TextColumn = None,
     label: LabelColumn = None,

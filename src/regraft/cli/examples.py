@@ -26,9 +26,19 @@ def labelled(
     return open_data(path, columns=columns, skip_bad=skip_bad, part=part, progress=Progress())
 
 
-def unlabelled(paths: Sequence[Path], text: str | None, *, skip_bad: bool = False) -> Examples:
-    """What a network shall judge."""
+def unlabelled(
+    paths: Sequence[Path], text: str | None, *, beside: Path | None = None, skip_bad: bool = False
+) -> Examples:
+    """What a network shall judge, or learn from without labels.
+
+    Args:
+        beside: labelled data that are given too: --text may be meant for them alone.
+    """
     from regraft.data import Columns, open_unlabelled
+    from regraft.data.sheets import SHEETS
     from regraft.run import Progress
 
+    tables = [path.suffix.lower() in SHEETS for path in (*paths, beside or Path())]
+    if tables[-1] and not any(tables[:-1]):
+        text = None
     return open_unlabelled(paths, columns=Columns(text=text), skip_bad=skip_bad, progress=Progress())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def fewshot(
     source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
-    data: Annotated[Path, Argument(metavar="DATA", help="Labelled data: folders of pictures by class, .npz, ...")],
+    data: Annotated[Path, Argument(metavar="DATA", help="Labelled: folders of pictures by class, .npz, a table, ...")],
     shots: Annotated[str, Option(metavar="N,N", help="Labelled examples of each class.")] = "1,5",
     ways: Annotated[int, Option(help="Classes of an episode.")] = 5,
     queries: Annotated[int, Option(help="Examples of each class to recognise in an episode.")] = 15,
@@ -45,7 +45,7 @@ def fewshot(
     common: dict[str, Any] = {"at": at, "input": input, "seed": seed, "weights": weights}
     known = labelled(data, text, label, skip_bad=skip_bad)
     if predict is not None:
-        told = regraft.recognise(source, known, unlabelled([predict], text, skip_bad=skip_bad), **common)
+        told = regraft.recognise(source, known, unlabelled([predict], text, beside=data, skip_bad=skip_bad), **common)
         output.emit(told.as_json()) if json else print_told(told)
         return
     found = regraft.fewshot(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def fit(
     source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
-    data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, .csv, ...")],
+    data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, a table, ...")],
     at: Annotated[str | None, Option(metavar="TENSOR", help="Where the trunk ends; else at the bottleneck.")] = None,
     reuse: Annotated[str | None, Option(metavar="REGEX", help="Parameters that keep their values; else all.")] = None,
     rename: Annotated[list[str] | None, Option(metavar="OLD=NEW", help="New names for parameters, by pattern.")] = None,

@@ -18,12 +18,12 @@ from regraft.cli.options import Device, Input, Json, LabelColumn, SkipBad, TextC
 from regraft.cli.plan_flags import new_layer
 
 if TYPE_CHECKING:
-    from regraft.data import Examples, Splits
+    from regraft.data import Splits
     from regraft.pretraining import Pretrained
 
 
 def pretrain(
-    data: Annotated[Path, Argument(metavar="DATA", help="Pictures, folders and archives of them, .npz or .npy.")],
+    data: Annotated[Path, Argument(metavar="DATA", help="Pictures, folders of them, an array, .txt, a table, ...")],
     method: Annotated[
         Literal["autoencoder", "corruption", "classes"],
         Option(help="Undo damage, tell damage, or tell the classes of labelled data."),
@@ -60,7 +60,10 @@ def pretrain(
     out = place_of(out, resume=resume, kind="pretrain")
     given = {"epochs": epochs, "lr": lr, "batch": batch, "seed": seed, "device": device}
     try:
-        known = _examples(data, method, text, label, skip_bad=skip_bad)
+        if method == "classes":
+            known = examples_of(data, text, label, skip_bad=skip_bad)
+        else:
+            known = unlabelled([data], text, beside=labelled, skip_bad=skip_bad)
         goal = None if labelled is None else _splits(labelled, text, label, seed, skip_bad=skip_bad)
         found = regraft.pretrain(
             known,
@@ -79,13 +82,6 @@ def pretrain(
         output.say(f"stopped; {same_again(out, sys.argv[1:])}")
         raise
     output.emit(found.as_json()) if json else _print(found)
-
-
-def _examples(data: Path, method: str, text: str | None, label: str | None, *, skip_bad: bool) -> Examples:
-    """What is learned from: with labels where they are learned."""
-    if method == "classes":
-        return examples_of(data, text, label, skip_bad=skip_bad)
-    return unlabelled([data], text, skip_bad=skip_bad)
 
 
 def _splits(data: Path, text: str | None, label: str | None, seed: int, *, skip_bad: bool) -> Splits:

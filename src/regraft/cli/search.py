@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def search(
     source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
-    data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, .csv, ...")],
+    data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, a table, ...")],
     passes: Annotated[
         float | None,
         Option(help="Budget in passes; else ten, or a minute where they take less, or what --schemes take."),

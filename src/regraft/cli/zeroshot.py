@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -11,7 +11,6 @@ from regraft.cli import output
 from regraft.cli.examples import labelled, unlabelled
 from regraft.cli.fewshot import print_told
 from regraft.cli.options import FeaturesAt, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
-from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
     from regraft.few_labels import Nearest, ZeroShot
@@ -53,25 +52,29 @@ def zeroshot(
     another one a matrix from its features to what is known of a class is learned from the other classes (ESZSL).
     """
     import regraft
-    from regraft.few_labels import Nearest
+    from regraft.few_labels import Nearest, ZeroShot
 
-    common: dict[str, Any] = {"encoder": encoder, "at": at, "input": input, "seed": seed, "weights": weights}
-    common |= {"templates": template} if template else {}
-    known = None if data is None else labelled(data, text, label, skip_bad=skip_bad)
-    if predict is not None:
-        asked = unlabelled([predict], text, skip_bad=skip_bad)
-        told = regraft.recognise(source, known, asked, classes=classes, **common)
-        output.emit(told.as_json()) if json else print_told(told)
-        return
-    if known is None:
-        raise BadArgument("there is nothing to tell", fix="give labelled DATA, or --predict PATH")
-    found = regraft.zeroshot(source, known, classes, unseen=unseen or None, **common)
+    found = regraft.zeroshot(
+        source,
+        None if data is None else labelled(data, text, label, skip_bad=skip_bad),
+        classes,
+        query=None if predict is None else unlabelled([predict], text, beside=data, skip_bad=skip_bad),
+        unseen=unseen or None,
+        encoder=encoder,
+        at=at,
+        input=input,
+        seed=seed,
+        weights=weights,
+        **({"templates": template} if template else {}),
+    )
     if json:
         output.emit(found.as_json())
     elif isinstance(found, Nearest):
         _print_nearest(found)
-    else:
+    elif isinstance(found, ZeroShot):
         _print(found)
+    else:
+        print_told(found)
 
 
 def _print_nearest(found: Nearest) -> None:

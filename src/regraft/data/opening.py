@@ -174,7 +174,11 @@ def _lines(path: Path, columns: Columns, progress: Progress) -> Examples:
 
 
 def _column(path: Path, columns: Columns, progress: Progress) -> Examples:
-    return _unlabelled(str(path), read_texts(_sheet(path, progress), columns))
+    sheet = _sheet(path, progress)
+    texts = read_texts(sheet, columns)
+    if len(texts) < len(sheet.rows):
+        progress.say(f"note: {len(sheet.rows) - len(texts)} rows of {path} have no text and are left out")
+    return _unlabelled(str(path), texts)
 
 
 # What holds all examples by itself, by its ending.

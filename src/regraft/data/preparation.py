@@ -12,7 +12,7 @@ from regraft.data.examples import Examples, Picture
 from regraft.data.fitting import Frame, fitted, frame, scaled, stacked, unreachable
 from regraft.data.opening import workers
 from regraft.data.pictures import decode
-from regraft.data.tokens import LAYOUTS, LOOKED, encoded, lengths
+from regraft.data.tokens import LOOKED, TEXT_LAYOUTS, encoded, lengths, longest
 from regraft.data.views import PLAIN, View, viewed
 from regraft.errors import BadData
 from regraft.network.graph import InputSpec
@@ -57,7 +57,7 @@ def arrange(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
     if isinstance(examples.items, np.ndarray):
         return _rows(examples.items[np.asarray(indices)], spec, examples)
     if examples.kind == "text":
-        if spec.layout not in LAYOUTS:
+        if spec.layout not in TEXT_LAYOUTS:
             raise unreachable(spec, examples.source, "texts")
         return encoded([examples.texts[int(index)] for index in indices], spec)
     into = frame(spec, examples.source, "pictures")
@@ -77,7 +77,7 @@ def change_of_shape(examples: Examples, spec: InputSpec) -> str | None:
         ShapeMismatch: no known step leads from the rows to the input.
         BadArgument: the size of the input is not known.
     """
-    if examples.kind == "text" and spec.layout in LAYOUTS:
+    if examples.kind == "text" and spec.layout in TEXT_LAYOUTS:
         return _cut_off(examples.texts, spec)
     if not isinstance(examples.items, np.ndarray) or _same_numbers(examples.items.shape[1:], spec):
         return None
@@ -100,7 +100,7 @@ def needs_range(examples: Examples, spec: InputSpec) -> bool:
 
 
 def _cut_off(texts: Sequence[str], spec: InputSpec) -> str | None:
-    length, looked = spec.shape[1], texts[:LOOKED]
+    length, looked = longest(spec), texts[:LOOKED]
     longer = int((lengths(looked, spec) > length).sum()) if length else 0
     return f"texts are cut off after {length} {spec.layout}: {longer} of {len(looked)} are longer" if longer else None
 

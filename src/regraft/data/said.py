@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-from regraft.data.tokens import LAYOUTS
+from regraft.data.tokens import TEXT_LAYOUTS, limits
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
 from regraft.network.graph import InputSpec
 
@@ -102,8 +102,14 @@ def _with_size(spec: InputSpec, size: tuple[int, int]) -> InputSpec:
 
 
 def _with_length(spec: InputSpec, length: int) -> InputSpec:
-    if spec.layout not in LAYOUTS:
+    if spec.layout not in TEXT_LAYOUTS:
         raise BadArgument(f"the input {spec.name} takes no texts: it has no length", got=f"length={length}")
+    least, most = limits(spec)
+    if length < least or (most is not None and length > most):
+        raise BadArgument(
+            f"texts at {spec.name} cannot be {length} {spec.layout} long",
+            expected=f"at least {least}" + (f", at most {most}" if most else ""),
+        )
     if spec.shape[1] not in (None, length):
         raise ShapeMismatch(
             f"the network takes another length at {spec.name}", expected=str(spec.shape[1]), got=str(length)

@@ -52,7 +52,8 @@ def _delimited(path: Path) -> Sheet:
         rows = [(reader.line_num, tuple(row)) for row in reader if any(row)]
     except (ValueError, csv.Error) as error:
         raise UnreadableFile("this is no table", where=str(path), got=str(error)) from error
-    return Sheet(path=path, names=rows[0][1], rows=tuple(rows[1:]), unfit=lines.unfit)
+    names = rows[0][1] if rows else ()
+    return Sheet(path=path, names=names, rows=tuple(rows[1:]), unfit=lines.unfit)
 
 
 def _json_lines(path: Path) -> Sheet:
@@ -62,6 +63,10 @@ def _json_lines(path: Path) -> Sheet:
         raise UnreadableFile("this is no text", where=str(path), expected="UTF-8", got=str(error)) from error
     records = [(k, _record(line, f"{path}, line {k}")) for k, line in enumerate(lines, 1) if line.strip()]
     names = tuple(dict.fromkeys(name for _, record in records for name in record))
+    if len(names) * len(records) > path.stat().st_size:  # a name that a record has takes some bytes there
+        raise UnreadableFile(
+            "these are no rows of one table", where=str(path), got=f"{len(records)} records with {len(names)} names"
+        )
     rows = tuple((number, tuple(_cell(record.get(name)) for name in names)) for number, record in records)
     return Sheet(path=path, names=names, rows=rows)
 
@@ -73,6 +78,11 @@ def _record(line: str, where: str) -> Mapping[str, Any]:
         raise UnreadableFile("this is no JSON", where=where, got=str(error)) from error
     if not isinstance(found, dict):
         raise UnreadableFile("this is no record", where=where, expected="an object a line: {...}", got=line[:80])
+    try:
+        for value in found.values():
+            _cell(value).encode()
+    except UnicodeEncodeError as error:
+        raise UnreadableFile("a text holds half a character", where=where, got=str(error)) from error
     return found
 
 
@@ -83,17 +93,21 @@ def _parquet(path: Path) -> Sheet:
         raise MissingExtra("pyarrow is needed to read Parquet", fix="pip install 'regraft[parquet]'") from error
     try:
         columns = parquet.read_table(path).to_pydict()
+        rows = tuple((k, tuple(map(_cell, row))) for k, row in enumerate(zip(*columns.values(), strict=True), 1))
     except (ArrowException, OSError, ValueError) as error:
         raise UnreadableFile("this is no Parquet", where=str(path), got=str(error)) from error
-    rows = enumerate(zip(*columns.values(), strict=True), 1)
-    return Sheet(path=path, names=tuple(columns), rows=tuple((number, tuple(map(_cell, row))) for number, row in rows))
+    return Sheet(path=path, names=tuple(columns), rows=rows)
 
 
 def _cell(value: Any) -> str:
-    """What stands in a cell; nothing where there is none."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    """What stands in a cell; nothing where there is none.
+
+    Raises:
+        UnicodeError: bytes that are no UTF-8.
+    """
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "" if value is None else value.decode() if isinstance(value, bytes) else str(value)
 
 
 SHEETS: Mapping[str, Callable[[Path], Sheet]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from regraft.data.examples import Picture
@@ -39,17 +40,19 @@ def read_table(sheet: Sheet, columns: Columns) -> Table:
     table's own folder, or absolute: a table may name any picture its user can read.
 
     Raises:
-        BadArgument: it has no column of a name that was given.
+        BadArgument: it has no column of a name that was given, or one column would be both.
         BadData: no columns of paths or texts and of labels, no line or one without them, or a path where nothing is.
     """
     label, text = _column(sheet, columns.label, _LABELS), _column(sheet, columns.text, _TEXTS)
+    if text is not None and text == label:
+        raise BadArgument("a column cannot hold both texts and labels", where=str(sheet.path), got=sheet.names[text])
     path = None if columns.text else _column(sheet, None, _PATHS)
     if label is not None and path is None and text is not None:
         texts, labels = _whole(sheet, [_cells(sheet, row, line, (text, label), "text") for line, row in sheet.rows])
         return Table(texts=texts, labels=labels)
     rows = sheet.rows
     if label is None or path is None:
-        if len(sheet.names) != 2 or not (sheet.path.parent / sheet.names[0].strip()).is_file():
+        if len(sheet.names) != 2 or not _is_file(sheet.path.parent / sheet.names[0].strip()):
             raise BadData(
                 "the table has no columns of paths or texts, and of labels",
                 where=f"{sheet.path}, line 1",
@@ -104,10 +107,17 @@ def _column(sheet: Sheet, given: str | None, usual: Sequence[str]) -> int | None
     return next((names.index(name) for name in usual if name in names), None)
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a text too long for a name
+        return False
+
+
 def _picture(sheet: Sheet, row: Sequence[str], line: int, at: tuple[int, int]) -> tuple[Picture, str]:
     name, label = _cells(sheet, row, line, at, "path")
     place = sheet.path.parent / name
-    if not place.is_file():
+    if not _is_file(place):
         raise BadData("the table names a picture that is not there", where=f"{sheet.path}, line {line}", got=str(place))
     return Picture(name=name, read=place.read_bytes), label
 

@@ -12,12 +12,13 @@ import numpy as np
 from regraft.errors import BadArgument, MissingExtra, UnreadableFile
 from regraft.network.graph import InputSpec
 
-LAYOUTS = ("bytes", "tokens")
+TEXT_LAYOUTS = ("bytes", "tokens")
 LOOKED = 1000  # texts that tell how long they are
 
 _FITTING = 0.95  # the share of texts that are read whole where a length is chosen
 _STEP = 8  # lengths are multiples of it
 _LONGEST_BYTES = 256  # where nobody says another length
+_WHOLE = -1  # in place of a length: nothing is cut off
 
 
 def encoded(texts: Sequence[str], spec: InputSpec) -> np.ndarray:
@@ -27,7 +28,7 @@ def encoded(texts: Sequence[str], spec: InputSpec) -> np.ndarray:
         BadArgument: the input reads tokens, and no tokenizer is known.
     """
     rows = _numbers(texts, spec)
-    length = spec.shape[1] or max(map(len, rows))
+    length = spec.shape[1] or max(1, *map(len, rows))
     found = np.full((len(rows), length), _filler(spec), spec.dtype)
     for row, numbers in zip(found, rows, strict=True):
         row[: len(numbers)] = numbers
@@ -35,11 +36,17 @@ def encoded(texts: Sequence[str], spec: InputSpec) -> np.ndarray:
 
 
 def lengths(texts: Sequence[str], spec: InputSpec) -> np.ndarray:
-    """How many numbers (n) each text has, cut off nowhere but where the tokenizer ends."""
+    """How many numbers (n) each text has, cut off nowhere."""
     if spec.layout == "bytes":
         return np.array([len(text.encode()) for text in texts])
-    made = _tokenizer(spec.tokenizer, None)
-    return np.array([len(one.ids) for one in made.encode_batch(list(texts))])
+    return np.array([len(one.ids) for one in _tokenizer(spec.tokenizer, _WHOLE).encode_batch(list(texts))])
+
+
+def limits(spec: InputSpec) -> tuple[int, int | None]:
+    """The fewest numbers that hold something of a text, and the most that are read; None: as many as it has."""
+    if spec.layout == "bytes":
+        return 1, None
+    return 1 + len(_tokenizer(spec.tokenizer, _WHOLE).encode_batch([""])[0].ids), _most(spec)
 
 
 def usual_length(texts: Sequence[str], spec: InputSpec) -> int:
@@ -59,6 +66,11 @@ def _filler(spec: InputSpec) -> int:
     return 0 if spec.layout == "bytes" else _tokenizer(spec.tokenizer, None).filler
 
 
+def longest(spec: InputSpec) -> int | None:
+    """How many numbers of a text are read at most; None: all."""
+    return spec.shape[1] or (_most(spec) if spec.layout == "tokens" else None)
+
+
 def _most(spec: InputSpec) -> int | None:
     """How many tokens the tokenizer keeps."""
     return _tokenizer(spec.tokenizer, None).most
@@ -71,7 +83,9 @@ class _Tokenizer:
         self.filler = int((made.padding or {}).get("pad_id", 0))
         self.most: int | None = (made.truncation or {}).get("max_length")
         made.no_padding()
-        if length is not None:
+        if length == _WHOLE:
+            made.no_truncation()
+        elif length is not None:
             made.enable_truncation(length)
         self.encode_batch = made.encode_batch
 

@@ -21,6 +21,7 @@ _WORTH = 10.0
 _REPEATS = 3
 # An engine so many times slower than the fastest, in its first run already, is not looked at again.
 _HOPELESS = 2.5
+_SHORT = 0.1  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,8 @@ class _Trial:
             self.leave([kind], _reason(error))
             return
         seconds = (time.perf_counter() - ready) / BATCH
+        if seconds * BATCH < _SHORT:  # mostly what the first run does once
+            seconds = _seconds(lambda: made(self._batch)) / BATCH
         self._times[kind] = [seconds]
         timing = Timing(kind=kind, start=ready - begun, seconds=seconds)
         if kind == "torch":
@@ -153,6 +156,12 @@ def _judged(timing: Timing, differences: Mapping[str, float]) -> Timing:
     most = differences[name]
     note = None if most <= TOLERANCE else f"features differ by {most:.0e} of the greatest in {name}"
     return replace(timing, difference=most, note=note)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
 
 
 def _reason(error: Exception) -> str:

@@ -49,7 +49,7 @@ def feature_key(
     """The key of the values of `tensors` for all examples, prepared for the input `spec` in a view."""
     return FeatureKey(
         data=examples.fingerprint,
-        preparation=asdict(replace(spec, name="", origin="unknown")),
+        preparation=replace(spec, name="", origin="unknown").record(),
         trunk=trunk_hash(network, tensors, spec.name),
         cut=tuple((name, str(network.tensors[name].dtype)) for name in tensors),
         engine=engine,

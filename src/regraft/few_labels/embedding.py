@@ -17,6 +17,7 @@ from regraft.run import Progress
 from regraft.tasks.inputs import only_input, settled
 from regraft.train.learner import device_of
 
+_WORDS = 2000  # the most frequent ones that are counted
 _SIDE = 32  # of pictures whose pixels are compared
 
 
@@ -73,3 +74,11 @@ def pixels(examples: Examples, spec: InputSpec) -> np.ndarray:
         spec = replace(spec, shape=tuple(sizes))
     rows = [prepare(examples, range(k, min(k + 256, len(examples))), spec) for k in range(0, len(examples), 256)]
     return np.concatenate(rows).reshape(len(examples), -1)
+
+
+def words(examples: Examples) -> np.ndarray:
+    """Texts as their words, (n d): how often each stands there, the rare ones being weightier (TF-IDF)."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    counted = TfidfVectorizer(max_features=_WORDS, token_pattern=r"\S+").fit_transform(examples.texts)
+    return np.asarray(counted.todense(), np.float32)

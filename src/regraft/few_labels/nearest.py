@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ def nearest(
     input: str | None = None,
     progress: Progress | None = None,
 ) -> Nearest:
-    """Tell labelled examples and count.
+    """Tell labelled examples, with all classes of which something is known to choose from, and count.
 
     Args:
         network: one that makes points of such examples and of texts.
@@ -62,8 +62,9 @@ def nearest(
     Raises:
         RegraftError: the network makes no points of such examples, or nothing is known of a class.
     """
-    known = of_classes(semantics, examples.classes, examples.source)
-    told = (_points(network, examples, input, progress) @ known.T).argmax(axis=1)
+    of_classes(semantics, examples.classes, examples.source)
+    names = [*examples.classes, *(name for name in semantics if name not in examples.classes)]
+    told = _told(network, examples, [semantics[name] for name in names], input, progress)
     right = told == examples.labels
     classes = np.unique(examples.labels)
     return Nearest(
@@ -84,9 +85,8 @@ def recognised(
     progress: Progress | None = None,
 ) -> Recognised:
     """The class of each example; see `nearest`."""
-    known = np.stack(list(semantics.values()))
-    told = (_points(network, query, input, progress) @ known.T).argmax(axis=1)
     names = list(semantics)
+    told = _told(network, query, list(semantics.values()), input, progress)
     return Recognised(
         method=METHOD,
         inputs=tuple(query.name(index) for index in range(len(query))),
@@ -94,8 +94,14 @@ def recognised(
     )
 
 
-def _points(network: GraphNetwork, examples: Examples, input: str | None, progress: Progress | None) -> np.ndarray:
-    """Points (n d) of length 1."""
+def _told(
+    network: GraphNetwork,
+    examples: Examples,
+    known: Sequence[np.ndarray],
+    input: str | None,
+    progress: Progress | None,
+) -> np.ndarray:
+    """For each example (n) the number of the nearest description."""
     at = SENTENCE if examples.kind == "text" else PICTURE
     if at not in network.outputs:
         raise BadArgument(
@@ -105,4 +111,11 @@ def _points(network: GraphNetwork, examples: Examples, input: str | None, progre
             got=f"examples of the kind {examples.kind}",
             fix="name a network for such examples, and this one as --encoder",
         )
-    return of_length_1(Embedding(network, [examples], at, input, progress or Progress()).points(examples))
+    points = of_length_1(Embedding(network, [examples], at, input, progress or Progress()).points(examples))
+    if len(known[0]) != points.shape[1]:
+        raise BadArgument(
+            "attributes cannot be compared with the points of a network",
+            expected="names or descriptions, which the network reads itself",
+            got=f"{len(known[0])} numbers a class",
+        )
+    return (points @ np.stack(known).T).argmax(axis=1)

@@ -28,7 +28,8 @@ class Sentences:
             templates: what the name or the description of a class is put into ("a photo of a {}").
 
         Raises:
-            BadArgument: the network makes no points of sentences, or a template has no place for the class.
+            BadArgument: the network makes no points of sentences, no tokenizer came with it, or a template has no place
+                for the class.
         """
         if SENTENCE not in network.outputs:
             raise BadArgument(
@@ -46,11 +47,7 @@ class Sentences:
         self._spec = only_input(network, [SENTENCE])
 
     def points(self, texts: Sequence[str]) -> np.ndarray:
-        """The points of texts; what a text has beyond the tokens that are read does not count.
-
-        Raises:
-            BadArgument: no tokenizer came with the network.
-        """
+        """The points of texts; what a text has beyond the tokens that are read does not count."""
         batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)]
         return of_length_1(np.concatenate([self._network.run(encoded(batch, self._spec)) for batch in batches]))
 

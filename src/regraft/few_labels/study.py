@@ -11,14 +11,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from regraft.data import Examples
-from regraft.few_labels.embedding import Embedding, pixels
+from regraft.few_labels.embedding import Embedding, pixels, words
 from regraft.few_labels.episodes import Episode, Episodes, Setup
 from regraft.few_labels.methods import CENTROID, chosen, methods, spanned
 from regraft.network import GraphNetwork
 from regraft.run import Progress
 
 CHOSEN = "chosen by cross-validation"
-SOURCE, UNTRAINED, PIXELS = "source", "untrained trunk", "raw pixels"
+SOURCE, UNTRAINED, PIXELS, WORDS = "source", "untrained trunk", "raw pixels", "bag of words"
 _Z = 1.96  # standard errors of a mean, at 95 %
 
 
@@ -26,7 +26,8 @@ _Z = 1.96  # standard errors of a mean, at 95 %
 class Result:
     """The mean accuracy of a method over all episodes, with its interval at 95 %.
 
-    `features` says on what: the source's, those of the same trunk with fresh weights, or the pixels.
+    `features` says on what: the source's, those of the same trunk with fresh weights, or the pixels; of texts
+    the words.
     """
 
     features: str
@@ -76,13 +77,14 @@ def study(
     started = time.monotonic()
     embedding = Embedding(network, [examples], at, input, progress)
     points, fresh = embedding.points(examples), embedding.untrained(examples, setup.seed)
-    small = pixels(examples, embedding.spec)
+    texts = examples.kind == "text"
+    plain = words(examples) if texts else pixels(examples, embedding.spec)
     passed = time.monotonic()
     with threadpool_limits(1):  # several threads take longer to share such small work than to do it
         results = [
             *_tried(SOURCE, points, _every, episodes, setup, progress),
             *_tried(UNTRAINED, fresh, _centroid, episodes, setup, progress),
-            *_tried(PIXELS, small, _centroid, episodes, setup, progress),
+            *_tried(WORDS if texts else PIXELS, plain, _centroid, episodes, setup, progress),
         ]
     seconds = {"features": passed - started, "episodes": time.monotonic() - passed}
     return Study(at=embedding.at, setup=setup, results=tuple(results), seconds=seconds)

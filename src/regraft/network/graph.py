@@ -16,8 +16,9 @@ Nothing here imports torch: reading a file and looking at it must not load it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Layout = Literal["NHWC", "NCHW", "flat", "bytes", "tokens", "other"]
@@ -27,6 +28,8 @@ Layout = Literal["NHWC", "NCHW", "flat", "bytes", "tokens", "other"]
 NAMED = "regraft/layers"
 # The collection of the one output that new heads stand on, where the whole network is a trunk.
 CODE = "regraft/code"
+# A token that stands for a word: what fills up is one of those before it.
+WORD = 4
 # Outputs that are the points of texts and of pictures, to be compared by their angles.
 SENTENCE, PICTURE = "sentence", "picture"
 
@@ -87,8 +90,14 @@ class InputSpec:
     # "stretched-bicubic" makes each side that long before, as transformers does.
     resize: Literal["antialias", "stretched-bicubic", "tf1", "bilinear", "bicubic"] = "antialias"
     origin: Literal["file", "user", "guessed", "unknown"] = "unknown"  # who says how pictures are prepared
-    tokenizer: str = ""  # of tokens: how texts become their numbers, in the words of a tokenizer.json
+    # Of tokens: how texts become their numbers, in the words of a tokenizer.json.
+    tokenizer: str = field(default="", repr=False)
     side: bool = False  # goes to every layer beside the data, as an attention mask does: a cut leaves it to the rest
+
+    def record(self) -> dict[str, Any]:
+        """All of it as a record has it: of a tokenizer, which is large, a hash."""
+        digest = self.tokenizer and hashlib.blake2b(self.tokenizer.encode(), digest_size=16).hexdigest()
+        return {**asdict(self), "tokenizer": digest}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from regraft.errors import BadArgument
 from regraft.network.flow import ancestors
-from regraft.network.graph import Graph, InputSpec, Node, Ref
+from regraft.network.graph import WORD, Graph, InputSpec, Node, Ref
 
 if TYPE_CHECKING:
     from regraft.network.network import GraphNetwork
@@ -121,5 +121,5 @@ def _sample(spec: InputSpec) -> np.ndarray:
     side = 224 if is_real else 16  # of a picture, of a text
     shape = (_BATCH, *((size or side) for size in spec.shape[1:])) if spec.shape else ()
     random = np.random.default_rng(0)
-    word = spec.side or spec.layout == "tokens"
+    word = WORD if spec.layout == "tokens" else int(spec.side)
     return random.uniform(-1, 1, shape).astype(spec.dtype) if is_real else np.full(shape, word, spec.dtype)

@@ -141,12 +141,16 @@ def _embedding(stack: Stack, layer: New, name: str) -> None:
 
 
 def _along_sequences(build: Callable[[Stack, New, str], None]) -> Callable[[Stack, New, str], None]:
-    """The layer on pictures also for a sequence (b t d): it is a picture of one row, as in tf.layers.conv1d."""
+    """The layer on pictures also for a sequence (b t d): it is a picture of one row, as in tf.layers.conv1d.
+
+    What texts are filled up with is 0 for it, as what lies beyond the ends is.
+    """
 
     def built(stack: Stack, layer: New, name: str) -> None:
         if len(stack.shape) != 2:
             build(stack, layer, name)
             return
+        _without_filler(stack, 0.0, name)
         row = 1 if stack.channels_first else 0  # the axis of the row, not counting the batch
         axis = stack.constant(f"{name}/ExpandDims/dim:0", row + 1, "int32")
         stack.top = stack.add(f"{name}/ExpandDims:0", "expand_dims", stack.top, axis).name
@@ -156,6 +160,12 @@ def _along_sequences(build: Callable[[Stack, New, str], None]) -> Callable[[Stac
         stack.shape = (*stack.shape[:row], *stack.shape[row + 1 :])
 
     return built
+
+
+def _without_filler(stack: Stack, value: float, name: str) -> None:
+    """A value in the places where a sequence's texts are filled up."""
+    if stack.mask:
+        stack.top = stack.add(f"{name}/texts:0", "filled_beyond", stack.top, stack.mask, value=value).name
 
 
 def _height(stack: Stack, wanted: int) -> int:
@@ -187,6 +197,9 @@ def _max_pool(stack: Stack, layer: New, name: str) -> None:
     if len(stack.shape) != 3:
         expected = "a picture (b h w c) or a sequence (b t d)"
         raise _misplaced(stack, f"layer {name}", expected, "cut below the layer that flattens")
+    if stack.mask:
+        expected = "a sequence whose texts are not filled up"
+        raise _misplaced(stack, f"layer {name}", expected, "use conv, or global_max_pool")
     height = _height(stack, 2)
     window = (1, 1, height, 2) if stack.channels_first else (1, height, 2, 1)
     attributes = {"ksize": window, "strides": window, "padding": "SAME", "data_format": stack.data_format}
@@ -199,6 +212,7 @@ def _global_max_pool(stack: Stack, layer: New, name: str) -> None:
     if len(stack.shape) not in (2, 3):
         expected = "a picture (b h w c) or a sequence (b t d)"
         raise _misplaced(stack, f"layer {name}", expected, "leave it out: there is one place")
+    _without_filler(stack, -np.inf, name)
     _over_places(stack, "max", name)
 
 

@@ -87,7 +87,9 @@ def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0) -> 
         ShapeMismatch: the new layers do not fit the trunk, or the output is not one number a class.
     """
     at = network.bottleneck() if plan.at is None else network.resolve(plan.at)
-    trunk = GraphNetwork(thawed(restricted(network.graph, [at])), network.values, format=network.format)
+    stack = begun(network, at, seed)
+    kept = restricted(network.graph, [at] if stack.mask is None else [at, stack.mask])
+    trunk = GraphNetwork(replace(thawed(kept), outputs=(at,)), network.values, format=network.format)
     trunk = _renamed(trunk, plan)
     inside = _inside(network, at)
     names = {renamed(old, plan.rename): old for old in _parameter_names(network.graph) if old in inside}
@@ -96,7 +98,6 @@ def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0) -> 
     fresh = {name: _fresh(trunk, name, seed) for name in trained if name not in reused}
     frozen = frozen_parameters(trunk, plan, [name for name in trained if name in reused])
     layers = _with_output(plan.new)
-    stack = begun(network, at, seed)
     grown, logits = _grow(_stopped(trunk, plan), stack, layers, classes, fresh)
     grown = GraphNetwork(frozen_graph(grown.graph, frozen), grown.values, format=grown.format)
     rows = (
@@ -251,9 +252,8 @@ def stack_on(network: GraphNetwork, tensor: str, seed: int) -> Stack | None:
 
 
 def _mask(network: GraphNetwork, sequence: str) -> str | None:
-    """What tells where the texts stand which a sequence (b t d) is computed from, as long as they still are."""
-    masks = (network.nodes[name] for name in ancestors(network.nodes, [sequence]))
-    found = next((node.name for node in masks if node.function == "token_mask"), None)
+    """What tells where the texts stand that a sequence (b t d) is of, as long as it has their length."""
+    found = next((node.name for node in network.graph.nodes if node.function == "token_mask"), None)
     shapes = [network.tensors[name].shape or () for name in (sequence, found)] if found else [(), ()]
     return found if shapes[0][1:2] == shapes[1][1:2] else None
 

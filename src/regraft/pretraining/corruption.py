@@ -24,7 +24,7 @@ _ANGLE, _SIZE, _SHEAR, _SHIFT = 0.2, 0.15, 0.15, 0.1
 
 
 def changes(spec: InputSpec) -> Mapping[str, Change]:
-    """The ways in which examples of an input can be spoilt, by name."""
+    """The ways in which examples of an input can be corrupted, by name."""
     if spec.layout == "flat":
         return {"cells shuffled": with_cells_shuffled}
     return {"patches shuffled": with_patches_shuffled, "turned": turned, "noise": with_noise}

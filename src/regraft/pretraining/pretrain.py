@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -206,7 +207,7 @@ def _require_fitting(examples: Examples, method: Method) -> None:
         raise BadArgument(
             "an autoencoder gives back numbers, and texts are none",
             where=examples.source,
-            fix="let it tell good texts from spoilt ones: --method corruption",
+            fix="let it tell good texts from corrupted ones: --method corruption",
         )
     if method == "classes" and len(examples.classes) < 2:
         raise BadData(
@@ -223,7 +224,7 @@ def _divided(examples: Examples, goal: Goal | None, seed: int, progress: Progres
     The examples are gone through, and never all in memory: there may be more than fit.
 
     Raises:
-        BadData: too few are left.
+        BadData: too few are left, or too few of them are different.
     """
     tested = set[bytes]()
     if goal is not None:
@@ -241,7 +242,11 @@ def _divided(examples: Examples, goal: Goal | None, seed: int, progress: Progres
             expected=f"at least {_LEAST}",
             got=str(left),
         )
-    held = _least((_salted(key, seed) for key in examples.hashes if key not in tested), _held_of(left))
+    held = _chosen((_salted(key, seed) for key in examples.hashes if key not in tested), _held_of(left))
+    if not held:
+        raise BadData(
+            "too few examples are different to hold some back", where=examples.source, got=f"{left}, most of them equal"
+        )
     is_held = np.fromiter((_salted(key, seed) in held for key in examples.hashes), bool, count) & ~is_out
     indices = np.flatnonzero(~(is_held | is_out)), np.flatnonzero(is_held)
     train, validation = (Part(examples=examples, indices=found) for found in indices)
@@ -257,12 +262,18 @@ def _salted(key: bytes, seed: int) -> bytes:
     return hashlib.blake2b(key, digest_size=8, key=str(seed).encode()).digest()
 
 
-def _least(keys: Iterator[bytes], count: int) -> frozenset[bytes]:
-    """The so many least of all keys, equal ones counted once."""
-    found = list[bytes]()
+def _chosen(keys: Iterator[bytes], count: int) -> frozenset[bytes]:
+    """The least of all keys that stand for no more than so many examples: several may have one key."""
+    found = Counter[bytes]()
     while some := list(islice(keys, _BLOCK)):
-        found = sorted({*found, *some})[:count]
-    return frozenset(found)
+        found.update(some)
+        found = Counter({key: found[key] for key in sorted(found)[:count]})
+    chosen = set[bytes]()
+    for key in sorted(found):
+        if found[key] <= count:
+            chosen.add(key)
+            count -= found[key]
+    return frozenset(chosen)
 
 
 def _record(choices: Choices, network: GraphNetwork, course: Course) -> dict[str, Any]:
@@ -270,7 +281,7 @@ def _record(choices: Choices, network: GraphNetwork, course: Course) -> dict[str
     return {
         "source": source_record(network),
         "plan": choices.method + (", turned" if choices.turns else ""),
-        "input": asdict(course.spec),
+        "input": course.spec.record(),
         "classes": list(course.train.examples.classes),
         "data": {
             "source": course.train.examples.source,

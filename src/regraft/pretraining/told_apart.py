@@ -10,7 +10,7 @@ from regraft.network.surgery import graft
 from regraft.pretraining.corruption import changes, require_square
 from regraft.pretraining.course import Course, with_values
 from regraft.pretraining.rows import Corrupted, Moved, Turned
-from regraft.pretraining.words import WAYS, SpoiltTexts
+from regraft.pretraining.words import WAYS, CorruptedTexts
 from regraft.tasks.head import Head, own_copy
 from regraft.train.learner import Rows
 
@@ -18,7 +18,7 @@ from regraft.train.learner import Rows
 def of_corruption(network: GraphNetwork, course: Course) -> tuple[GraphNetwork, Mapping[str, Any]]:
     """The network, trained to tell what was done to an example, if anything."""
     if course.spec.layout == "bytes":
-        texts = SpoiltTexts(course.train, course.spec), SpoiltTexts(course.validation, course.spec)
+        texts = CorruptedTexts(course.train, course.spec), CorruptedTexts(course.validation, course.spec)
         return _trained("corruption", network, 1 + len(WAYS), texts, course)
     known = changes(course.spec)
     train, validation = (Corrupted(rows, list(known.values())) for rows in course.inputs())

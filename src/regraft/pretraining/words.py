@@ -1,4 +1,4 @@
-"""Texts spoilt by a word: "The dog sleeps" is good, "The dog they" is not, and nobody has to label either."""
+"""Texts corrupted by a word: "The dog sleeps" is good, "The dog they" is not, and nobody has to label either."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from regraft.train.learner import Batch
 def replaced(words: Sequence[str], others: Sequence[str], dice: Random) -> list[str]:
     """One word becomes one of another text."""
     place = dice.randrange(len(words))
-    return [*words[:place], dice.choice(dice.choice(others).split()), *words[place + 1 :]]
+    return [*words[:place], dice.choice(dice.choice(others).split() or words), *words[place + 1 :]]
 
 
 def swapped(words: Sequence[str], others: Sequence[str], dice: Random) -> list[str]:
@@ -39,15 +39,15 @@ WAYS: Mapping[str, Callable[[Sequence[str], Sequence[str], Random], list[str]]] 
 }
 
 
-def spoilt(text: str, others: Sequence[str], dice: Random) -> tuple[str, int]:
+def corrupted(text: str, others: Sequence[str], dice: Random) -> tuple[str, int]:
     """A text with what was done to it: 0 for nothing, else the number of the way; words stand apart by one space."""
     words, kind = text.split(), dice.randrange(1 + len(WAYS))
-    found = list(WAYS.values())[kind - 1](words, others, dice) if kind else words
+    found = list(WAYS.values())[kind - 1](words, others, dice) if words and kind else words
     return " ".join(found), kind if found != words else 0
 
 
-class SpoiltTexts:
-    """Good and spoilt texts as an input of bytes has them, and which of them is what."""
+class CorruptedTexts:
+    """Good and corrupted texts as an input of bytes has them, and which of them is what."""
 
     def __init__(self, part: Part, spec: InputSpec) -> None:
         self._texts = part.examples.texts
@@ -59,7 +59,11 @@ class SpoiltTexts:
 
     def take(self, rows: np.ndarray) -> Batch:
         """(b t), and (b) int64: 0 for a good one, else the number of what was done to it."""
-        texts = [self._texts[int(index)] for index in self._indices[rows]]
+        texts = [self._read(int(index)) for index in self._indices[rows]]
         dice = Random(int(torch.randint(2**62, ())))
-        found, kinds = zip(*(spoilt(text, texts, dice) for text in texts), strict=True)
+        found, kinds = zip(*(corrupted(text, texts, dice) for text in texts), strict=True)
         return torch.from_numpy(encoded(found, self._spec)), torch.tensor(kinds)
+
+    def _read(self, index: int) -> str:
+        """What of a text is read: damage behind that nobody could tell."""
+        return self._texts[index].encode()[: self._spec.shape[1]].decode(errors="ignore")

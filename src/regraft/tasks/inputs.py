@@ -1,4 +1,4 @@
-"""How pictures are prepared for a network's input, settled and said."""
+"""How examples are prepared for a network's input, settled and said."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from regraft.data import Part
 from regraft.data.preparation import change_of_shape
 from regraft.data.ranges import SAMPLE, UNLIKE, gap, settle
 from regraft.data.said import as_flag, parse_input
-from regraft.data.tokens import LAYOUTS, usual_length
+from regraft.data.tokens import LOOKED, TEXT_LAYOUTS, usual_length
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork, InputSpec
 from regraft.network.flow import ancestors
@@ -41,9 +41,10 @@ def only_input(network: GraphNetwork, tensors: Sequence[str]) -> InputSpec:
 
 def of_one_length(spec: InputSpec, part: Part, progress: Progress) -> InputSpec:
     """The input with a length of texts where it has none: what is stored of their words has to be of one shape."""
-    if spec.layout not in LAYOUTS or spec.shape[1] is not None or part.examples.kind != "text":
+    if spec.layout not in TEXT_LAYOUTS or spec.shape[1] is not None or part.examples.kind != "text":
         return spec
-    found = replace(spec, shape=(spec.shape[0], usual_length(part.examples.texts, spec)))
+    looked = [part.examples.texts[int(index)] for index in part.indices[:LOOKED]]
+    found = replace(spec, shape=(spec.shape[0], usual_length(looked, spec)))
     note = change_of_shape(part.examples, found) or f"texts are read as {found.shape[1]} {spec.layout}"
     progress.say(f"note: {note}")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -40,7 +40,7 @@ class Job:
         return {
             "source": self.source,
             "plan": plan_to_data(self.graft.plan),
-            "input": asdict(self.spec),
+            "input": self.spec.record(),
             "classes": list(self.splits.classes),
             "data": data_record(self.splits),
             "training": self.settings.as_json(),

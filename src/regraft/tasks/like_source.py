@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ def _labelled(network: GraphNetwork, training: Training, splits: Splits, input: 
         network=network,
         inputs=inputs,
         parts=labelled_parts(splits, network, training, inputs),
-        record={"classes": list(splits.classes), "input": asdict(spec), "data": data_record(splits)},
+        record={"classes": list(splits.classes), "input": spec.record(), "data": data_record(splits)},
     )
 
 

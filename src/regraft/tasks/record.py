@@ -66,9 +66,11 @@ def require_same(run: RunFolder, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_todays_words(record: dict[str, Any]) -> dict[str, Any]:
-    """A stored record, its plan with the words that plans have had since."""
-    plan = record.get("plan")
-    return {**record, "plan": plan_to_data(plan_from_data(plan))} if isinstance(plan, dict) else record
+    """A stored record, its plan and its input with the words that these have had since."""
+    plan, fed = record.get("plan"), record.get("input")
+    if isinstance(plan, dict):
+        record = {**record, "plan": plan_to_data(plan_from_data(plan))}
+    return {**record, "input": {"tokenizer": "", **fed}} if isinstance(fed, dict) else record
 
 
 def _part_record(part: Part) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from regraft.data import prepare
 from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped
 from regraft.network import Plan
+from regraft.network.graph import WORD
 from regraft.network.shapes import Tensor
 from regraft.run.atomic import read_json, write_json
 from regraft.tasks.head import Head, own_copy
@@ -100,7 +101,7 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
 
 
 def _key(ground: Ground, trunk: Trunk) -> str:
-    preparation = {**asdict(ground.spec), "name": "", "origin": ""}
+    preparation = {**ground.spec.record(), "name": "", "origin": ""}
     told = [trunk.hash, preparation, ground.splits.train.examples.fingerprint, total(ground.splits)]
     told += [str(ground.device), torch.get_num_threads(), torch.__version__]
     return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
@@ -162,9 +163,9 @@ def _step(ground: Ground, plan: Plan) -> float:
 
 
 def _drawn(tensor: Tensor, size: int) -> torch.Tensor:
-    """So many rows of a tensor's shape and type: random numbers, or the first word."""
+    """So many rows of a tensor's shape and type: random numbers, or a word."""
     shape, dtype = (size, *(length or 1 for length in (tensor.shape or ())[1:])), getattr(torch, tensor.dtype or "")
-    return torch.rand(shape, dtype=dtype) if dtype.is_floating_point else torch.ones(shape, dtype=dtype)
+    return torch.rand(shape, dtype=dtype) if dtype.is_floating_point else torch.full(shape, WORD, dtype=dtype)
 
 
 def _product() -> float:

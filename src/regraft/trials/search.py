@@ -127,7 +127,7 @@ def _record(ground: Ground, network: GraphNetwork, choices: Choices) -> dict[str
         "source": source_record(network),
         "plan": "recipe" if choices.schemes is None else [scheme.as_json() for scheme in choices.schemes],
         "augmentation": asdict(choices.augmentation),
-        "input": asdict(ground.spec),
+        "input": ground.spec.record(),
         "classes": list(ground.splits.classes),
         "data": data_record(ground.splits),
         "seed": ground.seed,

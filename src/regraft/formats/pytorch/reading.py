@@ -59,19 +59,23 @@ def network_of_native(native: Native, format: str) -> GraphNetwork:
         spec = next(iter(network.inputs.values()))
         network = network.with_input(replace(native.picture, name=spec.name, shape=spec.shape))
     if native.tokenizer:
-        network = _reading_texts(network, native.tokenizer)
+        network = _reading_texts(network, native.tokenizer, causal=bool(native.outputs))
     if native.outputs:
         named = zip(native.outputs, network.outputs, strict=True)
         return _with_outputs(network, [(name, "identity", (Ref(old),)) for name, old in named], native.outputs)
     return network if native.pooling is None else _sentence(network, native.pooling)
 
 
-def _reading_texts(network: GraphNetwork, tokenizer: str) -> GraphNetwork:
+def _reading_texts(network: GraphNetwork, tokenizer: str, *, causal: bool) -> GraphNetwork:
     """A text encoder whose one input of texts is their tokens: what fills them up tells where they stand.
 
-    Where it ends texts too, as in CLIP, it tells nothing; no word looks at later ones there.
+    Args:
+        causal: no word looks at later ones, and so what fills up may also end texts, as in CLIP; of another encoder
+            that would tell nothing, and it keeps both inputs.
     """
     filler = filler_of(tokenizer)
+    if filler is None and not causal:
+        return network
     told = ("aten.ones_like.default", {}) if filler is None else ("token_mask", {"filler": filler})
     tokens = replace(network.inputs[TOKENS], layout="tokens", tokenizer=tokenizer)
     mask = Node(name=MASK, function=told[0], args=(Ref(TOKENS),), kwargs=told[1])

@@ -29,6 +29,7 @@ from regraft.network.graph import PICTURE, SENTENCE, InputSpec
 
 TOKENS, MASK = "input_ids", "attention_mask"  # the inputs of text encoders
 _FROM_FILLER = ("roberta", "camembert", "mpnet")  # kinds whose first position is the one behind the filler
+_WAY = "pooling_mode_"
 _SEED = 0  # of random weights: the same for every call
 
 
@@ -41,7 +42,7 @@ class Native:
         free: how many of the first dimensions of each input may change.
         picture: how pictures are fed, for networks that take them; its name and shape are not known yet.
         side: inputs that go to every layer beside the data.
-        pooling: for text, how the sentence is made of its words: "mean" or "cls".
+        pooling: for text, how the sentence is made of its words: "mean" or "cls"; None: there is none.
         tokenizer: for text, the tokenizer.json; "": there is none.
         outputs: what the outputs are called; (): by the modules that give them.
         together: whether all inputs have one batch.
@@ -150,7 +151,7 @@ def _hf(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
         return picture_model(module, name)
     module = getattr(module, "encoder", module) if config.is_encoder_decoder else module
     place = _place_of(name, ("tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json"))
-    return replace(text_model(module, _pooling(place)), tokenizer=tokenizer_beside(place, _positions(config)))
+    return replace(text_model(module, _pooling(place)), tokenizer=_tokenizer(place, config))
 
 
 def _place_of(name: str, files: Sequence[str]) -> Path:
@@ -202,7 +203,7 @@ def paired_model(module: Any, name: str) -> Native:
         picture=spec,
         outputs=(PICTURE, SENTENCE),
         together=False,
-        tokenizer=tokenizer_beside(_place_of(name, ("tokenizer.json", "tokenizer_config.json")), _positions(words)),
+        tokenizer=_tokenizer(_place_of(name, ("tokenizer.json", "tokenizer_config.json")), words),
     )
 
 
@@ -243,7 +244,7 @@ def _processor_class(said: Mapping[str, Any], config: Any) -> Any:
     return getattr(_package("transformers"), name, None) if name.endswith("ImageProcessor") else None
 
 
-def text_model(module: nn.Module, pooling: str = "mean") -> Native:
+def text_model(module: nn.Module, pooling: str | None = "mean") -> Native:
     """A text encoder of transformers, whose inputs are the numbers of tokens and which of them are none."""
     tokens = torch.arange(2 * 13).reshape(2, 13) % 5 + 1
     mask = torch.ones_like(tokens)
@@ -252,14 +253,18 @@ def text_model(module: nn.Module, pooling: str = "mean") -> Native:
     return Native(module=module, sample=sample, free=2, side=(MASK,), pooling=pooling)
 
 
+def _tokenizer(folder: Path, config: Any) -> str:
+    return tokenizer_beside(folder, _positions(config), config.pad_token_id)
+
+
 def _positions(config: Any) -> int | None:
     """How many tokens a model has positions for; those of RoBERTa's kind begin behind the filler."""
     most, filler = getattr(config, "max_position_embeddings", None), config.pad_token_id or 0
     return most - filler - 1 if most and any(word in config.model_type for word in _FROM_FILLER) else most
 
 
-def _pooling(folder: Path) -> str:
-    """How the sentence is made, as sentence-transformers notes it beside a model."""
+def _pooling(folder: Path) -> str | None:
+    """How the sentence is made, as sentence-transformers notes it beside a model; None: in another way than these."""
     import json
 
     path = folder / "1_Pooling" / "config.json"
@@ -267,7 +272,8 @@ def _pooling(folder: Path) -> str:
         return "mean"
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        return "cls" if said.get("pooling_mode_cls_token") else "mean"
+        ways = [name.removeprefix(_WAY) for name, chosen in said.items() if name.startswith(_WAY) and chosen is True]
+        return {("mean_tokens",): "mean", ("cls_token",): "cls", (): "mean"}.get(tuple(ways))
     except (ValueError, AttributeError) as error:
         raise UnreadableFile("the pooling's config.json is damaged", where=str(path), got=str(error)) from error
 

