@@ -53,6 +53,7 @@ def zeroshot(
     """
     import regraft
     from regraft.few_labels import Nearest, ZeroShot
+    from regraft.few_labels.sentences import AS_IT_IS
 
     found = regraft.zeroshot(
         source,
@@ -65,7 +66,7 @@ def zeroshot(
         input=input,
         seed=seed,
         weights=weights,
-        **({"templates": template} if template else {}),
+        templates=template or (AS_IT_IS,),
     )
     if json:
         output.emit(found.as_json())
