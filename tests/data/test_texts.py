@@ -109,16 +109,16 @@ def test_a_file_that_changes(tmp_path: Path) -> None:
 def test_a_large_file_takes_next_to_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "large.txt"
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"the {k}th line of many, all of them different\n" for k in range(200_000))
+        file.writelines(f"the {k}th line of many, all of them different\n" for k in range(50_000))
     tracemalloc.start()
     try:
         found = open_unlabelled([path])
         assert len(found.fingerprint) == 32
-        assert (len(found), found.name(123_456)) == (200_000, "the 123456th line of many, all of them different")
-        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        assert (len(found), found.name(12_345)) == (50_000, "the 12345th line of many, all of them different")
+        assert tracemalloc.get_traced_memory()[1] < 500_000
     finally:
         tracemalloc.stop()
-    assert path.stat().st_size > 9_000_000
+    assert path.stat().st_size > 2_000_000
 
 
 def test_texts_of_a_table(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def test_features_are_those_of_transformers(encoder: Path, tmp_path: Path) -> No
     np.testing.assert_allclose(found.rows("sentence", np.arange(70)), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("at", "new"),
     [
@@ -106,6 +107,7 @@ def test_words_are_not_pooled(bert: Path) -> None:
     assert "expected: a sequence whose texts are not filled up\n" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_few_texts_of_each_class(bert: Path, tmp_path: Path) -> None:
     found = regraft.fewshot(opened(bert), table(tmp_path / "t.csv", 300), shots=[3], ways=2, episodes=20)
     told = {result.features: result.accuracy for result in found.results if result.method == "nearest centroid"}
@@ -181,6 +183,7 @@ def test_texts_longer_than_stored(bert: Path, tmp_path: Path, capsys: pytest.Cap
     assert str(caught.value) == "the network takes another length at input_ids\n  expected: 6\n  got: 9"
 
 
+@pytest.mark.slow
 def test_without_a_tokenizer(tmp_path: Path) -> None:
     folder = bert_in(tmp_path / "bert")
     (folder / "tokenizer.json").unlink()
