@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 
 import regraft
 from benchmarks.results import write_section
@@ -202,13 +203,14 @@ mean at 95 %.
 def pretrained_sentences(name: str, seed: int) -> tuple[tuple[Compared, ...], float]:
     """What came of all ways to use the labels, and how many corrupted sentences were told."""
     train, test = (read_sentences(file) for file in TEXTS[name])
-    order = np.random.default_rng(seed).permutation(len(train))
+    labels = [label for label, _ in train]  # each class is among the labelled: the rarest has one sentence in sixty
+    known, rest = train_test_split(np.arange(len(train)), train_size=SENTENCES, stratify=labels, random_state=seed)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
         place = Path(folder)
-        write_table(place / "labels.csv", [train[k] for k in order[:SENTENCES]])
+        write_table(place / "labels.csv", [train[k] for k in known])
         write_table(place / "test.csv", test)
-        (place / "texts.txt").write_text("\n".join(train[k][1] for k in order[SENTENCES:]), encoding="utf-8")
+        (place / "texts.txt").write_text("\n".join(train[k][1] for k in rest), encoding="utf-8")
         found = regraft.pretrain(
             place / "texts.txt",
             "corruption",
