@@ -67,23 +67,24 @@ def _json_lines(path: Path) -> Sheet:
         raise UnreadableFile(
             "these are no rows of one table", where=str(path), got=f"{len(records)} records with {len(names)} names"
         )
-    rows = tuple((number, tuple(_cell(record.get(name)) for name in names)) for number, record in records)
+    rows = tuple((number, tuple(record.get(name, "") for name in names)) for number, record in records)
     return Sheet(path=path, names=names, rows=rows)
 
 
-def _record(line: str, where: str) -> Mapping[str, Any]:
+def _record(line: str, where: str) -> Mapping[str, str]:
+    """The cells of a line, by their names."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise UnreadableFile("this is no JSON", where=where, got=str(error)) from error
     if not isinstance(found, dict):
         raise UnreadableFile("this is no record", where=where, expected="an object a line: {...}", got=line[:80])
+    cells = {name: _cell(value) for name, value in found.items()}
     try:
-        for value in found.values():
-            _cell(value).encode()
+        "".join(cells.values()).encode()
     except UnicodeEncodeError as error:
         raise UnreadableFile("a text holds half a character", where=where, got=str(error)) from error
-    return found
+    return cells
 
 
 def _parquet(path: Path) -> Sheet:

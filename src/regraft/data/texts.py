@@ -48,7 +48,7 @@ class Lines(Sequence[str]):
                 looked = _looked_through(file, str(path))
         except OSError as error:
             raise UnreadableFile(f"{path.name} cannot be opened", where=str(path), got=error.strerror) from None
-        self.encoding, self.unfit = looked.encoding, looked.unfit
+        self.encoding, self.unfit = _WINDOWS if looked.unfit else _UTF8, looked.unfit
         self._places, self._count = looked.places, looked.count
 
     def __len__(self) -> int:
@@ -109,7 +109,6 @@ def digest(text: str) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class _Looked:
-    encoding: str
     unfit: int | None
     places: np.ndarray
     count: int
@@ -149,7 +148,7 @@ def _looked_through(file: IO[bytes], where: str) -> _Looked:
         )
     if not count:
         raise BadData("there is no text here", where=where, expected="a text a line")
-    return _Looked(encoding=_WINDOWS if unfit else _UTF8, unfit=unfit, places=np.array(places, np.int64), count=count)
+    return _Looked(unfit=unfit, places=np.array(places, np.int64), count=count)
 
 
 def _refuse_wide(head: bytes, where: str) -> None:

@@ -4,6 +4,7 @@ from regraft.features.cache import cache_folder as cache_folder
 from regraft.features.choosing import Timing as Timing
 from regraft.features.choosing import choose as choose
 from regraft.features.choosing import piped as piped
+from regraft.features.choosing import seconds_of as seconds_of
 from regraft.features.engines import KINDS as KINDS
 from regraft.features.engines import Engine as Engine
 from regraft.features.engines import Kind as Kind

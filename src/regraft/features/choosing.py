@@ -115,7 +115,7 @@ class _Trial:
             return
         seconds = (time.perf_counter() - ready) / BATCH
         if seconds * BATCH < _SHORT:  # mostly what the first run does once
-            seconds = _seconds(lambda: made(self._batch)) / BATCH
+            seconds = seconds_of(lambda: made(self._batch)) / BATCH
         self._times[kind] = [seconds]
         timing = Timing(kind=kind, start=ready - begun, seconds=seconds)
         if kind == "torch":
@@ -158,7 +158,8 @@ def _judged(timing: Timing, differences: Mapping[str, float]) -> Timing:
     return replace(timing, difference=most, note=note)
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long something takes."""
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun

@@ -231,7 +231,9 @@ def _divided(examples: Examples, goal: Goal | None, seed: int, progress: Progres
         test = goal.data.test
         tested = {test.examples.hashes[index] for index in test.indices}
     count = len(examples)
-    is_out = np.fromiter((key in tested for key in examples.hashes), bool, count)
+    is_out = np.zeros(count, bool)
+    if tested:
+        is_out = np.fromiter((key in tested for key in examples.hashes), bool, count)
     left = count - int(is_out.sum())
     if left < count:
         progress.say(f"{count - left} examples of the labelled test part are left out")

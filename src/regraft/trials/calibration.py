@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from regraft.data import prepare
-from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped
+from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped, seconds_of
 from regraft.network import Plan
 from regraft.network.graph import WORD
 from regraft.network.shapes import Tensor
@@ -122,7 +121,7 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
     lower, upper = _training(ground)
     step = _head(_LEAST)
     return {
-        "preparing": _seconds(make) / len(indices),
+        "preparing": seconds_of(make) / len(indices),
         "example": example,
         "plain": example * slower,
         "lower": lower,
@@ -159,7 +158,7 @@ def _step(ground: Ground, plan: Plan) -> float:
         torch.autograd.grad(learner.step(batch).loss, weights, allow_unused=True)
 
     step()
-    return min(_seconds(step) for _ in range(2)) / size
+    return min(seconds_of(step) for _ in range(2)) / size
 
 
 def _drawn(tensor: Tensor, size: int) -> torch.Tensor:
@@ -171,7 +170,7 @@ def _drawn(tensor: Tensor, size: int) -> torch.Tensor:
 def _product() -> float:
     left, right = torch.rand(512, 512), torch.rand(512, 512)
     with one_thread():
-        return min(_seconds(lambda: left @ right) for _ in range(3)) / (512**3 * 1e-9)
+        return min(seconds_of(lambda: left @ right) for _ in range(3)) / (512**3 * 1e-9)
 
 
 def _head(width: int) -> float:
@@ -189,10 +188,4 @@ def _head(width: int) -> float:
 
     with one_thread():
         step()
-        return min(_seconds(step) for _ in range(9))
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+        return min(seconds_of(step) for _ in range(9))
