@@ -11,8 +11,8 @@ import numpy as np
 from regraft.data import Examples
 from regraft.errors import BadArgument
 from regraft.few_labels.embedding import Embedding
-from regraft.few_labels.recognising import Recognised
-from regraft.few_labels.semantics import of_classes
+from regraft.few_labels.recognising import Recognised, named
+from regraft.few_labels.semantics import with_others
 from regraft.few_labels.sentences import of_length_1
 from regraft.network import GraphNetwork
 from regraft.network.graph import PICTURE, SENTENCE
@@ -62,9 +62,8 @@ def nearest(
     Raises:
         RegraftError: the network makes no points of such examples, or nothing is known of a class.
     """
-    of_classes(semantics, examples.classes, examples.source)
-    names = [*examples.classes, *(name for name in semantics if name not in examples.classes)]
-    told = _told(network, examples, [semantics[name] for name in names], input, progress)
+    known = with_others(semantics, examples.classes, examples.source)
+    told = _told(network, examples, list(known.values()), input, progress)
     right = told == examples.labels
     classes = np.unique(examples.labels)
     return Nearest(
@@ -85,13 +84,8 @@ def recognised(
     progress: Progress | None = None,
 ) -> Recognised:
     """The class of each example; see `nearest`."""
-    names = list(semantics)
     told = _told(network, query, list(semantics.values()), input, progress)
-    return Recognised(
-        method=METHOD,
-        inputs=tuple(query.name(index) for index in range(len(query))),
-        classes=tuple(names[one] for one in told),
-    )
+    return named(METHOD, query, told, list(semantics))
 
 
 def _told(

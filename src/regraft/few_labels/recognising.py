@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,15 @@ class Recognised:
         """All of it as JSON holds it."""
         pairs = zip(self.inputs, self.classes, strict=True)
         return {"method": self.method, "predictions": [{"input": name, "class": one} for name, one in pairs]}
+
+
+def named(method: str, query: Examples, told: np.ndarray, classes: Sequence[str]) -> Recognised:
+    """What examples were taken for, by the numbers (n) of their classes."""
+    return Recognised(
+        method=method,
+        inputs=tuple(query.name(index) for index in range(len(query))),
+        classes=tuple(classes[int(one)] for one in told),
+    )
 
 
 def recognise(
@@ -58,8 +68,4 @@ def recognise(
     method = chosen(learnt, support.labels, seed)
     least = int(np.bincount(support.labels)[np.unique(support.labels)].min())
     told = methods(least)[method].fit(learnt, support.labels).predict(asked)
-    return Recognised(
-        method=method,
-        inputs=tuple(query.name(index) for index in range(len(query))),
-        classes=tuple(support.classes[one] for one in told),
-    )
+    return named(method, query, told, support.classes)

@@ -67,6 +67,15 @@ def of_classes(semantics: Mapping[str, np.ndarray], classes: Sequence[str], wher
     return np.stack([semantics[name] for name in classes])
 
 
+def with_others(semantics: Mapping[str, np.ndarray], classes: Sequence[str], where: str) -> dict[str, np.ndarray]:
+    """Vectors (a) by class: some classes in their order, then all others of which something is known.
+
+    Raises:
+        BadData: nothing is known of one of the first.
+    """
+    return {**dict(zip(classes, of_classes(semantics, classes, where), strict=True)), **semantics}
+
+
 def _rows(path: Path) -> list[list[str]]:
     if not path.is_file():
         raise MissingFile("there is no such file of classes", where=str(path))

@@ -20,8 +20,8 @@ from regraft.data import Examples
 from regraft.errors import BadArgument, BadData, nearest_names
 from regraft.few_labels.embedding import Embedding
 from regraft.few_labels.methods import Centred
-from regraft.few_labels.recognising import Recognised
-from regraft.few_labels.semantics import of_classes
+from regraft.few_labels.recognising import Recognised, named
+from regraft.few_labels.semantics import of_classes, with_others
 from regraft.network import GraphNetwork
 from regraft.run import Progress
 
@@ -120,19 +120,14 @@ def recognised(
     Raises:
         RegraftError: the network or the examples cannot be used, nothing is known of a class, or too few are seen.
     """
-    of_classes(semantics, support.classes, support.source)
+    known = with_others(semantics, support.classes, support.source)
     _require_seen((), support)
     _require_examples(support)
-    names = [*support.classes, *(name for name in semantics if name not in support.classes)]
     embedding = Embedding(network, [support, query], at, input, progress or Progress())
     learned, asked = (embedding.points(examples).astype(np.float64) for examples in (support, query))
-    given = learned, support.labels, np.stack([semantics[name] for name in names])
+    given = learned, support.labels, np.stack(list(known.values()))
     told = Eszsl(*given).scores(asked, chosen(*given)).argmax(axis=1)
-    return Recognised(
-        method=METHOD,
-        inputs=tuple(query.name(index) for index in range(len(query))),
-        classes=tuple(names[one] for one in told),
-    )
+    return named(METHOD, query, told, list(known))
 
 
 def _require_seen(unseen: Sequence[str], examples: Examples) -> None:
