@@ -4,8 +4,9 @@
 
 All sides get the same photos, divided alike, and the same MobileNetV2. They take turns on five folds, so that every
 photo is tested once; each fold has a seed of its own. What is run one by one takes so long that only its first folds
-are. What is measured is kept in out/search.jsonl and not measured twice, regraft's own numbers as long as its
-committed code stays the same.
+are timed. What schemes are worth is asked on all five, and with `--repeats` on other divisions into five as well: on
+1,000 photos alone, chance moves the difference of two equals by more than a point. What is measured is kept in
+out/search.jsonl and not measured twice, regraft's own numbers as long as its committed code stays the same.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 
 import regraft
@@ -31,9 +33,10 @@ from benchmarks.results import write_section
 from benchmarks.rivals import programs
 from benchmarks.rivals.photos import DATA, FOLDS, MODELS, ROOT, WEIGHTS, Fold, at_hand, folds, splits_of
 from benchmarks.rivals.schemes import Scheme, read_schemes
-from benchmarks.rivals.tutorial import Job, Outcome, cached, one_by_one
+from benchmarks.rivals.tutorial import Job, Outcome, cached, one_by_one, shared
 from regraft.network import GraphNetwork
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # where schemes by hand are trained for their accuracy
 FILES = {"heads": "schemes_heads.yaml", "thaw": "schemes_mixed.yaml"}
 PROGRAMS = {"fastai": programs.fastai, "keras": programs.keras}
 PARTS = (*FILES, *PROGRAMS, "forecast")
@@ -51,6 +54,7 @@ class Size:
     folds: int
     epochs: int | None
     measured: int
+    repeats: int
 
     def schemes(self, part: str) -> tuple[Scheme, ...]:
         """The schemes of a part, at this size."""
@@ -62,13 +66,14 @@ class Size:
     def command(self) -> str:
         """The flags that measure it again."""
         words = {"pixels": self.pixels, "per-class": self.per_class, "folds": self.folds, "measured": self.measured}
+        words |= {"repeats": self.repeats} if self.repeats > 1 else {}
         epochs = "" if self.epochs is None else f" --epochs {self.epochs}"
         return " ".join(f"--{word} {value}" for word, value in words.items()) + epochs
 
     @property
     def turns(self) -> list[Turn]:
-        """One for each fold."""
-        return [Turn(size=self, number=number) for number in range(FOLDS)]
+        """One for each fold of each division."""
+        return [Turn(size=self, number=number) for number in range(FOLDS * self.repeats)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +81,12 @@ class Turn:
     """One fold of the photos, on which all sides take turns."""
 
     size: Size
-    number: int  # of the fold, and the seed of all that is drawn
+    number: int  # of the fold, through all divisions, and the seed of all that is drawn
 
     @property
     def fold(self) -> Fold:
-        """The division itself."""
-        return folds(0, self.size.per_class)[self.number]
+        """The photos of its parts."""
+        return folds(self.number // FOLDS, self.size.per_class)[self.number % FOLDS]
 
     @property
     def key(self) -> dict[str, Any]:
@@ -107,6 +112,7 @@ def main(words: Sequence[str] = ()) -> None:
             folds=given.folds,
             epochs=given.epochs or EPOCHS.get(part),
             measured=given.measured,
+            repeats=given.repeats,
         )
         title, text = SECTIONS[part](part, size, kept)
         write_section(title, f"python -m benchmarks search --part {part} {size.command}", text)
@@ -121,6 +127,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--folds", type=int, default=3, help="how many of the five are run one by one")
     parser.add_argument("--epochs", type=int, help="else 3 for fastai, 10 and 10 for Keras, as the schemes say")
     parser.add_argument("--measured", type=int, default=2, help="epochs of each scheme that are run one by one")
+    parser.add_argument("--repeats", type=int, default=1, help="divisions into five on which schemes are compared")
     return parser.parse_args(words)
 
 
@@ -133,7 +140,16 @@ def ours(kept: Kept, turn: Turn, schemes: Sequence[Scheme] = (), minutes: float 
     return kept.once({"side": "regraft", "code": code(), **limit, **turn.key}, lambda: searched(turn, limit))
 
 
-def searched(turn: Turn, limit: Mapping[str, Any], source: str = "MobileNetV2") -> dict[str, Any]:
+def untimed(kept: Kept, turn: Turn, schemes: Sequence[Scheme]) -> dict[str, Any]:
+    """The same without a test part, and so without baselines: for the model's predictions."""
+    limit = {"minutes": None, "schemes": [asdict(scheme) for scheme in schemes]}
+    key = {"side": "regraft, untimed", "code": code(), **limit, **turn.key}
+    return kept.once(key, lambda: searched(turn, limit, tested=False))
+
+
+def searched(
+    turn: Turn, limit: Mapping[str, Any], source: str = "MobileNetV2", *, tested: bool = True
+) -> dict[str, Any]:
     """Run the search with nothing stored yet, then look at what its model says of the test photos."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
@@ -142,7 +158,7 @@ def searched(turn: Turn, limit: Mapping[str, Any], source: str = "MobileNetV2") 
         start = time.perf_counter()
         found = regraft.search(
             SOURCES[source](turn.size.pixels),
-            splits_of(turn.fold),
+            splits_of(turn.fold if tested else replace(turn.fold, test=())),
             schemes=file if limit["schemes"] else None,
             minutes=limit["minutes"],
             seed=turn.number,
@@ -200,31 +216,29 @@ def tried(kept: Kept, loop: str, scheme: Scheme, turn: Turn, epochs: int) -> Out
 def schemes_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
     """The schemes of a file: seconds of all three sides, and what the winners are worth."""
     schemes = size.schemes(part)
-    naive, sharing, mine = list[float](), list[list[Outcome]](), list[dict[str, Any]]()
-    for turn in size.turns:
-        if turn.number < size.folds:
-            few = [tried(kept, "one by one", scheme, turn, min(size.measured, scheme.epochs)) for scheme in schemes]
-            naive.append(sum(one.seconds(scheme.epochs) for one, scheme in zip(few, schemes, strict=True)))
-        sharing.append([tried(kept, "cached", scheme, turn, scheme.epochs) for scheme in schemes])
-        mine.append(ours(kept, turn, schemes))
-    whole = [found["seconds"] for found in mine]
-    bare = [found["seconds"] - found["stages"]["baselines"] for found in mine]
-    alone = [sum(one.seconds(len(one.epochs)) for one in found) for found in sharing]
+    naive, alone, whole, bare = (list[float]() for _ in range(4))
+    for turn in size.turns[: size.folds]:
+        few = [tried(kept, "one by one", scheme, turn, min(size.measured, scheme.epochs)) for scheme in schemes]
+        naive.append(sum(one.seconds(scheme.epochs) for one, scheme in zip(few, schemes, strict=True)))
+        alone.append(sum(tried(kept, "cached", one, turn, one.epochs).seconds(one.epochs) for one in schemes))
+        found = ours(kept, turn, schemes)
+        whole.append(found["seconds"])
+        bare.append(found["seconds"] - found["stages"]["baselines"])
     text = f"""
-{len(schemes)} schemes of {schemes[0].epochs} epochs, {size.pixels} px, {size.per_class} photos of each of five classes,
-five folds. One by one, every photo goes through the whole network in every epoch: on {size.folds} folds
+{len(schemes)} schemes of {schemes[0].epochs} epochs, {size.pixels} px, {size.per_class} photos of each of five classes;
+{size.folds} folds are timed. One by one, every photo goes through the whole network in every epoch:
 {size.measured} epochs of each scheme were run and scaled;
 {checked(kept, schemes[-1], size.turns[0])} Nobody by hand trains what a search shows beside
 its winner (an untrained trunk, a network from scratch, full fine-tuning): so regraft's time stands with and without it.
 
 | | seconds, median (least to most) | times regraft's | times regraft's without baselines |
 |---|---|---|---|
-| one by one, scaled | {spread(naive)} | {ratios(naive, whole[: size.folds])} | {ratios(naive, bare[: size.folds])} |
+| one by one, scaled | {spread(naive)} | {ratios(naive, whole)} | {ratios(naive, bare)} |
 | features cached for each scheme alone | {spread(alone)} | {ratios(alone, whole)} | {ratios(alone, bare)} |
 | `regraft search` | {spread(whole)} | | |
 | `regraft search`, without its baselines | {spread(bare)} | | |
 
-{winners(size.turns, sharing, mine)}
+{winners(size, schemes, kept)}
 """
     return {"heads": "Search: 12 schemes of new layers", "thaw": "Search: 12 schemes, 6 of them thawed"}[part], text
 
@@ -237,13 +251,32 @@ def checked(kept: Kept, scheme: Scheme, turn: Turn) -> str:
     return f"as a check “{scheme.name}” was run in full: {taken:.0f} s, scaled {few:.0f} s ({few / taken - 1:+.0%})."
 
 
-def winners(turns: Sequence[Turn], by_hand: Sequence[Sequence[Outcome]], mine: Sequence[Mapping[str, Any]]) -> str:
+def winners(size: Size, schemes: Sequence[Scheme], kept: Kept) -> str:
     """The winner by hand and regraft's, each chosen on validation, on the test parts of all folds."""
-    best = [max(found, key=lambda one: one.best) for found in by_hand]
-    theirs = [turn.right(one.predictions) for turn, one in zip(turns, best, strict=True)]
-    ours = [turn.right(found["predictions"]) for turn, found in zip(turns, mine, strict=True)]
-    return f"""By hand, the scheme that is best on validation tells {accuracy(theirs)} of the test photos right (from
-cached features, which give the same predictions), regraft's {accuracy(ours)}: {difference(ours, theirs)}."""
+    theirs = [turn.right(best_by_hand(kept, schemes, turn).predictions) for turn in size.turns]
+    mine = [(ours if turn.number < size.folds else untimed)(kept, turn, schemes)["predictions"] for turn in size.turns]
+    right = [turn.right(predictions) for turn, predictions in zip(size.turns, mine, strict=True)]
+    often = "once" if size.repeats == 1 else f"{size.repeats} times, in as many divisions into five folds"
+    return f"""Each of the {5 * size.per_class:,} photos is tested {often}. By hand, the scheme that is best on
+validation tells {accuracy(theirs)} of them right (from cached features, which give the same predictions), regraft's
+{accuracy(right)}: {difference(by_photo(size.turns, right), by_photo(size.turns, theirs))}."""
+
+
+def best_by_hand(kept: Kept, schemes: Sequence[Scheme], turn: Turn) -> Outcome:
+    """Of all schemes trained by hand, the one that is best on validation."""
+    job = Job(fold=turn.fold, pixels=turn.size.pixels, seed=turn.number, device=DEVICE)
+    key = {"side": "shared", "schemes": [asdict(scheme) for scheme in schemes], **turn.key}
+    found = kept.once(key, lambda: {"outcomes": [asdict(one) for one in shared(schemes, job)]})
+    return max((Outcome(**one) for one in found["outcomes"]), key=lambda one: one.best)
+
+
+def by_photo(turns: Sequence[Turn], right: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The share of its tests in which each photo was told right."""
+    found: dict[str, list[bool]] = {}
+    for turn, own in zip(turns, right, strict=True):
+        for (name, _), hit in zip(turn.fold.test, own.tolist(), strict=True):
+            found.setdefault(name, []).append(hit)
+    return [np.array([np.mean(found[name]) for name in sorted(found)])]
 
 
 def accuracy(right: Sequence[np.ndarray]) -> str:

@@ -2,8 +2,9 @@
 
 `one_by_one` runs every photo through the whole network in every epoch. `cached` runs the frozen part once for each
 scheme and trains the rest from its outputs, with channels last in memory: the same numbers in less time, but nothing is
-shared between schemes. Both keep the epoch that is best on validation. Photos are not augmented: else there would be
-nothing to cache.
+shared between schemes. `shared` tells what schemes are worth, not what they take: it runs each frozen part once for
+all, and on a GPU where there is one. All keep the epoch that is best on validation. Photos are not augmented: else
+there would be nothing to cache.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +36,7 @@ class Job:
     pixels: int
     seed: int
     workers: int = 2  # processes that decode
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,15 +101,28 @@ def one_by_one(scheme: Scheme, job: Job, epochs: int) -> Outcome:
 
 def cached(scheme: Scheme, job: Job, epochs: int) -> Outcome:
     """Train a scheme from what its frozen part gives, computed once for it and kept in memory."""
+    return _from_outputs(scheme, job, epochs, {})
+
+
+def shared(schemes: Sequence[Scheme], job: Job) -> list[Outcome]:
+    """Train all schemes; of their seconds only those of the first are what such a scheme takes."""
+    known: dict[int, dict[str, TensorDataset]] = {}
+    return [_from_outputs(scheme, job, scheme.epochs, known) for scheme in schemes]
+
+
+def _from_outputs(scheme: Scheme, job: Job, epochs: int, known: dict[int, dict[str, TensorDataset]]) -> Outcome:
+    """Train a scheme from what its frozen part gives; `known` holds that by how many blocks are frozen."""
     start = time.perf_counter()
     frozen, trained = halves(scheme, len(job.fold.classes), job.seed)
-    parts = {name: _outputs(frozen, photos, job) for name, photos in _parts(job.fold).items()}
-    trained.to(memory_format=torch.channels_last)
-    return _Loop(scheme, job, parts, trained, lambda rows: trained(_channels_last(rows)), 0).run(epochs, start)
+    trained.to(job.device, memory_format=torch.channels_last)
+    if len(frozen) not in known:
+        frozen.to(job.device)
+        known[len(frozen)] = {name: _outputs(frozen, photos, job) for name, photos in _parts(job.fold).items()}
 
+    def forward(rows: Tensor) -> Tensor:
+        return trained(rows.to(job.device, memory_format=torch.channels_last)).cpu()
 
-def _channels_last(rows: Tensor) -> Tensor:
-    return rows.to(memory_format=torch.channels_last)
+    return _Loop(scheme, job, known[len(frozen)], trained, forward, 0).run(epochs, start)
 
 
 def _parts(fold: Fold) -> dict[str, Labelled]:
@@ -117,7 +132,7 @@ def _parts(fold: Fold) -> dict[str, Labelled]:
 def _outputs(frozen: nn.Module, photos: Labelled, job: Job) -> TensorDataset:
     loader = DataLoader(Photos(photos, job.pixels), batch_size=32, num_workers=job.workers)
     with torch.no_grad():
-        found = [(frozen(rows), labels) for rows, labels in loader]
+        found = [(frozen(rows.to(job.device)).cpu(), labels) for rows, labels in loader]
     return TensorDataset(*map(torch.cat, zip(*found, strict=True)))
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from regraft.trials.choosing import winner
+from regraft.trials.choosing import ties, winner
 from regraft.trials.recipe import rule_for
 from regraft.trials.trial import Trial
 
@@ -15,13 +15,23 @@ LABELS = np.zeros(150, np.int64)
 FEW, PLENTY = rule_for(20, 10), rule_for(200, 10)
 
 
-def trial(stage, hits, state="done"):
-    """A trial that takes the first so many examples for the right class."""
+def trial(stage, hits, state="done", by_folds=None, name=""):
+    """A trial that takes the first so many examples for the right class, and so many of 750 by folds."""
     logits = np.eye(2, dtype="float32")[(np.arange(150) >= hits).astype(int)]
     return Trial(
-        number=0, scheme=None, stage=stage, level=None, inputs=(), logits=logits, values={}, settings={}, epochs=0,
-        seconds=0.0, state=state,
-    )  # type: ignore[arg-type]  # fmt: skip
+        number=0,
+        scheme=SimpleNamespace(name=name),  # type: ignore[arg-type]
+        stage=stage,
+        level=None,  # type: ignore[arg-type]
+        inputs=(),
+        logits=logits,
+        values={},
+        settings={},
+        epochs=0,
+        seconds=0.0,
+        state=state,
+        crossed=None if by_folds is None else np.arange(750) < by_folds,
+    )
 
 
 def won(rule, *trials):
@@ -56,3 +66,20 @@ def test_a_hidden_layer_has_to_be_better_beyond_doubt(hidden, place):
 def test_of_given_schemes_the_best_wins():
     trials = trial("heads", 121), trial("thaw", 122, "rolled back"), trial("thaw", 120)
     assert won(FEW, *trials) is trials[1]
+
+
+def test_given_heads_are_chosen_by_their_folds_where_the_validation_part_says_otherwise():
+    trials = trial("heads", 130, by_folds=600), trial("heads", 125, by_folds=610), trial("heads", 126, by_folds=610)
+    assert won(FEW, *trials) is trials[2]
+
+
+def test_ties_are_told_by_what_the_choice_was_made_by():
+    best = trial("heads", 130, by_folds=700, name="best")
+    trials = (
+        best,
+        trial("heads", 90, by_folds=699, name="close by folds"),
+        trial("heads", 130, by_folds=500, name="far by folds"),
+        trial("thaw", 129, name="close, without folds"),
+        trial("thaw", 90, name="far, without folds"),
+    )
+    assert ties(best, trials, LABELS) == ("close by folds", "close, without folds")

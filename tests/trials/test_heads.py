@@ -155,3 +155,47 @@ def test_a_head_that_diverges_leaves_the_others_alone(ground, stored):
     assert trials[1].note == "the training diverged: the loss is no finite number any more: its start is kept"
     (by_itself,) = train_heads([sane], stored)
     np.testing.assert_array_equal(trials[0].logits, by_itself.logits)
+
+
+class Rows:
+    """Rows that are held in memory."""
+
+    def __init__(self, *tensors):
+        self._tensors = tensors
+
+    def __len__(self):
+        return len(self._tensors[0])
+
+    def take(self, rows):
+        return tuple(tensor[torch.from_numpy(rows)] for tensor in self._tensors)
+
+
+def by_hand(head, ground, stored, fold):
+    """Right or wrong for what a fold judges, by the head trained on what it learns from in the one training loop."""
+    parts = ground.splits.train, ground.splits.validation
+    pool = torch.cat([stored.values(part, head.level.vector) for part in parts])
+    labels = torch.from_numpy(np.concatenate([part.labels for part in parts]))
+    learns, judged = ground.folds.learns[:, fold], ground.folds.judge == fold
+    rows, asked = Rows(pool[learns], labels[learns]), Rows(pool[judged], labels[judged])
+    trained = Head(own_copy(head.graft.network), head.graft.features, head.graft.logits, torch.device("cpu"))
+    train(trained.learner(), rows, head.settings, validate=lambda: trained.measured(asked, 256))
+    return (trained.logits(asked, 256)[0].argmax(1) == asked.take(np.arange(len(asked)))[1]).numpy()
+
+
+def test_folds_judge_each_example_by_a_head_that_did_not_learn_from_it(ground, stored):
+    heads = [head_of(ground, number, {**BEST, "lr": lr}) for number, lr in enumerate((1e-3, 3e-2), 1)]
+    assert ground.crossing is ground.folds
+    plain, crossed = train_heads(heads, stored), train_heads(heads, stored, ground.folds)
+    for head, alone_, found in zip(heads, plain, crossed, strict=True):
+        np.testing.assert_array_equal(found.logits, alone_.logits)
+        assert alone_.crossed is None
+        for fold in range(1, 6):
+            expected = by_hand(head, ground, stored, fold)
+            np.testing.assert_array_equal(found.crossed[ground.folds.judge == fold], expected)
+
+
+def test_a_head_that_diverges_is_wrong_in_all_folds(ground, stored):
+    sane, wild = (head_of(ground, number, {**BEST, "lr": lr}) for number, lr in ((1, 1e-3), (2, 1e30)))
+    trials = train_heads([sane, wild], stored, ground.folds)
+    assert trials[0].crossed.any()
+    assert not trials[1].crossed.any()

@@ -110,6 +110,7 @@ class Trial:
     low: float | None
     high: float | None
     loss: float | None
+    by_folds: float | None
     epochs: int
     seconds: float
     state: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import sqrt
 
 import numpy as np
@@ -43,8 +42,3 @@ def is_tie(ours: np.ndarray, theirs: np.ndarray) -> bool:
 def is_worse(ours: np.ndarray, theirs: np.ndarray) -> bool:
     """Whether an accuracy is below another on the same examples, beyond doubt."""
     return difference(ours, theirs)[1] < 0
-
-
-def ties(best: str, hits: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """The names of those that cannot be told apart from the best."""
-    return tuple(name for name, other in hits.items() if name != best and is_tie(hits[best], other))

@@ -38,16 +38,28 @@ def winner(readings: Sequence[Reading], trials: Sequence[Trial], labels: np.ndar
 
     The more data, the more of a network is worth training. Where they are plenty, what was thawed stays unless it is
     worse beyond doubt on the validation part; where they are few, it has to be better beyond doubt. Of schemes that
-    were given, the best one wins.
+    were given, the best one wins: of heads by the folds, where there are some, then by the validation part.
     """
     linear = [trial for trial in trials if trial.stage == "probe"]
     hidden = [trial for trial in trials if trial.stage == "heads"]
     thawed = [trial for trial in trials if trial.stage == "thaw"]
     if not linear:
-        return max([*hidden, *thawed], key=lambda trial: trial.score(labels))
+        heads = [max(hidden, key=lambda trial: trial.crossed_score(labels))] if hidden else []
+        return max([*heads, *thawed], key=lambda trial: trial.score(labels))
     frozen = best_head(linear[best_reading(readings)], hidden, labels)
     stands = [trial for trial in thawed if trial.state in ("done", "dropped")]
     best = max(stands, key=lambda trial: trial.score(labels), default=frozen)
     one, other = best.hits(labels), frozen.hits(labels)
     wins = not is_worse(one, other) if rule.in_doubt == "thawed" else is_worse(other, one)
     return best if wins else frozen
+
+
+def ties(best: Trial, trials: Sequence[Trial], labels: np.ndarray) -> tuple[str, ...]:
+    """The names of those that cannot be told apart from the best: by the folds where both have been through them."""
+    return tuple(trial.scheme.name for trial in trials if trial is not best and _as_good(trial, best, labels))
+
+
+def _as_good(trial: Trial, best: Trial, labels: np.ndarray) -> bool:
+    if trial.crossed is not None and best.crossed is not None:
+        return is_tie(best.crossed, trial.crossed)
+    return is_tie(best.hits(labels), trial.hits(labels))

@@ -86,6 +86,14 @@ class Ground:
         """What goes round every cut: tokens, which tell how long their texts are."""
         return (self.spec.name,) if self.spec.layout == "tokens" else ()
 
+    @property
+    def crossing(self) -> Folds | None:
+        """The folds that dense heads are chosen by; None where the validation part decides alone.
+
+        It does where it is large, and where training pictures are looked at in several views, which folds have none of.
+        """
+        return self.folds if self.folds.crossed > 1 and self.augmentation.kind == "off" else None
+
     def graft(self, plan: Plan, network: GraphNetwork | None = None) -> Graft:
         """A plan carried out, for the classes of the data."""
         return graft(network or self.network, plan, classes=len(self.splits.classes), seed=self.seed)

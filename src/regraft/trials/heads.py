@@ -23,6 +23,7 @@ from regraft.tasks.rows import ScaledRows, Scaling, batches, scaling_of
 from regraft.train.learner import Batch, Learner, Rows, Step
 from regraft.train.loop import Measured, train
 from regraft.train.settings import Settings
+from regraft.trials.folds import Folds
 from regraft.trials.levels import Level
 from regraft.trials.schemes import Scheme
 from regraft.trials.stored import Stored
@@ -73,38 +74,37 @@ def dense_head(number: int, scheme: Scheme, level: Level, graft: Graft, settings
     return DenseHead(number=number, scheme=scheme, level=level, graft=graft, settings=settings, names=names)
 
 
-def train_heads(heads: Sequence[DenseHead], stored: Stored) -> list[Trial]:
-    """The trials of all heads, in their order."""
+def train_heads(heads: Sequence[DenseHead], stored: Stored, folds: Folds | None = None) -> list[Trial]:
+    """The trials of all heads, in their order.
+
+    Args:
+        folds: each head is also trained on what each fold learns from, and asked about what it judges; None: it is not.
+    """
     groups: dict[tuple[object, ...], list[DenseHead]] = {}
     for head in heads:
         groups.setdefault(head.alike, []).append(head)
-    trials = [trial for group in groups.values() for trial in _together(group, stored)]
+    trials = [trial for group in groups.values() for trial in _together(group, stored, folds)]
     return sorted(trials, key=lambda trial: trial.number)
 
 
-def _together(group: Sequence[DenseHead], stored: Stored) -> list[Trial]:
+def _together(group: Sequence[DenseHead], stored: Stored, folds: Folds | None) -> list[Trial]:
     """The trials of a group; where one diverges, the loss of all is no number: each is trained alone then."""
     try:
-        return _trained(group, stored)
+        return _trained(group, stored, folds)
     except Diverged as error:
         if len(group) > 1:
-            return [trial for head in group for trial in _together([head], stored)]
-        return [_diverged(group[0], stored, error)]
+            return [trial for head in group for trial in _together([head], stored, folds)]
+        return [_diverged(group[0], stored, folds, error)]
 
 
-def _trained(group: Sequence[DenseHead], stored: Stored) -> list[Trial]:
+def _trained(group: Sequence[DenseHead], stored: Stored, folds: Folds | None) -> list[Trial]:
     started = time.monotonic()
-    settings = group[0].settings
     vector = [group[0].level.vector]
-    scaling = scaling_of(stored.rows(stored.splits.train, vector)) if settings.centred else None
-    plain = (stored.training(vector), stored.rows(stored.splits.validation, vector))
-    rows = [ScaledRows(some, scaling) if scaling else some for some in plain]
-    bundle = _Bundle(group, centred=settings.centred)
-    # Which epoch is best is each head's own matter: the loop keeps the last, the bundle the best of each.
-    together = replace(settings, keep="last", patience=None)
-    train(bundle.learner(), rows[0], together, validate=lambda: bundle.look(rows[1], settings))
+    validation = stored.rows(stored.splits.validation, vector)
+    bundle, scaling = _learned(group, stored.training(vector), validation)
+    crossed = _crossed(group, stored, folds) if folds else [None] * len(group)
+    logits = bundle.best_logits(_scaled(validation, scaling))
     seconds = (time.monotonic() - started) / len(group)
-    logits = bundle.best_logits(rows[1])
     return [
         Trial(
             number=head.number,
@@ -115,16 +115,44 @@ def _trained(group: Sequence[DenseHead], stored: Stored) -> list[Trial]:
             logits=logits[place].numpy(),
             values=_as_arrays(bundle.best[place].weights, scaling),
             settings=head.settings.as_json(),
-            epochs=settings.epochs,
+            epochs=head.settings.epochs,
             seconds=seconds,
             learning=tuple(bundle.best[place].learning),
+            crossed=crossed[place],
         )
         for place, head in enumerate(group)
     ]
 
 
-def _diverged(head: DenseHead, stored: Stored, error: Diverged) -> Trial:
-    """A head as it was before it was trained."""
+def _learned(group: Sequence[DenseHead], rows: Rows, looked: Rows) -> tuple[_Bundle, Scaling | None]:
+    """The heads trained on rows, each with what it was in the epoch that was best on those looked at."""
+    settings = group[0].settings
+    scaling = scaling_of(rows) if settings.centred else None
+    bundle = _Bundle(group, centred=settings.centred)
+    # Which epoch is best is each head's own matter: the loop keeps the last, the bundle the best of each.
+    together = replace(settings, keep="last", patience=None)
+    watched = _scaled(looked, scaling)
+    train(bundle.learner(), _scaled(rows, scaling), together, validate=lambda: bundle.look(watched, settings))
+    return bundle, scaling
+
+
+def _scaled(rows: Rows, scaling: Scaling | None) -> Rows:
+    return ScaledRows(rows, scaling) if scaling else rows
+
+
+def _crossed(group: Sequence[DenseHead], stored: Stored, folds: Folds) -> list[np.ndarray]:
+    """Right or wrong (n) bool of each head for all examples of the folds, each by the training that judges it."""
+    right = np.zeros((len(group), len(folds.labels)), bool)
+    for fold in range(1, folds.crossed + 1):
+        vector, mine = [group[0].level.vector], np.flatnonzero(folds.judge == fold)
+        judged = stored.crossed(vector, mine)
+        bundle, scaling = _learned(group, stored.crossed(vector, np.flatnonzero(folds.learns[:, fold])), judged)
+        right[:, mine] = bundle.best_logits(_scaled(judged, scaling)).argmax(2).numpy() == folds.labels[mine]
+    return list(right)
+
+
+def _diverged(head: DenseHead, stored: Stored, folds: Folds | None, error: Diverged) -> Trial:
+    """A head as it was before it was trained; in all folds it is wrong."""
     start = {name: head.graft.network.values[name] for name in head.names}
     bundle = _Bundle([head], centred=False)
     rows = stored.rows(stored.splits.validation, [head.level.vector])
@@ -141,6 +169,7 @@ def _diverged(head: DenseHead, stored: Stored, error: Diverged) -> Trial:
         seconds=0.0,
         state="diverged",
         note=f"{error.what}: its start is kept",
+        crossed=np.zeros(len(folds.labels), bool) if folds else None,
     )
 
 

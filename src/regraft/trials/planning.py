@@ -208,6 +208,8 @@ def _heads(ground: Ground, draft: Drafted, measured: Calibration) -> float:
     """Seconds that the groups of dense heads take; a look at validation is half as dear as training."""
     examples = len(ground.splits.train) + len(ground.splits.validation) / 2
     if draft.given:
+        if ground.crossing:  # each fold learns from all that others judge
+            examples += ground.folds.crossed * len(ground.folds.labels) - len(ground.folds.judged) / 2
         groups = {head.alike: head.settings for head in draft.heads}
         weights = sum(head.settings.epochs / head.settings.batch * head.weights for head in draft.heads)
         steps = sum(settings.epochs / settings.batch for settings in groups.values())

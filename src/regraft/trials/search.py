@@ -21,7 +21,6 @@ from regraft.report import write_card, write_report
 from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks import classify
 from regraft.tasks.defaults import settings_for
-from regraft.tasks.evidence import ties
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.record import data_record, require_same, source_record
 from regraft.tasks.rows import InputRows
@@ -29,7 +28,7 @@ from regraft.train.learner import Rows
 from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple, untrained_trunk
 from regraft.trials.budget import Budget
 from regraft.trials.calibration import Calibration, calibrated
-from regraft.trials.choosing import best_head, top, winner
+from regraft.trials.choosing import best_head, ties, top, winner
 from regraft.trials.forecast import forecast, naive, raced, said
 from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.heads import DenseHead, dense_head, train_heads
@@ -219,7 +218,7 @@ class _Search:
     def _heads(self, readings: Sequence[Reading], stored: Stored) -> list[Trial]:
         """The linear heads of all cuts, and hidden layers on the best; or the dense heads that are given."""
         if self._plan.drafted.given:
-            return train_heads(self._plan.drafted.heads, stored)
+            return train_heads(self._plan.drafted.heads, stored, self._ground.crossing)
         best = sorted(readings, key=lambda reading: reading.accuracy, reverse=True)[:BEST_CUTS]
         schemes = added_layers(self._plan.drafted.rule, [reading.level for reading in best])
         heads = [self._dense(number, scheme) for number, scheme in enumerate(schemes, 1)]
@@ -305,7 +304,6 @@ class _Search:
         validation, _ = _looked(judge, ground.rows(ground.splits.validation, best.inputs, stored), classes)
         last, probability = _looked(judge, ground.rows(part, best.inputs, stored), classes)
         _require_whole(network, grafted.logits, ground, part, probability)
-        right = {trial.scheme.name: trial.hits(self._labels) for trial in trials}
         return Winner(
             trial=best,
             network=network,
@@ -313,7 +311,7 @@ class _Search:
             validation=validation,
             test=last if part is ground.splits.test else None,
             probability=probability[: len(ground.splits.test)],
-            ties=ties(best.scheme.name, right),
+            ties=ties(best, trials, self._labels),
         )
 
     def _naive(self, trials: Sequence[Trial]) -> float:

@@ -13,7 +13,7 @@ from torch import Tensor
 from regraft.data import Part, Splits
 from regraft.features import Features
 from regraft.tasks.rows import FeatureRows
-from regraft.train.learner import Rows
+from regraft.train.learner import Batch, Rows
 from regraft.trials.augmentation import ViewedRows
 
 _HELD = 2**27  # bytes of vectors that are held in memory; of more, a quarter of it at a time
@@ -42,6 +42,10 @@ class Stored:
         alone = self.splits.train.examples.some(self.splits.train.indices)
         return ViewedRows([plain, *(FeatureRows(alone, features.only(tensors)) for features in self.views)])
 
+    def crossed(self, tensors: Sequence[str], chosen: np.ndarray) -> Rows:
+        """Some rows of the training and the validation part, counted as `Folds` counts them."""
+        return _JoinedRows([self.rows(part, tensors) for part in parts(self.splits)[:2]], chosen)
+
     def values(self, part: Part, tensor: str) -> Tensor:
         """All rows (n ...) of one tensor, in memory."""
         return torch.from_numpy(self.features[id(part.examples)].rows(tensor, part.indices))
@@ -49,6 +53,26 @@ class Stored:
     def pool(self, tensor: str) -> Pool:
         """The rows of the training part, then those of the validation part: the order `Folds` has them in."""
         return Pool([(self.features[id(part.examples)], part) for part in parts(self.splits)[:2]], tensor)
+
+
+class _JoinedRows:
+    """Some rows of two parts, counted through both."""
+
+    def __init__(self, parts: Sequence[Rows], chosen: np.ndarray) -> None:
+        self._parts = parts
+        self._chosen = chosen
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def take(self, rows: np.ndarray) -> Batch:
+        """What the parts have at these rows."""
+        numbers, first = self._chosen[rows], len(self._parts[0])
+        order = np.argsort(numbers >= first, kind="stable")  # those of the first part, then those of the second
+        own = np.split(numbers[order], [int((numbers < first).sum())])
+        found = [part.take(mine) for part, mine in zip(self._parts, (own[0], own[1] - first), strict=True) if len(mine)]
+        back = torch.from_numpy(np.argsort(order))
+        return tuple(torch.cat(same)[back] for same in zip(*found, strict=True))
 
 
 class Pool:

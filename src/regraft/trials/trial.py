@@ -27,6 +27,8 @@ class Trial:
         level: where its trunk ends.
         inputs: the stored tensors, or the network's input, that its head or its trained part reads.
         logits: (v k) for the validation part.
+        crossed: right or wrong (j) bool for each example that the folds judge, by trainings that did not learn from it;
+            None where the validation part decides alone.
         values: the trained weights by name; the others are the source's.
         settings: of its training, all of them; for a head that was solved, what `fit` would take.
         learning: a line for each epoch.
@@ -46,11 +48,16 @@ class Trial:
     state: State = "done"
     note: str = ""
     learning: tuple[Mapping[str, Any], ...] = ()
+    crossed: np.ndarray | None = None
 
     def score(self, labels: np.ndarray) -> tuple[float, float]:
         """Accuracy on the validation part, then the loss with its sign turned: higher is better."""
         measured = classify.measured(torch.from_numpy(self.logits), torch.from_numpy(labels))
         return measured.score[0], measured.score[1]
+
+    def crossed_score(self, labels: np.ndarray) -> tuple[float, float, float]:
+        """Accuracy by the folds, then the score: higher is better."""
+        return 0.0 if self.crossed is None else float(self.crossed.mean()), *self.score(labels)
 
     def hits(self, labels: np.ndarray) -> np.ndarray:
         """Right or wrong (v) bool."""
@@ -70,6 +77,7 @@ class Trial:
             "low": low,
             "high": high,
             "loss": -loss,
+            "by_folds": None if self.crossed is None else float(self.crossed.mean()),
             "epochs": self.epochs,
             "seconds": self.seconds,
             "state": self.state,
