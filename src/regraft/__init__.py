@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from regraft.tasks.classify import Report
     from regraft.tasks.fit import FitResult
     from regraft.tasks.like_source import GoneOn
-    from regraft.tasks.predict import Predictions
+    from regraft.tasks.predict import Predictions, TaggedSentences
     from regraft.train.settings import Settings
     from regraft.trials.record import Found
 
@@ -316,12 +316,12 @@ def predict(
     skip_bad: bool = False,
     device: str = "auto",
     weights: str | PathLike[str] | None = None,
-) -> Predictions:
-    """The class of each picture or row, and how probable it is.
+) -> Predictions | TaggedSentences:
+    """The class of each picture, text or row, and how probable it is; of a network that tags words, their tags.
 
     Args:
         model: a run, a model folder or any source, as an address; or a network.
-        inputs: pictures, folders and archives of them as paths, or one array (n ...).
+        inputs: pictures, folders and archives of them, texts or sentences as paths, or one array (n ...).
         to: the tensor that tells classes apart, where there are several outputs.
         labels: a file with the names of the classes, one a line; None: the model's own, or their numbers.
         input: how pictures are fed; None: as the model says, or guessed.

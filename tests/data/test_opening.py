@@ -18,7 +18,8 @@ from regraft.run import Progress
 
 FORMS = (
     "a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz, .npz, .npy, "
-    "or a table: .csv, .tsv, .jsonl, .ndjson, .parquet"
+    "a table: .csv, .tsv, .jsonl, .ndjson, .parquet, "
+    "or tagged sentences: .conllu, .conll, .bio, .bioes, .bilou, .iob, .iob1, .iob2"
 )
 
 

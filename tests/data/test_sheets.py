@@ -72,9 +72,10 @@ def test_columns_that_are_not_there(tmp_path: Path) -> None:
     )
     (tmp_path / "pictures").mkdir()
     assert refused(tmp_path / "pictures") == (
-        f"only tables have columns\n  where: {tmp_path}/pictures\n  expected: .csv, .tsv, .jsonl, .ndjson, .parquet"
+        f"only tables have a column of texts\n  where: {tmp_path}/pictures\n"
+        "  expected: .csv, .tsv, .jsonl, .ndjson, .parquet"
     )
-    with pytest.raises(BadArgument, match="only tables have columns"):
+    with pytest.raises(BadArgument, match="only tables have a column of texts"):
         open_unlabelled([tmp_path / "pictures"], columns=NAMED)
 
 

@@ -33,7 +33,7 @@ DIVERGED: dict[str, Any] = {
     "stage": "thaw",
     "cut": "x:0",
     "layers_reused": 3,
-    **dict.fromkeys(("accuracy", "low", "high", "loss")),
+    **dict.fromkeys(("accuracy", "low", "high", "loss", "by_folds")),
     "epochs": 1,
     "seconds": 0.4,
     "state": "diverged",
@@ -160,7 +160,7 @@ def _point(probe: dict[str, Any]) -> dict[str, Any]:
 
 
 def _probe(number: int, cut: str, accuracy: float) -> dict[str, Any]:
-    scores = {"accuracy": accuracy, "low": accuracy - 0.08, "high": accuracy + 0.07, "loss": 1.9 - accuracy}
+    scores = {"accuracy": accuracy, "low": accuracy - 0.08, "high": accuracy + 0.07, "loss": 1.9 - accuracy, "by_folds": None}
     how = {"epochs": 0, "seconds": 1.0, "state": "done", "note": "", "plan": {}, "settings": {}, "learning": []}
     named = {"number": number, "name": f"linear on {cut}", "stage": "probe", "cut": cut, "layers_reused": number}
     return {**named, **scores, **how}

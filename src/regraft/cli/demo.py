@@ -137,11 +137,13 @@ def _predict(checkpoint: Path, labels: Path, data: Path, picture: Path) -> float
     import numpy as np
 
     import regraft
+    from regraft.tasks.predict import Predictions
 
     with np.load(data) as arrays:
         shown = np.random.default_rng(0).permutation(len(arrays["x_test"]))[: _ROWS * _COLUMNS]
         digits, truth = arrays["x_test"][shown], arrays["y_test"][shown]
     predicted = regraft.predict(checkpoint, digits, labels=labels, input=_INPUT)
+    assert isinstance(predicted, Predictions)
     draw(picture, digits, predicted, truth)
     return regraft.evaluate(checkpoint, data, labels=labels, input=_INPUT).accuracy
 

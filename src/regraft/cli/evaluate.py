@@ -46,8 +46,10 @@ def evaluate(
 
 
 def _print(report: Report) -> None:
-    scores = ((s.name, s.n, s.precision, s.recall, s.f1) for s in report.per_class)
-    output.table("Classes", ("class", "examples", "precision", "recall", "F1"), scores)
+    for title, found in (("Classes", report.per_class), ("Entities", report.entities)):
+        scores = ((s.name or "all together", s.n, s.precision, s.recall, s.f1) for s in found)
+        if found:
+            output.table(title, (title.lower(), "number", "precision", "recall", "F1"), scores)
     if len(report.classes) <= _MOST_CLASSES:
         rows = ([name, *map(int, row)] for name, row in zip(report.classes, report.confusion, strict=True))
         output.table("What they were taken for", ("class", *report.classes), rows)

@@ -197,9 +197,10 @@ def _say_only(network: GraphNetwork, splits: Splits, plan: Plan, flags: Mapping[
 
 def _print(result: FitResult) -> None:
     reports = {"test": result.test, "validation": result.validation}
-    measured = [(name, report.accuracy) for name, report in reports.items() if report]
-    compared = [(f"{name} (test)", accuracy) for name, accuracy in result.baselines.items()]
-    output.table("Accuracy", ("of", "accuracy"), measured + compared)
+    measured = [(name, report.score) for name, report in reports.items() if report]
+    compared = [(f"{name} (test)", score) for name, score in result.baselines.items()]
+    measure = result.validation.measure
+    output.table(measure.capitalize(), ("of", measure), measured + compared)
     _print_paths(result.run, result.model)
 
 

@@ -12,7 +12,7 @@ from regraft.cli.examples import unlabelled
 from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad, TextColumn, Weights
 
 if TYPE_CHECKING:
-    from regraft.tasks.predict import Predictions
+    from regraft.tasks.predict import Predictions, TaggedSentences
 
 
 def predict(
@@ -28,10 +28,12 @@ def predict(
     skip_bad: SkipBad = False,
     device: Device = "auto",
     weights: Weights = None,
+    conll: Annotated[bool, Option("--conll", help="Tagged words in columns, one word a line.")] = False,
     json: Json = False,
 ) -> None:
-    """Tell the class of each picture, text or row, and how probable it is."""
+    """Tell the class of each picture, text or row, and how probable it is; or the tag of each word."""
     import regraft
+    from regraft.tasks.predict import TaggedSentences
 
     found = regraft.predict(
         model,
@@ -42,11 +44,22 @@ def predict(
         device=device,
         weights=weights,
     )
-    if json:
+    if isinstance(found, TaggedSentences):
+        output.emit(found.as_json()) if json else _print_tagged(found, conll=conll)
+    elif json:
         output.emit(_record(found, top))
     else:
         rows = ((name, *guess) for name, guesses in _guesses(found, top) for guess in guesses)
         output.table("Predictions", ("input", "class", "probability"), rows)
+
+
+def _print_tagged(found: TaggedSentences, *, conll: bool) -> None:
+    """A sentence a line, as word/tag; or in columns, with a blank line after each sentence."""
+    between, end = ("\t", "\n") if conll else ("/", " ")
+    for words, tags in zip(found.sentences, found.tags, strict=True):
+        print(end.join(f"{word}{between}{tag}" for word, tag in zip(words, tags, strict=True)))
+        if conll:
+            print()
 
 
 def _record(found: Predictions, top: int) -> dict[str, Any]:

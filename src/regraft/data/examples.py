@@ -10,7 +10,10 @@ from typing import Literal, cast
 
 import numpy as np
 
+from regraft.data.tags import Tags
 from regraft.errors import BadData, nearest_names
+
+Sentence = tuple[str, ...]  # its words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,33 +26,41 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Examples:
-    """What was found in one place: pictures still encoded, texts, or the rows of an array.
+    """What was found in one place: pictures still encoded, texts, sentences of words, or the rows of an array.
 
-    `labels` is (n) int64, positions in `classes`, or -1 throughout where nothing is labelled.
-    `hashes` tells equal contents; `skipped` names the unreadable pictures that were left out, with the reason.
+    `labels` is (n) int64, positions in `classes`, or -1 throughout where nothing is labelled. `tags` has those of
+    words, where they are. `hashes` tells equal contents; `skipped` names the unreadable pictures that were left out,
+    with the reason.
     """
 
     source: str
-    items: Sequence[Picture] | Sequence[str] | np.ndarray
+    items: Sequence[Picture] | Sequence[str] | Sequence[Sentence] | np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
     hashes: Sequence[bytes]
     skipped: tuple[str, ...] = ()
+    tags: Tags | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
     @cached_property
-    def kind(self) -> Literal["picture", "text", "array"]:
+    def kind(self) -> Literal["picture", "text", "words", "array"]:
         """What the items are."""
         if isinstance(self.items, np.ndarray):
             return "array"
-        return "text" if len(self.items) and isinstance(self.items[0], str) else "picture"
+        first = self.items[0] if len(self.items) else None
+        return "text" if isinstance(first, str) else "words" if isinstance(first, tuple) else "picture"
 
     @property
     def texts(self) -> Sequence[str]:
         """The items, where they are texts."""
         return cast("Sequence[str]", self.items)
+
+    @property
+    def sentences(self) -> Sequence[Sentence]:
+        """The items, where they are sentences of words."""
+        return cast("Sequence[Sentence]", self.items)
 
     @property
     def pictures(self) -> Sequence[Picture]:
@@ -66,6 +77,8 @@ class Examples:
         item = self.items[index]
         if isinstance(item, Picture):
             return item.name
+        if isinstance(item, tuple):
+            return " ".join(item)
         return item if isinstance(item, str) else f"row {index}"
 
     @cached_property
@@ -80,7 +93,8 @@ class Examples:
         """The examples at `indices` alone, as a part that is all of its examples."""
         items = self.items[indices] if isinstance(self.items, np.ndarray) else [self.items[k] for k in indices]
         hashes = tuple(self.hashes[index] for index in indices)
-        return whole(replace(self, items=items, labels=self.labels[indices], hashes=hashes, skipped=()))
+        tags = None if self.tags is None else self.tags[indices]
+        return whole(replace(self, items=items, labels=self.labels[indices], tags=tags, hashes=hashes, skipped=()))
 
     def with_classes(self, classes: Sequence[str]) -> Examples:
         """The same examples, labelled by another list of classes that holds all of theirs.
@@ -99,7 +113,8 @@ class Examples:
             )
         position = {name: index for index, name in enumerate(classes)}
         table = np.array([position[name] for name in self.classes] + [-1], dtype=np.int64)
-        return replace(self, labels=table[self.labels], classes=tuple(classes))
+        tags = self.tags and replace(self.tags, flat=table[self.tags.flat])
+        return replace(self, labels=table[self.labels], tags=tags, classes=tuple(classes))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,6 +131,11 @@ class Part:
     def labels(self) -> np.ndarray:
         """(n) int64, positions in the classes."""
         return self.examples.labels[self.indices]
+
+    @property
+    def tags(self) -> Tags | None:
+        """Those of the words, where words are tagged."""
+        return None if self.examples.tags is None else self.examples.tags[self.indices]
 
 
 def whole(examples: Examples) -> Part:

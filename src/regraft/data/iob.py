@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -33,10 +33,13 @@ class Marked:
     was: Literal["IOB1", "BILOU", ""] = ""
 
 
+def are_entities(tags: Collection[str]) -> bool:
+    """Whether tags make up entities: "O" is among them, and all others are B-TYPE, I-TYPE, and so on."""
+    return "O" in tags and all(tag == "O" or _ENTITY.fullmatch(tag) for tag in tags)
+
+
 def marked(tags: tuple[Tags, ...], lines: Sequence[Sequence[int]], where: str) -> Marked:
     """The tags of sentences with their scheme, which is told by themselves.
-
-    They are entities where one is "O" and all others are B-TYPE, I-TYPE, and so on.
 
     Args:
         tags: of each sentence, one a word.
@@ -47,7 +50,7 @@ def marked(tags: tuple[Tags, ...], lines: Sequence[Sequence[int]], where: str) -
         BadData: they are entities, and keep to no scheme throughout.
     """
     known = set(chain.from_iterable(tags))
-    if "O" not in known or not all(tag == "O" or _ENTITY.fullmatch(tag) for tag in known):
+    if not are_entities(known):
         return Marked(tags=tags, scheme="")
     prefixes = {tag[0] for tag in known}
     if prefixes & set("ESLU"):

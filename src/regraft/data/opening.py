@@ -17,15 +17,20 @@ from regraft.data.examples import Examples, Picture
 from regraft.data.labels import number
 from regraft.data.listing import Listing, by_class, list_folder, pictures
 from regraft.data.pictures import is_picture, problem
+from regraft.data.sentences import ENDINGS as TAGGED_ENDINGS
+from regraft.data.sentences import Tagged, read_sentences, read_tagged
 from regraft.data.sheets import SHEETS, Sheet, read_sheet
 from regraft.data.tables import Columns, Table, read_table, read_texts
+from regraft.data.tags import Tags
 from regraft.data.texts import TEXT_ENDINGS, Digests, Lines, digest
 from regraft.errors import BadArgument, BadData, MissingFile, UnreadableFile, UnsupportedFormat
 from regraft.run import Progress
 
 _FORMS = (
-    "a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz, .npz, .npy, or a table: "
+    "a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz, .npz, .npy, a table: "
     + ", ".join(SHEETS)
+    + ", or tagged sentences: "
+    + ", ".join(TAGGED_ENDINGS)
 )
 _LOOSE = "a picture, a folder of them, .txt, or "
 
@@ -47,9 +52,10 @@ def open_data(
 
     Args:
         path: a folder with a folder of pictures for each class, the same as .zip, .tar or .tgz; a .npz file with
-            x and y (or images and labels, ...); a .npy file; a table of paths or texts, and labels.
+            x and y (or images and labels, ...); a .npy file; a table of paths or texts, and labels; sentences whose
+            words have tags.
         labels: for a .npy file: a .npy or text file with one label a row, or the labels themselves.
-        columns: of a table: which hold what.
+        columns: of a table: which hold what; of tagged sentences: which holds the tags.
         skip_bad: look at every picture first and leave out what cannot be read, instead of refusing all.
         part: the part to take where the data come as train, validation and test; others are taken whole.
         progress: silent where left out.
@@ -101,6 +107,8 @@ def open_parts(
             return {"": _texts(str(path), table)}
         members = list(zip(table.pictures, table.labels, strict=True))
         return {"": _pictures(str(path), members, skip_bad, progress)}
+    if ending in TAGGED_ENDINGS:
+        return {"": _tagged(path, read_tagged(path, columns.label), progress)}
     raise UnsupportedFormat("these are no data that regraft reads", where=str(path), expected=_FORMS)
 
 
@@ -113,7 +121,7 @@ def open_unlabelled(
 ) -> Examples:
     """Open what a network shall judge: pictures, folders and archives of them at any depth, one array, or texts.
 
-    Texts are a .txt file with one a line, or a table with a column of them.
+    Texts are a .txt file with one a line, or a table with a column of them; sentences a file with a word a line.
 
     Raises:
         MissingFile, UnsupportedFormat, UnreadableFile, UnsafeFile: something cannot be opened.
@@ -181,11 +189,16 @@ def _column(path: Path, columns: Columns, progress: Progress) -> Examples:
     return _unlabelled(str(path), texts)
 
 
+def _words(path: Path, columns: Columns, progress: Progress) -> Examples:
+    return _tagged(path, read_sentences(path), progress)
+
+
 # What holds all examples by itself, by its ending.
 _ALONE: Mapping[str, Callable[[Path, Columns, Progress], Examples]] = {
     **dict.fromkeys((".npz", ".npy"), _rows),
     **dict.fromkeys(TEXT_ENDINGS, _lines),
     **dict.fromkeys(SHEETS, _column),
+    **dict.fromkeys(TAGGED_ENDINGS, _words),
 }
 
 
@@ -201,8 +214,13 @@ def _say_encoding(path: Path, unfit: int | None, progress: Progress) -> None:
 
 
 def _require_table(path: Path, ending: str, columns: Columns) -> None:
-    if columns != _USUAL and ending not in SHEETS:
-        raise BadArgument("only tables have columns", where=str(path), expected=", ".join(SHEETS))
+    if columns.text is not None and ending not in SHEETS:
+        raise BadArgument("only tables have a column of texts", where=str(path), expected=", ".join(SHEETS))
+    if columns.label is not None and ending not in (*SHEETS, *TAGGED_ENDINGS):
+        expected = ", ".join((*SHEETS, *TAGGED_ENDINGS))
+        raise BadArgument(
+            "only tables and tagged sentences have a column of labels", where=str(path), expected=expected
+        )
 
 
 def _unlabelled(source: str, texts: Sequence[str]) -> Examples:
@@ -214,6 +232,22 @@ def _texts(source: str, table: Table) -> Examples:
     labels, classes = number(table.labels)
     hashes = tuple(map(digest, table.texts))
     return Examples(source=source, items=table.texts, labels=labels, classes=classes, hashes=hashes)
+
+
+def _tagged(path: Path, found: Tagged, progress: Progress) -> Examples:
+    """Sentences with the tags of their words, where they have some."""
+    for note in found.notes:
+        progress.say(f"note: {note}")
+    numbers, classes = number([tag for tags in found.tags for tag in tags])
+    ends = np.cumsum([len(words) for words in found.sentences])
+    return Examples(
+        source=str(path),
+        items=found.sentences,
+        labels=np.full(len(found.sentences), -1),
+        classes=classes,
+        hashes=tuple(digest("\0".join(words)) for words in found.sentences),
+        tags=Tags(flat=numbers, ends=ends) if classes else None,
+    )
 
 
 def _pictures(

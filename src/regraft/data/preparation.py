@@ -12,7 +12,7 @@ from regraft.data.examples import Examples, Picture
 from regraft.data.fitting import Frame, fitted, frame, scaled, stacked, unreachable
 from regraft.data.opening import workers
 from regraft.data.pictures import decode
-from regraft.data.tokens import LOOKED, TEXT_LAYOUTS, encoded, lengths, longest
+from regraft.data.tokens import LOOKED, TEXT_LAYOUTS, encoded, encoded_words, lengths, longest
 from regraft.data.views import PLAIN, View, viewed
 from regraft.errors import BadData
 from regraft.network.graph import InputSpec
@@ -22,6 +22,7 @@ def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
     """The examples at `indices` as one input (b ...), in the network's layout and type, in a view.
 
     Texts become the bytes of their UTF-8 or tokens, filled up behind the end; what is longer than the input is cut off.
+    So do sentences, word by word.
 
     Pictures are decoded, turned as their EXIF orientation says, cropped, made grey or RGB, stretched to the input's
     height and width, put in its order of channels, and brought to its range: v / 255 * (high - low) + low, minus mean,
@@ -44,7 +45,7 @@ def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
     batch = arrange(examples, indices, spec)
     if view.number:
         batch = viewed(batch, [examples.hashes[int(index)] for index in indices], spec, view)
-    if examples.kind == "text":
+    if examples.kind in ("text", "words"):
         return batch
     if examples.pixels:
         return scaled(batch, spec)
@@ -60,6 +61,10 @@ def arrange(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
         if spec.layout not in TEXT_LAYOUTS:
             raise unreachable(spec, examples.source, "texts")
         return encoded([examples.texts[int(index)] for index in indices], spec)
+    if examples.kind == "words":
+        if spec.layout not in TEXT_LAYOUTS:
+            raise unreachable(spec, examples.source, "sentences of words")
+        return encoded_words([examples.sentences[int(index)] for index in indices], spec)[0]
     into = frame(spec, examples.source, "pictures")
 
     def pixels(picture: Picture) -> np.ndarray:

@@ -57,7 +57,8 @@ def split(examples: Examples, *, seed: int, fractions: tuple[float, float, float
     """Divide examples into train, validation and test parts.
 
     Each class is divided in the same proportion as far as it can be, none is missing from the training part, and
-    examples with the same content stay together. The same examples and seed always give the same parts.
+    examples with the same content stay together. Tagged sentences are divided without a look at their tags. The same
+    examples and seed always give the same parts.
 
     Raises:
         BadData: fewer than two classes, or too few different examples.
@@ -67,7 +68,8 @@ def split(examples: Examples, *, seed: int, fractions: tuple[float, float, float
     generator = np.random.default_rng(seed)
     # copies with several labels stay in the training part: each class has to be there
     pure = [group for group in groups if len(set(examples.labels[group].tolist())) == 1]
-    by_class = [[group for group in pure if examples.labels[group[0]] == k] for k in range(len(examples.classes))]
+    kinds = [-1] if examples.tags is not None else range(len(examples.classes))
+    by_class = [[group for group in pure if examples.labels[group[0]] == k] for k in kinds]
     for members in by_class:
         generator.shuffle(members)
     parts: list[list[int]] = [[], [], []]

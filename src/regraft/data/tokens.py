@@ -35,6 +35,66 @@ def encoded(texts: Sequence[str], spec: InputSpec) -> np.ndarray:
     return found
 
 
+def encoded_words(sentences: Sequence[Sequence[str]], spec: InputSpec) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Sentences as such an input has them, (b t), and for each the places (w) at which its words begin.
+
+    Each word has a place of its own. Bytes are those of the words with spaces between them. What is longer than the
+    input is cut off: `windowed` divides sentences so that this is the end of one endless word.
+
+    Raises:
+        BadArgument: the input reads tokens, and no tokenizer is known.
+    """
+    rows = [_spelled(words) for words in sentences] if spec.layout == "bytes" else _tokenized(sentences, spec)
+    length = spec.shape[1] or max(len(numbers) for numbers, _ in rows)
+    found = np.full((len(rows), length), _filler(spec), spec.dtype)
+    for row, (numbers, _) in zip(found, rows, strict=True):
+        row[: len(numbers)] = numbers[:length]
+    return found, [np.minimum(places, length - 1) for _, places in rows]
+
+
+def word_sizes(sentences: Sequence[Sequence[str]], spec: InputSpec) -> list[np.ndarray]:
+    """How many numbers each word (w) of each sentence takes."""
+    if spec.layout == "bytes":
+        return [np.array([len(word.encode()) + 1 for word in words]) for words in sentences]
+    return [
+        np.bincount([word for word in one.word_ids if word is not None], minlength=len(words))
+        for one, words in zip(_made_of(sentences, spec), sentences, strict=True)
+    ]
+
+
+def _spelled(words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes of a sentence, and where its words begin."""
+    sizes = [len(word.encode()) + 1 for word in words]
+    return np.frombuffer(" ".join(words).encode(), np.uint8), np.cumsum([0, *sizes])[:-1]
+
+
+def _tokenized(sentences: Sequence[Sequence[str]], spec: InputSpec) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The tokens of each sentence, and where its words begin."""
+    made = zip(_made_of(sentences, spec), sentences, strict=True)
+    return [(np.array(one.ids), _beginnings(one.word_ids, len(words))) for one, words in made]
+
+
+def _beginnings(word_ids: Sequence[int | None], count: int) -> np.ndarray:
+    places = np.zeros(count, np.int64)
+    for place, word in reversed([*enumerate(word_ids)]):
+        if word is not None:
+            places[word] = place
+    return places
+
+
+def _made_of(sentences: Sequence[Sequence[str]], spec: InputSpec) -> list[Any]:
+    """The tokens of each sentence; a word that the tokenizer makes nothing of is read as a question mark."""
+    encode = _tokenizer(spec.tokenizer, _WHOLE).encode_batch
+    made = encode([list(words) for words in sentences], is_pretokenized=True)
+    if all(len({*one.word_ids} - {None}) == len(words) for one, words in zip(made, sentences, strict=True)):
+        return made
+    known = [{*one.word_ids} for one in made]
+    read = [
+        [word if k in own else "?" for k, word in enumerate(words)] for words, own in zip(sentences, known, strict=True)
+    ]
+    return encode(read, is_pretokenized=True)
+
+
 def lengths(texts: Sequence[str], spec: InputSpec) -> np.ndarray:
     """How many numbers (n) each text has, cut off nowhere."""
     if spec.layout == "bytes":

@@ -181,6 +181,25 @@ class GraphNetwork:
             fix="name the tensor where the trunk ends: --at NAME (`regraft show --tensors '.*'` lists all)",
         )
 
+    def last_sequence(self) -> str:
+        """The highest cut or output (b t d) with a place for each that the input has: where words get answers.
+
+        Raises:
+            BadArgument: there is none.
+        """
+        wanted = [spec.shape[1] for spec in self.inputs.values() if len(spec.shape) == 2]
+        ends = {*self.outputs, *(cut.tensor for cut in self.cuts())}
+        shapes = {name: self.tensors[name].shape or () for name in self.nodes if name in ends}
+        fitting = [name for name, shape in shapes.items() if len(shape) == 3 and shape[1] in wanted]
+        if not fitting:
+            raise BadArgument(
+                "no tensor of this network can be told to hold its last words",
+                where=f"{self.format} network",
+                expected="a sequence (b t d) as long as the input",
+                fix="name the tensor where the trunk ends: --at NAME (`regraft show --tensors '.*'` lists all)",
+            )
+        return fitting[-1]
+
     def split(self, at: Sequence[str]) -> tuple[GraphNetwork, GraphNetwork]:
         """The part that computes the tensors `at`, and the part that goes on from them.
 

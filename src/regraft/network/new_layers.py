@@ -29,7 +29,8 @@ class Stack:
 
     `top` is the tensor reached so far, `shape` its dimensions without the batch, `dtype` its numpy type,
     `channels_first` whether a spatial tensor is (b c h w) instead of (b h w c), a sequence (b d t) instead of (b t d),
-    `mask` the tensor (b t) that tells where the texts stand which a sequence is of, if there is one.
+    `mask` the tensor (b t) that tells where the texts stand which a sequence is of, if there is one, `each_place`
+    whether there shall be an answer for each place of the sequence.
     """
 
     top: str
@@ -38,6 +39,7 @@ class Stack:
     channels_first: bool
     seed: int
     mask: str | None = None
+    each_place: bool = False
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, np.ndarray] = field(default_factory=dict)
     updates: dict[str, str] = field(default_factory=dict)
@@ -91,13 +93,24 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
     width = layer.width
     if width is None:
         raise BadArgument(f"the dense layer {name} has no width", fix="give it one: dense:64")
-    average(stack, name)
-    (units,) = stack.shape
+    _require_sequence(stack, name) if stack.each_place else average(stack, name)
+    *places, units = stack.shape
     kernel = stack.parameter(f"{name}/kernel", glorot_uniform(f"{name}/kernel", (units or 0, width), stack.seed))
     bias = stack.parameter(f"{name}/bias", np.zeros(width))
     product = stack.add(f"{name}/MatMul:0", "mat_mul", stack.top, kernel, transpose_a=False, transpose_b=False)
     stack.top = stack.add(f"{name}/BiasAdd:0", "bias_add", product, bias, data_format="NHWC").name
-    stack.shape = (width,)
+    stack.shape = (*places, width)
+
+
+def _require_sequence(stack: Stack, name: str) -> None:
+    """A dense layer that answers for each place reads a sequence (b t d)."""
+    if len(stack.shape) != 2 or not stack.shape[-1]:
+        expected = "a sequence (b t d): there is an answer for each word"
+        raise _misplaced(stack, f"dense layer {name}", expected, "cut at the words of a layer: --at NAME")
+    if stack.channels_first:
+        turn = stack.constant(f"{name}/transpose/perm:0", (0, 2, 1), "int32")
+        stack.top = stack.add(f"{name}/transpose:0", "transpose", stack.top, turn).name
+        stack.shape, stack.channels_first = stack.shape[::-1], False
 
 
 def average(stack: Stack, name: str) -> None:

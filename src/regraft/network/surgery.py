@@ -50,7 +50,7 @@ class Graft:
         rows: what happens to each parameter of the source, then the new ones.
         frozen: parameters (new names) that stay as they are.
         features: the highest tensors that stay the same however the rest is trained: computed once and stored.
-        logits: the output, (b classes).
+        logits: the output, (b classes), or (b t classes) where each word gets an answer.
         plan: as carried out, with `at` and `new` filled in.
     """
 
@@ -75,19 +75,21 @@ class Graft:
         }
 
 
-def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0) -> Graft:
+def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0, each_place: bool = False) -> Graft:
     """Carry out a plan.
 
     Args:
         classes: width of the output layer.
         seed: of the fresh weights.
+        each_place: whether there is an answer for each place of a sequence, not one for the whole.
 
     Raises:
         UnknownName: a tensor or a pattern of the plan fits nothing.
         ShapeMismatch: the new layers do not fit the trunk, or the output is not one number a class.
     """
-    at = network.bottleneck() if plan.at is None else network.resolve(plan.at)
-    stack = begun(network, at, seed)
+    usual = network.last_sequence if each_place else network.bottleneck
+    at = usual() if plan.at is None else network.resolve(plan.at)
+    stack = replace(begun(network, at, seed), each_place=each_place)
     kept = restricted(network.graph, [at] if stack.mask is None else [at, stack.mask])
     trunk = GraphNetwork(replace(thawed(kept), outputs=(at,)), network.values, format=network.format)
     trunk = _renamed(trunk, plan)
@@ -283,10 +285,11 @@ def _grow(
         taken.add(name)
         wide = replace(layer, width=classes) if layer.kind == "dense" and layer.width is None else layer
         put(stack, wide, name)
-    if stack.shape != (classes,):
+    if stack.shape[-1:] != (classes,) or len(stack.shape) != 1 + stack.each_place:
+        expected = f"(b, t, {classes}): one number a class for each word" if stack.each_place else ""
         raise ShapeMismatch(
             f"the output {stack.top} does not fit the task",
-            expected=f"(b, {classes}): one number a class",
+            expected=expected or f"(b, {classes}): one number a class",
             got=f"(b, {', '.join(str(size or '?') for size in stack.shape)})",
             fix="let the new layers end with a dense layer without a width",
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from regraft.data import Examples
+from regraft.data import Examples, Picture
 from regraft.data.pictures import decode
 from regraft.errors import BadArgument, RegraftError
 from regraft.report.results import Mistake
@@ -58,8 +58,8 @@ def _shown(mistake: Mistake, examples: Examples) -> Shown:
             return Shown(mistake=mistake, text=_numbers(row))
         return Shown(mistake=mistake, uri=_uri(pixels), small=max(pixels.shape) < _SIDE // 2)
     picture = examples.items[mistake.index]
-    if isinstance(picture, str):
-        return Shown(mistake=mistake, text=picture)
+    if not isinstance(picture, Picture):
+        return Shown(mistake=mistake, text=examples.name(mistake.index))
     try:
         pixels = decode(picture.read(), picture.name, grey=False)
     except (RegraftError, OSError):  # what was read a while ago may have been moved since

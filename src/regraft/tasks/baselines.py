@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from regraft.data import Part, Splits
 from regraft.tasks.rows import batches
+from regraft.tasks.scores import reported
 from regraft.train.learner import Rows
 
 _NEIGHBOURS = (1, 3, 5, 10, 20)
@@ -26,6 +30,25 @@ class Embedded:
 def majority(train: np.ndarray, test: np.ndarray) -> float:
     """The accuracy on the classes `test` (m) of always saying the most frequent class of `train` (n)."""
     return float((test == np.bincount(train).argmax()).mean())
+
+
+def tag_baselines(splits: Splits) -> dict[str, float]:
+    """Scores on the test part of always saying the most frequent tag, and of each word's own most frequent one."""
+    train, test = splits.train.tags, splits.test.tags
+    assert train is not None
+    assert test is not None
+    usual = np.bincount(train.flat).argmax()
+    counts: dict[str, Counter[int]] = {}
+    for word, tag in zip(_words(splits.train), train.flat.tolist(), strict=True):
+        counts.setdefault(word, Counter())[tag] += 1
+    own = [counts[word].most_common(1)[0][0] if word in counts else usual for word in _words(splits.test)]
+    taken = {"most frequent tag": np.full(len(test.flat), usual), "most frequent tag of each word": np.array(own)}
+    every = np.eye(len(splits.classes))
+    return {name: reported(every[tags], test.flat, splits.test).score for name, tags in taken.items()}
+
+
+def _words(part: Part) -> Iterator[str]:
+    return (word for index in part.indices for word in part.examples.sentences[index])
 
 
 def embedded(rows: Rows, batch: int = 256) -> Embedded:

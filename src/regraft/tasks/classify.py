@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from regraft.errors import ShapeMismatch
+from regraft.tasks.entities import EntityScore
 from regraft.train.loop import Measured
 
 
@@ -28,9 +29,10 @@ class ClassScore:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Report:
-    """How well a classifier does on labelled examples.
+    """How well a classifier does on labelled examples, or on the words of tagged sentences.
 
-    `confusion` is (k k): rows are the true classes, columns what they were taken for.
+    `confusion` is (k k): rows are the true classes, columns what they were taken for. `entities` are the scores of
+    what tagged words make up, all together first; empty where tags are no entities.
     """
 
     accuracy: float
@@ -38,6 +40,22 @@ class Report:
     n: int
     classes: tuple[str, ...]
     confusion: np.ndarray = field(repr=False)
+    entities: tuple[EntityScore, ...] = ()
+
+    @property
+    def measure(self) -> str:
+        """The measure that counts: "F1" of entities, or "accuracy"."""
+        return "F1" if self.entities else "accuracy"
+
+    @property
+    def score(self) -> float:
+        """What that measure gives."""
+        return self.entities[0].f1 if self.entities else self.accuracy
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """The least that tells how good it is: {accuracy, n}, and F1 of entities where there are some."""
+        return {"accuracy": self.accuracy, "n": self.n, **({"f1": self.score} if self.entities else {})}
 
     @property
     def per_class(self) -> tuple[ClassScore, ...]:
@@ -63,6 +81,7 @@ class Report:
             "classes": list(self.classes),
             "confusion": self.confusion.tolist(),
             "per_class": [vars(score) for score in self.per_class],
+            **({"entities": [vars(score) for score in self.entities]} if self.entities else {}),
         }
 
 

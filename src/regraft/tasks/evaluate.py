@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from regraft.data import Examples, Part, open_data, whole
 from regraft.errors import BadData
 from regraft.network import GraphNetwork
 from regraft.run import Progress
-from regraft.tasks import classify
 from regraft.tasks.classify import Report
-from regraft.tasks.judging import class_names, judged
+from regraft.tasks.judging import answers_words, class_names, judged
+from regraft.tasks.scores import reported
 
 
 def evaluate(
@@ -42,11 +43,19 @@ def evaluate(
         progress.say(f"skipped {line}")
     names = class_names(network, classes)
     examples = part.examples.with_classes(names)
-    labels = examples.labels[part.indices]
+    part = replace(part, examples=examples)
+    labels = part.labels if part.tags is None else part.tags.flat
     if (labels < 0).any():
         raise BadData("these examples are not labelled", where=examples.source, fix="`regraft predict` takes such")
     probability = judged(network, part, input=input, device=device, progress=progress)
-    return classify.report(probability, labels, names)
+    if len(probability) != len(labels):
+        raise BadData(
+            "the labels do not fit the network's answers",
+            where=examples.source,
+            expected="tagged words" if answers_words(network) else "a class for each example",
+            got=f"{len(labels)} labels for {len(probability)} answers",
+        )
+    return reported(probability, labels, part)
 
 
 def _whole(data: Examples | Path | str, skip_bad: bool, progress: Progress) -> Part:

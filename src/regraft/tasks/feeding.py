@@ -12,6 +12,7 @@ from regraft.run import Progress
 from regraft.tasks.head import trunk
 from regraft.tasks.job import Job
 from regraft.tasks.rows import ComputedRows, FeatureRows, InputRows
+from regraft.tasks.tagging import WordRows, targets
 from regraft.train.learner import Rows
 
 
@@ -34,7 +35,8 @@ def feed(job: Job, progress: Progress) -> Fed:
         BadData: a picture is damaged.
     """
     parts = (job.splits.train, job.splits.validation, job.splits.test)
-    plain = tuple(InputRows(part, job.spec) for part in parts)
+    wanted = [targets(part, job.spec) for part in parts]
+    plain = tuple(InputRows(part, job.spec, labels) for part, labels in zip(parts, wanted, strict=True))
     if not has_trunk(job.graft):
         return _fed((job.spec.name,), plain)
     features = job.graft.features
@@ -42,7 +44,12 @@ def feed(job: Job, progress: Progress) -> Fed:
         module = trunk(job.graft.network, features, job.spec.name, job.device)
         return _fed(features, tuple(ComputedRows(rows, module, job.device) for rows in plain))
     stored = _extracted(job, parts, progress)
-    rows = tuple(FeatureRows(part, stored[id(part.examples)]) for part in parts)
+    if job.by_word:
+        rows = tuple(WordRows(part, stored[id(part.examples)], job.spec) for part in parts)
+    else:
+        rows = tuple(
+            FeatureRows(part, stored[id(part.examples)], labels) for part, labels in zip(parts, wanted, strict=True)
+        )
     return _fed(features, rows, sum(found.nbytes for found in stored.values()))
 
 

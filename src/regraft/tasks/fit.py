@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from regraft.data import Splits, open_splits
+from regraft.data import Part, Splits, open_splits
 from regraft.formats import saved
 from regraft.network import GraphNetwork, Plan
 from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft
 from regraft.run import Progress, RunFolder, place_of
-from regraft.tasks import classify
-from regraft.tasks.baselines import embedded, majority, neighbours
+from regraft.tasks.baselines import embedded, majority, neighbours, tag_baselines
 from regraft.tasks.classify import Report
 from regraft.tasks.feeding import Fed, feed
 from regraft.tasks.head import Head, own_copy
@@ -24,6 +23,7 @@ from regraft.tasks.layer_rates import layer_rates
 from regraft.tasks.linear import folded, require_linear, zeroed
 from regraft.tasks.record import require_same
 from regraft.tasks.rows import ScaledRows, scaling_of
+from regraft.tasks.scores import measured, reported
 from regraft.train.learner import Rows
 from regraft.train.loop import Trained, train
 from regraft.train.settings import Settings, seed_of
@@ -36,8 +36,8 @@ class FitResult:
     """A finished training.
 
     `network` is the trunk with its trained head, `graft` tells what became of each parameter. `validation` and
-    `test` measure the network as it was saved in `model`. `baselines` are accuracies on the test part. Where the data
-    have no test part, `test` is None and there are no baselines.
+    `test` measure the network as it was saved in `model`. `baselines` are scores on the test part: accuracies, or F1
+    where tags make up entities. Where the data have no test part, `test` is None and there are no baselines.
     """
 
     run: Path
@@ -123,8 +123,8 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
         graft=job.graft,
         settings=job.settings,
         trained=trained,
-        validation=_report(judge, fed.validation, job),
-        test=_report(judge, fed.test, job) if len(fed.test) else None,
+        validation=_report(judge, fed.validation, job.splits.validation, job),
+        test=_report(judge, fed.test, job.splits.test, job) if len(fed.test) else None,
         baselines=_baselines(job, fed) if len(fed.test) else {},
         device=str(job.device),
         seconds=0.0,
@@ -147,7 +147,7 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
         head.learner(layer_rates(job.graft, settings)),
         train_rows,
         settings,
-        validate=lambda: head.measured(validation_rows, settings.batch),
+        validate=lambda: measured(*head.logits(validation_rows, settings.batch), job.splits.validation),
         run=run,
         resume=resume,
         progress=progress,
@@ -158,14 +158,15 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
     return job.graft.network.assign(values), trained
 
 
-def _report(judge: Head, rows: Rows, job: Job) -> Report:
+def _report(judge: Head, rows: Rows, part: Part, job: Job) -> Report:
     logits, labels = judge.logits(rows, job.settings.batch)
-    probability = logits.double().softmax(1).numpy()
-    return classify.report(probability, labels.numpy(), job.splits.classes)
+    return reported(logits.double().softmax(1).numpy(), labels.numpy(), part)
 
 
 def _baselines(job: Job, fed: Fed) -> dict[str, float]:
     splits = job.splits
+    if splits.train.tags is not None:
+        return tag_baselines(splits)
     found = {"majority class": majority(splits.train.labels, splits.test.labels)}
     if 0 < fed.stored <= _LARGE:
         parts = [embedded(rows) for rows in (fed.train, fed.validation, fed.test)]
@@ -177,10 +178,10 @@ def _about(job: Job, result: FitResult) -> dict[str, Any]:
     """What is saved with the model beside its graph."""
     reports = {"validation": result.validation, "test": result.test}
     return {
-        "task": "classify",
+        "task": "classify" if job.splits.train.tags is None else "tag",
         "classes": list(job.splits.classes),
         "source": {"format": job.graft.network.format},
         "matched": result.graft.matched,
-        "metrics": {name: {"accuracy": found.accuracy, "n": found.n} for name, found in reports.items() if found},
+        "metrics": {name: found.summary for name, found in reports.items() if found},
         **{key: value for key, value in job.as_json().items() if key in ("plan", "data", "training")},
     }

@@ -14,6 +14,7 @@ from regraft.network import GraphNetwork
 from regraft.network.flow import convolves_first
 from regraft.tasks import classify
 from regraft.tasks.rows import batches
+from regraft.tasks.tagging import answered
 from regraft.train.learner import Batch, Learner, Rows, Step
 from regraft.train.loop import Measured
 
@@ -55,17 +56,17 @@ class Head:
         return Learner(weights=weights, trained=tuple(trained), followed=self._updated, step=self._step, rates=rates)
 
     def logits(self, rows: Rows, batch: int) -> tuple[Tensor, Tensor]:
-        """Logits (n k) and labels (n) of all rows, in evaluation, on the CPU."""
+        """Logits (n k) and labels (n) of all rows, or of all their words, in evaluation, on the CPU."""
         found: list[tuple[Tensor, Tensor]] = []
         with torch.no_grad(), drawing_on(self._device):
             for numbers in batches(len(rows), batch):
                 *inputs, labels = rows.take(numbers)
                 (logits,) = self._evaluation(*self._fed(inputs))
-                found.append((logits.cpu(), labels.cpu()))
+                found.append(answered(logits.cpu(), labels.cpu()))
         return torch.cat([logits for logits, _ in found]), torch.cat([labels for _, labels in found])
 
     def measured(self, rows: Rows, batch: int) -> Measured:
-        """A look at validation."""
+        """A look at validation, where examples have classes."""
         return classify.measured(*self.logits(rows, batch))
 
     def values(self) -> dict[str, np.ndarray]:
@@ -77,7 +78,7 @@ class Head:
         with drawing_on(self._device):
             logits, *updates = self._training(*self._fed(inputs))
         return Step(
-            loss=self._loss(logits, labels.to(self._device)),
+            loss=self._loss(*answered(logits, labels.to(self._device))),
             updates={name: value.detach() for name, value in zip(self._updated, updates, strict=True)},
         )
 

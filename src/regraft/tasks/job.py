@@ -17,6 +17,7 @@ from regraft.tasks.defaults import settings_for
 from regraft.tasks.inputs import of_one_length, only_input, settled
 from regraft.tasks.record import data_record, source_record
 from regraft.tasks.summary import summary
+from regraft.tasks.tagging import by_word, divided, of_one_window
 from regraft.train.learner import device_of
 from regraft.train.settings import Settings, seed_of
 
@@ -34,6 +35,11 @@ class Job:
     splits: Splits
     settings: Settings
     device: torch.device
+
+    @property
+    def by_word(self) -> bool:
+        """Whether the rows of the training are words, each with its features."""
+        return self.splits.train.tags is not None and by_word(self.graft)
 
     def as_json(self) -> dict[str, Any]:
         """What the run folder keeps of it."""
@@ -61,18 +67,27 @@ def settle_job(
     Raises:
         RegraftError: the plan, the input or the settings do not fit.
     """
-    grafted = graft(network, plan, classes=len(splits.classes), seed=seed_of(settings))
+    tagged = splits.train.tags is not None
+    grafted = graft(network, plan, classes=len(splits.classes), seed=seed_of(settings), each_place=tagged)
     progress.say(summary(grafted))
     spec = settled(network, only_input(grafted.network, [grafted.logits]), splits.train, input, progress)
-    if any(None in (grafted.network.tensors[name].shape or ())[1:] for name in grafted.features):
+    if tagged:
+        spec = of_one_window(spec, splits.train.examples, progress)
+        splits = divided(splits, spec)
+    elif any(None in (grafted.network.tensors[name].shape or ())[1:] for name in grafted.features):
         spec = of_one_length(spec, splits.train, progress)
-    chosen = settings_for(grafted, len(splits.train), settings)
+    chosen = settings_for(grafted, _rows(splits.train, grafted), settings)
     device = device_of(chosen.device)
     for line in _notes(splits):
         progress.say(line)
     progress.say(f"training on {device}: {chosen.optimizer}, lr {chosen.lr:g}, at most {chosen.epochs} epochs")
     ready = replace(grafted, network=grafted.network.with_input(spec))
     return Job(source=source_record(network), graft=ready, spec=spec, splits=splits, settings=chosen, device=device)
+
+
+def _rows(part: Part, grafted: Graft) -> int:
+    """How many rows there are to train on: examples, or words."""
+    return len(part.tags.flat) if part.tags is not None and by_word(grafted) else len(part)
 
 
 def _notes(splits: Splits) -> list[str]:

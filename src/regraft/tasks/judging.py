@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,14 @@ import torch
 
 from regraft.data import Part, prepare
 from regraft.data.labels import read_labels
+from regraft.data.tokens import TEXT_LAYOUTS
+from regraft.data.windows import windowed
 from regraft.errors import BadArgument
-from regraft.network import GraphNetwork
+from regraft.network import GraphNetwork, InputSpec
 from regraft.run import Progress
 from regraft.tasks.classify import probabilities
 from regraft.tasks.inputs import only_input, settled
+from regraft.tasks.tagging import places
 from regraft.train.learner import device_of
 
 BATCH = 32
@@ -24,7 +28,7 @@ BATCH = 32
 def judged(
     network: GraphNetwork, part: Part, *, input: str | None = None, device: str = "auto", progress: Progress
 ) -> np.ndarray:
-    """The probabilities (n k) of the network's classes for each example.
+    """The probabilities of the network's classes: (n k) for each example, or (w k) for each word of all sentences.
 
     Args:
         input: how pictures are prepared, as `--input` says it; None: as the network says, or guessed.
@@ -33,6 +37,8 @@ def judged(
         RegraftError: the network tells no classes apart, or the examples do not fit its input.
     """
     spec = settled(network, only_input(network, [class_output(network)]), part, input, progress)
+    if answers_words(network):
+        part = windowed(part.examples, spec).part(part)
     return computed(network.with_input(spec), part, device=device, progress=progress)
 
 
@@ -42,8 +48,11 @@ def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progres
 
 
 def outputs(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
-    """The numbers (n ...) by which such a network tells classes apart, as they come: logits or probabilities."""
-    output = class_output(network)
+    """The numbers (n ...) by which such a network tells classes apart, as they come: logits or probabilities.
+
+    Of a network that answers for words (w k) those of all words.
+    """
+    output, of_words = class_output(network), answers_words(network)
     spec = only_input(network, [output])
     place = device_of(device)
     module = network.module([output], [spec.name])
@@ -57,13 +66,25 @@ def outputs(network: GraphNetwork, part: Part, *, device: str = "auto", progress
             # A graph may be built for one size of batch: the last one is filled up.
             padded = np.pad(rows, (0, size - len(rows)), mode="edge") if spec.shape[0] else rows
             (values,) = module(torch.from_numpy(prepare(part.examples, padded, spec)).to(place))
-            found.append(values.cpu().numpy()[: len(rows)])
+            answers = values.cpu().numpy()[: len(rows)]
+            found.append(_at_words(answers, replace(part, indices=rows), spec) if of_words else answers)
             advance(len(rows))
     return np.concatenate(found)
 
 
+def _at_words(answers: np.ndarray, part: Part, spec: InputSpec) -> np.ndarray:
+    """Of answers for all places (n t k), those at which words begin (w k)."""
+    counts = [len(part.examples.sentences[index]) for index in part.indices]
+    return answers[np.repeat(np.arange(len(part)), counts), places(part, spec)]
+
+
+def answers_words(network: GraphNetwork) -> bool:
+    """Whether the network tells a class for each word."""
+    return not _is_row(network.tensors[class_output(network)].shape)
+
+
 def class_output(network: GraphNetwork) -> str:
-    """The output that tells classes apart: the only one with a number for each.
+    """The output that tells classes apart: the only one with a number for each; or, for each word, (b t classes).
 
     Raises:
         BadArgument: there is none, or several.
@@ -71,6 +92,7 @@ def class_output(network: GraphNetwork) -> str:
     network.require_graph()
     shapes = {name: network.tensors[name].shape for name in network.outputs}
     fitting = [name for name, shape in shapes.items() if _is_row(shape)]
+    fitting = fitting or [name for name, shape in shapes.items() if _is_sequence(network, shape)]
     if len(fitting) != 1:
         raise BadArgument(
             "it cannot be told which output of the network tells classes apart",
@@ -89,7 +111,8 @@ def class_names(network: GraphNetwork, given: Sequence[str] | None) -> tuple[str
     """
     output = class_output(network)
     shape = network.tensors[output].shape
-    width = max(size or 0 for size in shape[1:]) if shape else 0
+    sizes = [size or 0 for size in shape[1:]] if shape else [0]
+    width = max(sizes) if _is_row(shape) else sizes[-1]
     if given is not None and len(given) != width:
         raise BadArgument(
             "the labels do not fit the network",
@@ -108,6 +131,12 @@ def read_names(path: Path) -> tuple[str, ...]:
         UnreadableFile: it is not text.
     """
     return tuple(str(name) for name in read_labels(path).tolist())
+
+
+def _is_sequence(network: GraphNetwork, shape: tuple[int | None, ...] | None) -> bool:
+    """(b t classes), t being the length of the texts that go in."""
+    lengths = [spec.shape[1] for spec in network.inputs.values() if spec.layout in TEXT_LAYOUTS]
+    return shape is not None and len(shape) == 3 and shape[1] in lengths and shape[-1] is not None
 
 
 def _is_row(shape: tuple[int | None, ...] | None) -> bool:

@@ -11,9 +11,13 @@ import numpy as np
 
 from regraft.data import Examples, open_unlabelled, whole
 from regraft.data.arrays import unlabelled
+from regraft.data.examples import Sentence
+from regraft.data.iob import are_entities
+from regraft.data.windows import in_words
 from regraft.network import GraphNetwork
 from regraft.run import Progress
-from regraft.tasks.judging import class_names, judged
+from regraft.tasks.entities import entities
+from regraft.tasks.judging import answers_words, class_names, judged
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,6 +39,49 @@ class Predictions:
         }
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TaggedSentences:
+    """What the words of sentences were taken for: `probability` is (w k) for all words in turn."""
+
+    sentences: tuple[Sentence, ...] = field(repr=False)
+    classes: tuple[str, ...]
+    probability: np.ndarray = field(repr=False)
+
+    @property
+    def tags(self) -> tuple[tuple[str, ...], ...]:
+        """The likeliest tag of each word, sentence by sentence."""
+        best = iter(self.probability.argmax(axis=1).tolist())
+        return tuple(tuple(self.classes[next(best)] for _ in words) for words in self.sentences)
+
+    def as_json(self) -> dict[str, Any]:
+        """The tag of each word and how probable it is, and the entities that tags make up, as JSON holds them."""
+        shares = iter(self.probability.max(axis=1).tolist())
+        return {
+            "predictions": [
+                {
+                    "input": " ".join(words),
+                    "words": list(words),
+                    "tags": list(tags),
+                    "probability": [next(shares) for _ in words],
+                    **_entities(words, tags, self.classes),
+                }
+                for words, tags in zip(self.sentences, self.tags, strict=True)
+            ]
+        }
+
+
+def _entities(words: Sentence, tags: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
+    """What the tags of a sentence make up; nothing where they are no entities."""
+    if not are_entities(classes):
+        return {}
+    found = sorted(entities(tags, [len(tags)]), key=lambda entity: entity[1])
+    return {
+        "entities": [
+            {"type": name, "text": " ".join(words[first:end]), "first": first, "end": end} for name, first, end in found
+        ]
+    }
+
+
 def predict(
     network: GraphNetwork,
     inputs: Examples | np.ndarray | Path | str | Sequence[Path | str],
@@ -44,11 +91,11 @@ def predict(
     skip_bad: bool = False,
     device: str = "auto",
     progress: Progress | None = None,
-) -> Predictions:
-    """Judge examples.
+) -> Predictions | TaggedSentences:
+    """Judge examples; of a network that answers for words, each word of sentences.
 
     Args:
-        inputs: pictures, folders and archives of them, or one array (n ...) as a file or in memory.
+        inputs: pictures, folders and archives of them, texts, sentences, or one array (n ...) as a file or in memory.
         classes: the names of the network's classes, in the order of its output; None: their numbers.
         input: how pictures are prepared, as `--input` says it; None: as the network says, or guessed.
         skip_bad: leave out pictures that cannot be read.
@@ -61,7 +108,12 @@ def predict(
     examples = _opened(inputs, skip_bad, progress)
     for line in examples.skipped:
         progress.say(f"skipped {line}")
+    of_words = answers_words(network)
+    if of_words:
+        examples = in_words(examples)
     probability = judged(network, whole(examples), input=input, device=device, progress=progress)
+    if of_words:
+        return TaggedSentences(sentences=tuple(examples.sentences), classes=names, probability=probability)
     return Predictions(
         inputs=tuple(examples.name(index) for index in range(len(examples))),
         classes=names,

@@ -79,5 +79,5 @@ def _part_record(part: Part) -> dict[str, Any]:
         "fingerprint": part.examples.fingerprint,
         "n": len(part),
         "rows": array_record(part.indices)["fingerprint"],
-        "labels": array_record(part.labels)["fingerprint"],
+        "labels": array_record(part.labels if part.tags is None else part.tags.flat)["fingerprint"],
     }

@@ -1,4 +1,4 @@
-"""Examples as the trained part of a network reads them: its input tensors, then the labels (b) int64."""
+"""Examples as the trained part of a network reads them: its input tensors, then the labels (b), or (b t) of words."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from regraft.network import InputSpec
 from regraft.train.learner import Batch, Rows
 
 # Stored features of at most so many bytes are held in memory; more are read from the disk as they are needed.
-_MEMORY = 2**29
+MEMORY = 2**29
 
 
 class InputRows:
     """Examples prepared for the network's input whenever they are asked for."""
 
-    def __init__(self, part: Part, spec: InputSpec) -> None:
+    def __init__(self, part: Part, spec: InputSpec, labels: np.ndarray | None = None) -> None:
+        """`labels` are those of words (n t); None: the part's own (n)."""
         self._part = part
         self._spec = spec
+        self._labels = torch.from_numpy(part.labels if labels is None else labels)
 
     def __len__(self) -> int:
         return len(self._part)
@@ -31,17 +33,19 @@ class InputRows:
     def take(self, rows: np.ndarray) -> Batch:
         """(b ...) in the network's layout, and the labels."""
         prepared = prepare(self._part.examples, self._part.indices[rows], self._spec)
-        return torch.from_numpy(prepared), torch.from_numpy(self._part.labels[rows])
+        return torch.from_numpy(prepared), self._labels[torch.from_numpy(rows)]
 
 
 class FeatureRows:
     """Examples as the frozen part of the network left them."""
 
-    def __init__(self, part: Part, features: Features) -> None:
+    def __init__(self, part: Part, features: Features, labels: np.ndarray | None = None) -> None:
+        """`labels` are those of words (n t); None: the part's own (n)."""
         self._part = part
         self._features = features
+        self._labels = torch.from_numpy(part.labels if labels is None else labels)
         size = features.nbytes // len(features) * len(part)
-        self._held = self._read(np.arange(len(part))) if size <= _MEMORY else None
+        self._held = self._read(np.arange(len(part))) if size <= MEMORY else None
 
     def __len__(self) -> int:
         return len(self._part)
@@ -56,7 +60,7 @@ class FeatureRows:
     def _read(self, rows: np.ndarray) -> Batch:
         indices = self._part.indices[rows]
         arrays = [self._features.rows(name, indices) for name in self._features.names]
-        return *map(torch.from_numpy, arrays), torch.from_numpy(self._part.labels[rows])
+        return *map(torch.from_numpy, arrays), self._labels[torch.from_numpy(rows)]
 
 
 class ComputedRows:

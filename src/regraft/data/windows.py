@@ -1,0 +1,96 @@
+"""Sentences longer than a network reads, divided into pieces that it reads one by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from regraft.data.examples import Examples, Part
+from regraft.data.tags import Tags
+from regraft.data.texts import digest
+from regraft.data.tokens import LOOKED, limits, longest, word_sizes
+from regraft.network.graph import InputSpec
+
+_LONGEST = 128  # numbers of a sentence that are read at once where nobody says another length
+_WORD = re.compile(r"\w+|[^\w\s]")
+_BYTES = 4  # times as many, where they are bytes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Windows:
+    """Sentences as pieces.
+
+    `ends` is (n): the piece behind each sentence's last one.
+    """
+
+    examples: Examples
+    ends: np.ndarray
+
+    def part(self, of: Part) -> Part:
+        """The pieces of some sentences."""
+        starts = np.concatenate([[0], self.ends[:-1]])
+        counts = (self.ends - starts)[of.indices]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return Part(examples=self.examples, indices=np.repeat(starts[of.indices], counts) + within)
+
+
+def windowed(examples: Examples, spec: InputSpec) -> Windows:
+    """Sentences divided, each between words, as few times as the input wants.
+
+    Words keep their tags. A word longer than the input is a piece by itself.
+    """
+    length = longest(spec)
+    cuts = [_cuts(sizes, _room(length, spec)) for sizes in word_sizes(examples.sentences, spec)] if length else []
+    if all(len(own) == 2 for own in cuts):
+        return Windows(examples=examples, ends=np.arange(1, len(examples) + 1))
+    pieces = [
+        words[start:end] for words, own in zip(examples.sentences, cuts, strict=True) for start, end in pairwise(own)
+    ]
+    tags = examples.tags and Tags(flat=examples.tags.flat, ends=np.cumsum([len(piece) for piece in pieces]))
+    found = replace(
+        examples,
+        items=pieces,
+        labels=np.full(len(pieces), -1),
+        tags=tags,
+        hashes=[digest("\0".join(piece)) for piece in pieces],
+    )
+    return Windows(examples=found, ends=np.cumsum([len(own) - 1 for own in cuts]))
+
+
+def in_words(examples: Examples) -> Examples:
+    """Texts as sentences of words: letters and digits together are one, every other mark is one by itself."""
+    if examples.kind != "text":
+        return examples
+    return replace(examples, items=[tuple(_WORD.findall(text)) for text in examples.texts])
+
+
+def usual_window(examples: Examples, spec: InputSpec) -> int:
+    """How many numbers of a sentence are read at once where nobody says it: as many as there are, within bounds."""
+    sizes = word_sizes(examples.sentences[:LOOKED], spec)
+    wanted = max(int(own.sum()) for own in sizes) + _beside(spec)
+    usual = _LONGEST * (_BYTES if spec.layout == "bytes" else 1)
+    return min(wanted, usual, limits(spec)[1] or usual)
+
+
+def _room(length: int, spec: InputSpec) -> int:
+    return max(1, length - _beside(spec))
+
+
+def _beside(spec: InputSpec) -> int:
+    """Numbers that an input has beside those of its words; of bytes one less: the last word has no space behind it."""
+    return -1 if spec.layout == "bytes" else limits(spec)[0] - 1
+
+
+def _cuts(sizes: Sequence[int] | np.ndarray, room: int) -> list[int]:
+    """Where the pieces of a sentence begin, and the end."""
+    found, taken = [0], 0
+    for word, size in enumerate(sizes):
+        if word > found[-1] and taken + size > room:
+            found.append(word)
+            taken = 0
+        taken += int(size)
+    return [*found, len(sizes)]

@@ -1,0 +1,205 @@
+"""Words of sentences tagged: rows of words and of sentences say the same, and what is saved tags raw text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from encoders import bert_in, opened, sentences
+from grounds import demo_network
+
+import regraft
+from regraft.data import open_splits
+from regraft.errors import BadArgument, BadData, ShapeMismatch
+from regraft.network import InputSpec, New, Plan
+from regraft.network.from_layers import from_layers
+from regraft.run import Progress
+from regraft.tasks.feeding import feed
+from regraft.tasks.fit import fit
+from regraft.tasks.head import Head, own_copy
+from regraft.tasks.job import settle_job
+from regraft.tasks.tagging import WordRows
+
+KINDS = {"the": "O", "a": "O", "one": "O", "dog": "B-animal", "cat": "B-animal", "bird": "B-animal", "child": "B-human"}
+
+
+def tagged(path: Path, count: int = 200) -> Path:
+    """Sentences with their animals and children tagged; "old" and "red" before one belong to it."""
+    lines: list[str] = []
+    for text, _ in sentences(count):
+        words = text.split()
+        tags = [KINDS.get(word, "O") for word in words]
+        for k in range(len(words) - 1):
+            if words[k] == "old" and tags[k + 1].startswith("B-"):
+                tags[k], tags[k + 1] = tags[k + 1], tags[k + 1].replace("B-", "I-")
+        lines += [f"{word}\t{tag}" for word, tag in zip(words, tags, strict=True)] + [""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    return bert_in(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tagged(tmp_path_factory.mktemp("data") / "animals.conll")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def job_of(bert, data, plan=Plan(), **settings):  # noqa: B008 - frozen
+    return settle_job(opened(bert), open_splits(data), plan, settings, None, Progress(silent=True))
+
+
+def test_a_word_has_the_features_of_its_first_token(bert, data):
+    job = job_of(bert, data)
+    rows = feed(job, Progress(silent=True)).validation
+    assert isinstance(rows, WordRows)
+    features, tags = rows.take(np.arange(len(rows)))
+    part = job.splits.validation
+    assert tags.tolist() == part.tags.flat.tolist()
+    expected = []
+    for index in part.indices:
+        words = part.examples.sentences[index]
+        (spec,) = job.graft.network.inputs.values()
+        fed = regraft.data.prepare(part.examples, [index], spec)
+        expected.append(job.graft.network.run(fed, to=job.graft.at)[0, 1 : 1 + len(words)])  # behind [CLS]
+    np.testing.assert_allclose(features.numpy(), np.concatenate(expected), atol=1e-5)
+
+
+def test_words_and_sentences_as_rows_give_the_same_answers(bert, data):
+    """With a layer that looks at neighbours the rows are sentences; one that looks at itself alone is like dense."""
+    job = job_of(bert, data)
+    by_word = feed(job, Progress(silent=True))
+    by_sentence = feed(replace(job, settings=replace(job.settings, features="off")), Progress(silent=True))
+    head = Head(own_copy(job.graft.network), by_word.inputs, job.graft.logits, torch.device("cpu"))
+    one, other = (head.logits(fed.test, 16) for fed in (by_word, by_sentence))
+    torch.testing.assert_close(one[0], other[0], atol=1e-5, rtol=1e-4)
+    assert one[1].tolist() == other[1].tolist() == job.splits.test.tags.flat.tolist()
+
+
+@pytest.mark.parametrize(
+    ("plan", "least"),
+    [
+        (Plan(), 0.6),
+        (
+            Plan(
+                new=(New(kind="dense", width=16, activation="relu"), New(kind="dropout", rate=0.1), New(kind="dense"))
+            ),
+            0.6,
+        ),
+        (Plan(new=(New(kind="conv", width=16, activation="relu"), New(kind="dense"))), 0.8),
+        (Plan(freeze_below="encoder.layer.1.output.LayerNorm"), 0.8),
+        (Plan(freeze=None), 0.8),
+    ],
+    ids=["linear", "hidden", "neighbours", "thawed", "all"],
+)
+def test_animals_are_found(bert, data, tmp_path, plan, least):
+    result = fit(opened(bert), data, plan=plan, settings={"epochs": 30, "lr": 1e-2}, out=tmp_path / "run")
+    assert result.test.measure == "F1"
+    assert result.test.score > least
+    assert set(result.baselines) == {"most frequent tag", "most frequent tag of each word"}
+    record = json.loads((tmp_path / "run/results.json").read_text())
+    assert record["test"]["entities"][0]["f1"] == result.test.score
+    assert [own["name"] for own in record["test"]["entities"]] == ["", "animal", "human"]
+    assert json.loads((result.model / "model.json").read_text())["about"]["task"] == "tag"
+
+
+@pytest.fixture(scope="module")
+def run(bert, data, tmp_path_factory, request):
+    settings = {"epochs": 30, "lr": 1e-2}
+    return fit(
+        opened(bert), data, plan=Plan(freeze=None), settings=settings, out=tmp_path_factory.mktemp("runs") / "run"
+    )
+
+
+def test_the_saved_model_says_what_was_measured(run, data):
+    splits = open_splits(data)
+    report = regraft.evaluate(run.run, splits.test)
+    np.testing.assert_array_equal(report.confusion, run.test.confusion)
+    assert report.entities == run.test.entities
+    assert report.loss == pytest.approx(run.test.loss, rel=1e-4)
+    assert report.n == len(splits.test.tags.flat)
+
+
+def test_raw_text_gets_tags_and_entities(run, tmp_path):
+    text = tmp_path / "new.txt"
+    text.write_text("the dog sees a child\nred house\n", encoding="utf-8")
+    found = regraft.predict(run.run, text)
+    assert found.sentences == (("the", "dog", "sees", "a", "child"), ("red", "house"))
+    first, second = found.as_json()["predictions"]
+    assert first["tags"] == ["O", "B-animal", "O", "O", "B-human"]
+    assert first["entities"] == [
+        {"type": "animal", "text": "dog", "first": 1, "end": 2},
+        {"type": "human", "text": "child", "first": 4, "end": 5},
+    ]
+    assert len(first["probability"]) == 5
+    assert second["entities"] == []
+
+
+def test_words_in_columns_are_read_as_they_are_and_long_sentences_in_pieces(run, tmp_path):
+    words = tmp_path / "words.conll"
+    words.write_text("\n".join(["dog"] * 50) + "\n\nthe-dog\n", encoding="utf-8")
+    found = regraft.predict(run.run, words)
+    assert [len(own) for own in found.sentences] == [50, 1]
+    assert set(found.tags[0]) <= set(found.classes)
+    assert len(found.probability) == 51
+    size = run.network.inputs["input_ids"].shape[1] - 2  # less those that begin and end a sentence
+    assert size < 25
+    alone = regraft.predict(run.run, tagged_words(tmp_path / "piece.conll", ["dog"] * size))
+    np.testing.assert_allclose(found.probability[size : 2 * size], alone.probability, atol=1e-5)
+
+
+def tagged_words(path, words):
+    path.write_text("\n".join(words) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_network_that_reads_bytes_tags_words(data, tmp_path):
+    spec = InputSpec(name="texts", shape=(None, None), dtype="int64", layout="bytes")
+    conv = New(kind="conv", width=32, kernel=5, activation="relu")
+    network = from_layers(spec, [New(kind="embedding", width=16), conv, conv])
+    plan = Plan(freeze=None, new=(New(kind="dense"),))
+    result = fit(network, data, plan=plan, settings={"epochs": 15, "lr": 1e-2}, out=tmp_path / "run")
+    assert result.test.score > 0.9
+    found = regraft.predict(result.run, tagged_words(tmp_path / "w.conll", ["the", "old", "dog", "sees"]))
+    assert found.tags == (("O", "B-animal", "I-animal", "O"),)
+
+
+def test_a_tag_that_training_has_not(bert, data, tmp_path):
+    other = tmp_path / "other.conll"
+    other.write_text("dog\tB-vehicle\ncat\tO\n", encoding="utf-8")
+    with pytest.raises(BadData) as error:
+        open_splits(data, test=other)
+    assert str(error.value) == (
+        f"B-vehicle is no class of the training data\n  where: {other}\n"
+        "  expected: B-animal, B-human, I-animal, I-human, O\n  got: B-vehicle, O"
+    )
+
+
+def test_a_layer_that_pools_has_no_answer_for_words(bert, data, tmp_path):
+    with pytest.raises(ShapeMismatch) as error:
+        fit(opened(bert), data, plan=Plan(at="sentence"), out=tmp_path / "run")
+    assert "a sequence (b t d): there is an answer for each word" in str(error.value)
+
+
+def test_classes_of_texts_are_no_tags(run, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("text,label\nthe dog,O\na cat,B-animal\n", encoding="utf-8")
+    with pytest.raises(BadData) as error:
+        regraft.evaluate(run.run, table)
+    assert "expected: tagged words" in str(error.value)
+
+
+def test_pictures_have_no_words(data, tmp_path):
+    with pytest.raises((BadArgument, ShapeMismatch)):
+        fit(demo_network(), data, plan=Plan(at="dnn/hidden3/Relu:0"), out=tmp_path / "run")
