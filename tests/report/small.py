@@ -160,8 +160,17 @@ def _point(probe: dict[str, Any]) -> dict[str, Any]:
 
 
 def _probe(number: int, cut: str, accuracy: float) -> dict[str, Any]:
-    scores = {"accuracy": accuracy, "low": accuracy - 0.08, "high": accuracy + 0.07, "loss": 1.9 - accuracy, "by_folds": None}
-    how = {"epochs": 0, "seconds": 1.0, "state": "done", "note": "", "plan": {}, "settings": {}, "learning": []}
+    scores = {"accuracy": accuracy, "low": accuracy - 0.08, "high": accuracy + 0.07, "loss": 1.9 - accuracy}
+    how = {
+        "by_folds": None,
+        "epochs": 0,
+        "seconds": 1.0,
+        "state": "done",
+        "note": "",
+        "plan": {},
+        "settings": {},
+        "learning": [],
+    }
     named = {"number": number, "name": f"linear on {cut}", "stage": "probe", "cut": cut, "layers_reused": number}
     return {**named, **scores, **how}
 
@@ -182,6 +191,7 @@ def _won(number: int, fitted: FitResult) -> dict[str, Any]:
         "low": accuracy - 0.08,
         "high": min(1.0, accuracy + 0.07),
         "loss": fitted.validation.loss,
+        "by_folds": None,
         "epochs": fitted.trained.epochs,
         "seconds": fitted.seconds,
         "state": "done",
