@@ -84,7 +84,7 @@ def test_only_a_newline_ends_a_line_and_only_a_blank_one_a_sentence(tmp_path: Pa
 
 
 def test_spaces_between_columns_may_be_many(tmp_path: Path) -> None:
-    path = written(tmp_path, "  EU   B-ORG \nsays    O\t\n")
+    path = written(tmp_path, "  EU   B-ORG \t\nsays    O\t\n")
     assert read_tagged(path, None) == Tagged(sentences=(("EU", "says"),), tags=(("B-ORG", "O"),), scheme="IOB2")
 
 
@@ -201,7 +201,7 @@ def test_words_without_tags(tmp_path: Path) -> None:
             "  expected: B- begins each entity (IOB2), or only those directly after one of the same type (IOB1)\n"
             "  got: I-B begins an entity, and so does B-A in line 2\n  to do: write all tags in one of these schemes",
         ),
-        (("S-A O", "B-A", "O"), lacks("end", 4, "I-A, E-A or L-A after B-A", "the end of the sentence")),
+        (("S-A O", "O B-A", "O"), lacks("end", 5, "I-A, E-A or L-A after B-A", "the end of the sentence")),
         (("S-A O B-A O",), lacks("end", 4, "I-A, E-A or L-A after B-A", "O")),
         (("S-A O B-A I-A E-B",), lacks("end", 5, "I-A, E-A or L-A after I-A", "E-B")),
         (("U-A O B-A U-A",), lacks("end", 4, "I-A, E-A or L-A after B-A", "U-A")),
