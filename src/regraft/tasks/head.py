@@ -15,6 +15,7 @@ from regraft.network.flow import convolves_first
 from regraft.tasks import classify
 from regraft.tasks.rows import batches
 from regraft.tasks.tagging import answered
+from regraft.tasks.trimming import Trimming
 from regraft.train.learner import Batch, Learner, Rows, Step
 from regraft.train.loop import Measured
 
@@ -41,6 +42,7 @@ class Head:
         self._loss = loss
         self._training = network.module([logits], inputs, training=True, updates=True).to(device)
         self._evaluation = network.module([logits], inputs).to(device)
+        self._trimmed = Trimming(network, inputs)
         self._pictures = [convolves_first(network.graph, network.resolve(name)) for name in inputs]
         self._updated: tuple[str, ...] = tuple(self._training.updated)  # pyright: ignore[reportArgumentType]
 
@@ -60,7 +62,7 @@ class Head:
         found: list[tuple[Tensor, Tensor]] = []
         with torch.no_grad(), drawing_on(self._device):
             for numbers in batches(len(rows), batch):
-                *inputs, labels = rows.take(numbers)
+                *inputs, labels = self._trimmed(rows.take(numbers))
                 (logits,) = self._evaluation(*self._fed(inputs))
                 found.append(answered(logits.cpu(), labels.cpu()))
         return torch.cat([logits for logits, _ in found]), torch.cat([labels for _, labels in found])
@@ -74,7 +76,7 @@ class Head:
         return {name: array(weight) for name, weight in self.learner().changing.items()}
 
     def _step(self, batch: Batch) -> Step:
-        *inputs, labels = batch
+        *inputs, labels = self._trimmed(batch)
         with drawing_on(self._device):
             logits, *updates = self._training(*self._fed(inputs))
         return Step(

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from encoders import bert_in, opened
+
+from regraft.data.tokens import encoded
+from regraft.network import Plan
+from regraft.network.surgery import graft
+from regraft.tasks.trimming import Trimming
+
+TEXTS = ["the dog", "a cat sees the old house", "one"]
+
+
+@pytest.mark.parametrize("kind", ["Bert", "Roberta"])
+def test_what_only_fills_up_is_not_computed_and_changes_nothing(tmp_path, kind):
+    network = opened(bert_in(tmp_path, kind))
+    grafted = graft(network, Plan(freeze_below="encoder.layer.0.output.LayerNorm"), classes=3, each_place=True).network
+    (spec,) = network.inputs.values()
+    tokens = torch.from_numpy(np.pad(encoded(TEXTS, spec), ((0, 0), (0, 7)), constant_values=(kind == "Roberta") * 1))
+    (layer,) = network.module(["encoder.layer.0.output.LayerNorm"], ["input_ids"])(tokens)
+    batch = (tokens, layer, torch.arange(45).reshape(3, 15), torch.zeros(3, 15))
+    trimmed = Trimming(grafted, ("input_ids", "encoder.layer.0.output.LayerNorm"))(batch)
+    assert [tuple(tensor.shape) for tensor in trimmed] == [(3, 8), (3, 8, 16), (3, 8), (3, 15)]
+    head = grafted.module(list(grafted.outputs), ["input_ids", "encoder.layer.0.output.LayerNorm"])
+    torch.testing.assert_close(head(*trimmed[:2])[0], head(*batch[:2])[0][:, :8], atol=1e-6, rtol=1e-5)
+
+
+def test_without_tokens_nothing_is_cut(tmp_path):
+    network = opened(bert_in(tmp_path))
+    batch = (torch.zeros(2, 5, 16), torch.zeros(2, 5, dtype=torch.int64))
+    assert Trimming(network, ("encoder.layer.0.output.LayerNorm",))(batch) is batch
