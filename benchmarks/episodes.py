@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -33,7 +34,7 @@ from regraft.data import Examples, open_data
 from regraft.few_labels import Study
 from regraft.few_labels.embedding import Embedding
 from regraft.few_labels.episodes import Episode, Episodes, Setup
-from regraft.few_labels.methods import CENTROID, chosen, methods
+from regraft.few_labels.methods import CENTROID, methods
 from regraft.few_labels.study import CHOSEN, PIXELS, SOURCE, UNTRAINED
 from regraft.run import Progress
 
@@ -180,12 +181,13 @@ scikit-learn, fitted to and asked about the points of episodes that were drawn b
 
 
 def arithmetic(points: np.ndarray, episode: Episode) -> None:
-    """Every method, and the choice by folds of the support."""
+    """Every method, and what it tells of the support by folds."""
     support = points[episode.support.ravel()]
-    known = np.repeat(np.arange(len(episode.support)), episode.support.shape[1])
-    for model in methods(episode.support.shape[1]).values():
+    ways, shots = episode.support.shape
+    known = np.repeat(np.arange(ways), shots)
+    for model in methods(shots).values():
         model.fit(support, known).predict(points[episode.query.ravel()])
-    chosen(support, known, 0)
+        cross_val_predict(model, support, known, cv=min(shots, 5))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from benchmarks.results import write_section
 from benchmarks.rivals.photos import DATA, SHARED, at_hand
 from benchmarks.search import network
 from regraft.few_labels.episodes import Episodes, Setup
-from regraft.few_labels.methods import CENTROID, methods
+from regraft.few_labels.methods import CENTROID, Handful
 from regraft.few_labels.sentences import Sentences
 
 SEEDS, SHOTS = 20, 5
@@ -82,7 +82,7 @@ def texts_row(name: str, texts: Texts, encoder: Sentences) -> str:
     with threadpool_limits(1):
         for number in range(SEEDS):
             support = drawn.draw(number, SHOTS).support.ravel()
-            few.append(methods(SHOTS)[CENTROID].fit(train[support], known[support]).predict(test))
+            few.append(Handful(train[support], known[support], test).told(CENTROID))
     cells = [
         f"{np.bincount(truth).max() / len(truth):.3f}",
         f"{(told == truth).mean():.3f}",

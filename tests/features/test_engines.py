@@ -66,6 +66,26 @@ def test_a_small_network(kind: Kind) -> None:
         assert max(map(difference, ours, torchs)) < TOLERANCE
 
 
+@pytest.mark.parametrize("kind", ["torch", "onnxruntime", "openvino"])
+@pytest.mark.parametrize("held", [None, 32])
+def test_torch_takes_few_rows_as_they_are(kind: Kind, held: int | None) -> None:
+    """The rows that a batch is filled up with are seen in its sum."""
+    net = nodes(
+        constant("first:0", (0,), "int32"),
+        Node(name="sum:0", function="sum", args=(Ref("x:0"), Ref("first:0")), kwargs={"keep_dims": True}),
+        op("y:0", "add", "x:0", "sum:0"),
+        shape=(held, 4),
+    )
+    engine = make_engine(kind, Trunk(net, ["y:0"], net.inputs["x:0"]))
+    rows = np.arange(20, dtype=np.float32).reshape(5, 4)
+    least = 2 if kind == "torch" and held is None else 32
+    for count in (1, 5):
+        batch = rows[:count]
+        total = batch.sum(axis=0) + max(0, least - count) * batch[-1]
+        np.testing.assert_array_equal(engine(batch)[0], batch + total)
+    assert f"{'2 to ' if least == 2 else ''}32 rows at once" in engine.name
+
+
 def test_onnxruntime_fuses_what_lies_between_convolutions(tmp_path: Path) -> None:
     """ReLU6 goes into the convolution below it, and means over places are pooled: no map is turned for them."""
     torch.manual_seed(0)

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestCentroid
 
-from regraft.few_labels.methods import CENTROID, Centred, chosen, methods, spanned
+from regraft.few_labels.methods import (
+    CENTROID,
+    LOGISTIC,
+    METHODS,
+    STANDARDISED,
+    Centred,
+    Handful,
+    chosen,
+    methods,
+    spanned,
+)
 
 
 def blobs(counts: list[int], noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -24,13 +34,15 @@ def test_the_centre_is_that_of_the_classes_not_of_the_examples() -> None:
     np.testing.assert_allclose(np.linalg.norm(seen, axis=1), 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", methods(1))
-@pytest.mark.parametrize("counts", [[1, 1, 1], [5, 5, 5], [1, 5, 20]], ids=str)
-def test_each_tells_classes_apart(name: str, counts: list[int]) -> None:
+# of one example a class, most of the spreads are noise: nothing is told by standardised features
+COUNTS = [([1, 1, 1], [name for name in METHODS if name != STANDARDISED]), ([5, 5, 5], METHODS), ([1, 5, 20], METHODS)]
+
+
+@pytest.mark.parametrize(("counts", "name"), [(counts, name) for counts, names in COUNTS for name in names], ids=str)
+def test_each_tells_classes_apart(counts: list[int], name: str) -> None:
     points, labels = blobs(counts, noise=0.2)
     others, truth = blobs([50, 50, 50], noise=0.2, seed=1)
-    model = methods(min(counts))[name].fit(points, labels)
-    assert (model.predict(others) == truth).mean() > 0.95
+    assert (Handful(points, labels, others).told(name) == truth).mean() > 0.95
 
 
 def test_centroids_are_scikit_learns() -> None:
@@ -43,9 +55,24 @@ def test_centroids_are_scikit_learns() -> None:
     np.testing.assert_array_equal(methods(5)[CENTROID].fit(points, labels).predict(others), expected)
 
 
-def test_one_example_of_a_class_chooses_the_nearest_centroid() -> None:
+def test_with_one_example_of_a_class_it_is_logistic_regression() -> None:
     points, labels = blobs([1, 20, 20], noise=0.5)
-    assert chosen(points, labels, seed=0) == CENTROID
+    assert chosen(points, labels, seed=0) == LOGISTIC
+
+
+def test_logistic_regression_unless_another_is_clearly_better() -> None:
+    """Some method tells more of the noisy examples by chance in most draws; it is not taken for that."""
+    for seed in range(5):
+        points, labels = blobs([5, 5, 5], noise=1.5, seed=seed)
+        assert chosen(points, labels, seed=0) == LOGISTIC
+
+
+def test_standardised_features_are_chosen_where_one_drowns_the_others() -> None:
+    random, labels = np.random.default_rng(0), np.repeat([0, 1], 20)
+    points = random.normal(size=(40, 8))
+    points[:, :2] += 3 * np.eye(2)[labels]
+    points[:, 7] *= 1000
+    assert chosen(points, labels, seed=0) == STANDARDISED
 
 
 def test_examples_choose_what_tells_them_apart() -> None:
@@ -64,21 +91,32 @@ def test_wrong_labels_among_the_examples_are_borne() -> None:
     wrong = labels.copy()
     wrong[::7] = (wrong[::7] + 1) % 3
     others, truth = blobs([50, 50, 50], noise=0.5, seed=1)
-    model = methods(20)[chosen(points, wrong, seed=0)].fit(points, wrong)
-    assert (model.predict(others) == truth).mean() > 0.95
+    told = Handful(points, wrong, others).told(chosen(points, wrong, seed=0))
+    assert (told == truth).mean() > 0.9 > (wrong == labels).mean()
 
 
-@pytest.mark.parametrize("name", methods(1))
-def test_fewer_dimensions_change_nothing_that_is_told(name: str) -> None:
+def wide() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A support (15 200) of three classes, its labels, and others (60 200)."""
     random = np.random.default_rng(0)
     support, others = random.normal(size=(15, 200)) + 1, random.normal(size=(60, 200)) + 1
     support[:, :3] += 3 * np.eye(3)[np.repeat([0, 1, 2], 5)]
     others[:, :3] += 3 * np.eye(3)[np.repeat([0, 1, 2], 20)]
-    labels = np.repeat([0, 1, 2], 5)
-    whole = methods(5)[name].fit(support, labels).predict(others)
+    return support, np.repeat([0, 1, 2], 5), others
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_points_prepared_for_all_are_told_as_the_pipeline_tells_them(name: str) -> None:
+    support, labels, others = wide()
+    handful = Handful(support, labels, others)
+    first = {one: handful.told(one) for one in METHODS}
+    np.testing.assert_array_equal(handful.told(name), first[name])
+    np.testing.assert_array_equal(first[name], methods(5)[name].fit(support, labels).predict(others))
+
+
+def test_fewer_dimensions_change_no_distance() -> None:
+    support, _, others = wide()
     few, asked = spanned(support, others)
     assert few.shape == (15, 16)
-    np.testing.assert_array_equal(methods(5)[name].fit(few, labels).predict(asked), whole)
     np.testing.assert_allclose(
         np.linalg.norm(few[:, None] - asked, axis=2), np.linalg.norm(support[:, None] - others, axis=2), rtol=1e-9
     )

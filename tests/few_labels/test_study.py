@@ -58,7 +58,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_study(network: GraphNetwork, data: Path) -> None:
     found = regraft.fewshot(network, data, shots=[1, 5], ways=4, queries=10, episodes=30, input="range=0..1")
     told = {(one.features, one.method, one.shots): one for one in found.results}
-    assert len(told) == len(found.results) == 2 * (5 + 1 + 2)
+    assert len(told) == len(found.results) == 2 * (6 + 1 + 2)
     for one in found.results:
         low, high = one.interval
         assert one.ways == 4

@@ -18,6 +18,7 @@ from regraft.network.proof import TOLERANCE, difference
 
 # Seconds of torch's work below which no other engine is looked at: export and comparison take about as long.
 _WORTH = 10.0
+_FEW = 8  # rows on which that is seen
 _REPEATS = 3
 # An engine so many times slower than the fastest, in its first run already, is not looked at again.
 _HOPELESS = 2.5
@@ -57,7 +58,8 @@ def choose(
         ShapeMismatch: a tensor has no row for each example.
         BadData: a picture is damaged.
     """
-    trial = _Trial(Trunk(network, tensors, spec), device, lambda: _sample(examples, spec))
+    trunk = Trunk(network, tensors, spec)
+    trial = _Trial(trunk, device, lambda: _sample(examples, spec, _FEW))
     trial.take("torch")
     forecast = trial.seconds("torch") * count
     if device != "cpu":
@@ -65,9 +67,10 @@ def choose(
     elif forecast < _WORTH:
         trial.leave(KINDS[1:], f"not tried: torch needs {forecast:.1f} s for {count} examples")
     else:
-        for kind in KINDS[1:]:
+        trial = _Trial(trunk, device, lambda: _sample(examples, spec, BATCH))
+        for kind in KINDS:
             trial.take(kind)
-    trial.race()
+        trial.race()
     # what it took to make them ready is spent, whichever is taken
     best = min(trial.engines, key=trial.seconds)
     return trial.engines[best], tuple(trial.timing(kind) for kind in KINDS)
@@ -83,9 +86,9 @@ def piped(engine: Engine, batch: np.ndarray, make: Callable[[], np.ndarray]) -> 
         return time.perf_counter() - begun
 
 
-def _sample(examples: Examples, spec: InputSpec) -> np.ndarray:
-    """A full batch from all over the examples, some of them repeated if they are fewer."""
-    return prepare(examples, np.linspace(0, len(examples) - 1, BATCH).astype(np.int64), spec)
+def _sample(examples: Examples, spec: InputSpec, rows: int) -> np.ndarray:
+    """A batch from all over the examples, some of them repeated if they are fewer."""
+    return prepare(examples, np.linspace(0, len(examples) - 1, rows).astype(np.int64), spec)
 
 
 class _Trial:
@@ -113,9 +116,10 @@ class _Trial:
                 raise
             self.leave([kind], _reason(error))
             return
-        seconds = (time.perf_counter() - ready) / BATCH
-        if seconds * BATCH < _SHORT:  # mostly what the first run does once
-            seconds = seconds_of(lambda: made(self._batch)) / BATCH
+        seconds = time.perf_counter() - ready
+        if seconds < _SHORT:  # mostly what the first run does once
+            seconds = seconds_of(lambda: made(self._batch))
+        seconds /= max(len(self._batch), made.least)
         self._times[kind] = [seconds]
         timing = Timing(kind=kind, start=ready - begun, seconds=seconds)
         if kind == "torch":

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 Kind = Literal["torch", "torch channels_last", "onnxruntime", "openvino"]
-# Always so many rows at once, the last ones filled up: the result of a row does not depend on where it stands.
-BATCH = 32
+BATCH = 32  # rows at once; the last batch of a pass may have fewer
+_LEAST = 2  # a row alone may lose its axis, and is often computed otherwise than among others
 
 
 class Trunk:
@@ -82,12 +82,14 @@ class Engine:
     """A program made ready to run a trunk.
 
     kind: which program · name: it, its version and all else its results may depend on, as the features' key has it ·
-    trunk: what it runs · compute: from (32 ...) to one array a tensor.
+    trunk: what it runs · least: rows that it takes at once, fewer are filled up · compute: from (b ...) to one array a
+    tensor.
     """
 
     kind: Kind
     name: str
     trunk: Trunk
+    least: int
     compute: Callable[[np.ndarray], Sequence[np.ndarray]]
 
     def __call__(self, batch: np.ndarray) -> list[np.ndarray]:
@@ -97,13 +99,14 @@ class Engine:
             ShapeMismatch: a tensor has no row for each example.
         """
         count = len(batch)
-        full = batch if count == BATCH else np.concatenate([batch, np.repeat(batch[-1:], BATCH - count, axis=0)])
+        wanting = max(0, self.least - count)
+        full = np.concatenate([batch, np.repeat(batch[-1:], wanting, axis=0)]) if wanting else batch
         found = list(self.compute(full))
         for name, value in zip(self.trunk.tensors, found, strict=True):
-            if value.shape[:1] != (BATCH,):
+            if value.shape[:1] != full.shape[:1]:
                 raise ShapeMismatch(
                     f"{name} has no row for each example",
-                    expected=f"({BATCH}, ...)",
+                    expected=f"({len(full)}, ...)",
                     got=str(value.shape),
                     fix="cut elsewhere",
                 )
@@ -132,7 +135,9 @@ def make_engine(kind: Kind, trunk: Trunk, device: str = "cpu") -> Engine:
     """
     _refuse_unfit(kind, trunk.spec, device)
     compute, name = _MAKERS[kind](trunk, device)
-    return Engine(kind=kind, name=f"{name}, {BATCH} rows at once", trunk=trunk, compute=compute)
+    least = _LEAST if kind in _FREE and trunk.spec.shape[:1] == (None,) else BATCH
+    rows = f"{least} to {BATCH}" if least < BATCH else BATCH
+    return Engine(kind=kind, name=f"{name}, {rows} rows at once", trunk=trunk, least=least, compute=compute)
 
 
 def _refuse_unfit(kind: Kind, spec: InputSpec, device: str) -> None:
@@ -220,6 +225,7 @@ _MAKERS: dict[Kind, Callable[[Trunk, str], _Made]] = {
     "openvino": _openvino,
 }
 KINDS: tuple[Kind, ...] = tuple(_MAKERS)
+_FREE: tuple[Kind, ...] = ("torch", "torch channels_last")  # the others are made for batches of one size
 
 
 def _require(program: str) -> None:

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -67,11 +69,16 @@ def extract(
     else:
         engine.require(trunk)
     key = feature_key(network, trunk.tensors, examples, spec, engine.name, view)
-    store = _store(key, trunk.tensors, examples, place, lambda: engine(prepare(examples, range(1), spec, view)))
+    run = partial(_run, engine, lambda rows: prepare(examples, rows, spec, view))
+    first = range(min(BATCH, len(examples)))
+    stored = stored_tensors(place.root / key.digest)
+    begun = [] if stored else list(run([first]))  # what a row looks like is seen on it
+    store = _store(key, stored or _rows_of(trunk.tensors, begun[0]), len(examples), place)
     missing = {chunk for chunk in range(store.chunks) if not _is_sound(store, chunk, progress)}
     groups = [group for group in _groups(store) if not missing.isdisjoint(group)]
     batches = [rows for group in groups for rows in _batches(store, group)]
-    computed = map(engine, _ahead(batches, lambda rows: prepare(examples, rows, spec, view)))
+    done = begun if batches[:1] == [first] else []  # somebody else may have stored it meanwhile
+    computed = chain(done, run(batches[len(done) :]))
     with progress.task("features", len(examples), len(examples) - sum(map(len, batches))) as advance:
         for group in groups:
             parts: list[list[np.ndarray]] = []
@@ -79,21 +86,23 @@ def extract(
                 parts.append(next(computed))
                 advance(len(rows))
             for chunk in missing.intersection(group):
-                store.write(chunk, parts if len(group) == 1 else _rows(parts[0], store, group, chunk))
+                store.write(chunk, parts if len(group) == 1 else _part(parts[0], store, group, chunk))
     return Features(store)
 
 
-def _store(
-    key: FeatureKey, tensors: Sequence[str], examples: Examples, place: Place, sample: Callable[[], list[np.ndarray]]
-) -> FeatureStore:
-    """The store of a key, as it is or started; what a row looks like is seen on a `sample` then."""
+def _store(key: FeatureKey, tensors: Sequence[Stored], rows: int, place: Place) -> FeatureStore:
+    """The store of a key, as it is or started, with room for all of it."""
     folder = place.root / key.digest
-    stored = stored_tensors(folder) or [
+    make_room(place.root, folder, rows * sum(tensor.nbytes for tensor in tensors), place.budget)
+    return FeatureStore(folder, key, rows, tensors)
+
+
+def _rows_of(tensors: Sequence[str], batch: list[np.ndarray]) -> list[Stored]:
+    """What the rows of tensors look like, seen on a batch of them."""
+    return [
         Stored(name=name, shape=value.shape[1:], dtype=str(value.dtype))
-        for name, value in zip(tensors, sample(), strict=True)
+        for name, value in zip(tensors, batch, strict=True)
     ]
-    make_room(place.root, folder, len(examples) * sum(tensor.nbytes for tensor in stored), place.budget)
-    return FeatureStore(folder, key, len(examples), stored)
 
 
 def _is_sound(store: FeatureStore, chunk: int, progress: Progress) -> bool:
@@ -120,10 +129,15 @@ def _batches(store: FeatureStore, group: range) -> list[range]:
     return [range(first, min(first + BATCH, end)) for first in range(store.span(group[0]).start, end, BATCH)]
 
 
-def _rows(batch: list[np.ndarray], store: FeatureStore, group: range, chunk: int) -> list[list[np.ndarray]]:
+def _part(batch: list[np.ndarray], store: FeatureStore, group: range, chunk: int) -> list[list[np.ndarray]]:
     """The part of a batch that one of its chunks holds."""
     start, rows = store.span(group[0]).start, store.span(chunk)
     return [[value[rows.start - start : rows.stop - start] for value in batch]]
+
+
+def _run(engine: Engine, make: Callable[[range], np.ndarray], batches: Sequence[range]) -> Iterator[list[np.ndarray]]:
+    """What an engine computes of the batches in turn, each made while it computes the one before."""
+    return map(engine, _ahead(batches, make))
 
 
 def _ahead(batches: Sequence[range], make: Callable[[range], np.ndarray]) -> Iterator[np.ndarray]:

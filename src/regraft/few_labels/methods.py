@@ -1,21 +1,23 @@
-"""Classifiers for a handful of examples, on features that are centred and of length 1."""
+"""Classifiers for a handful of examples, on features that are centred and of length 1, or standardised."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-CENTROID = "nearest centroid"
+CENTROID, LOGISTIC = "nearest centroid", "logistic regression"
+STANDARDISED = "logistic regression, standardised"
 _FOLDS = 5  # at most, where a method is chosen
+_Z = 1.96  # standard errors that another must be better by, at 95 %
 _NEIGHBOURS = 5  # at most
 
 
@@ -36,8 +38,8 @@ class Centred(TransformerMixin, BaseEstimator):
 def spanned(support: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both in the few dimensions that the support spans, and one more for how far others are from these.
 
-    No distance from a point of the support changes, and so nothing that any of the methods tells; with fewer dimensions
-    they are told many times sooner.
+    No distance from a point of the support changes, and so nothing that any of the classifiers tells; with fewer
+    dimensions they are told many times sooner.
 
     Args:
         support: (n d), with n below d; else both stay as they are.
@@ -65,41 +67,71 @@ class Centroids(ClassifierMixin, BaseEstimator):
         return self.classes_[pairwise_distances_argmin(x, self.means_)]
 
 
-# From the one that needs least to the one that can do most: where several are as good, the first is taken.
-_MAKERS: Mapping[str, Callable[[int], Any]] = {
-    CENTROID: lambda shots: Centroids(),
-    "nearest neighbours": lambda shots: KNeighborsClassifier(min(shots, _NEIGHBOURS), weights="distance"),
-    "logistic regression": lambda shots: LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000),
-    "linear SVM": lambda shots: SVC(kernel="linear", C=1.0, class_weight="balanced"),
-    "RBF SVM": lambda shots: SVC(kernel="rbf", C=10.0, class_weight="balanced"),
-}
-
-
 def methods(shots: int) -> dict[str, Pipeline]:
     """All methods, for so many examples of the smallest class."""
-    return {name: make_pipeline(Centred(), make(shots)) for name, make in _MAKERS.items()}
+    alike: dict[str, Any] = {"class_weight": "balanced"}
+    return {
+        CENTROID: make_pipeline(Centred(), Centroids()),
+        "nearest neighbours": make_pipeline(
+            Centred(), KNeighborsClassifier(min(shots, _NEIGHBOURS), weights="distance")
+        ),
+        LOGISTIC: make_pipeline(Centred(), LogisticRegression(C=10.0, max_iter=1000, **alike)),
+        STANDARDISED: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, **alike)),
+        "linear SVM": make_pipeline(Centred(), SVC(kernel="linear", C=1.0, **alike)),
+        "RBF SVM": make_pipeline(Centred(), SVC(kernel="rbf", C=10.0, **alike)),
+    }
+
+
+METHODS = tuple(methods(1))
+
+
+class Handful:
+    """Labelled points, and others that each method tells by them as its pipeline does: prepared once for all."""
+
+    def __init__(self, points: np.ndarray, labels: np.ndarray, others: np.ndarray) -> None:
+        """Take labelled points (n d), (n), and others (m d)."""
+        self._points, self._labels, self._others = points, labels, others
+        self._methods = methods(_least(labels))
+        self._prepared: dict[type, tuple[np.ndarray, np.ndarray]] = {}
+
+    def told(self, method: str) -> np.ndarray:
+        """The classes (m) of the others."""
+        preparation, classifier = self._methods[method]
+        if type(preparation) not in self._prepared:
+            learnt = preparation.fit_transform(self._points, self._labels)
+            self._prepared[type(preparation)] = spanned(learnt, preparation.transform(self._others))
+        learnt, asked = self._prepared[type(preparation)]
+        return classifier.fit(learnt, self._labels).predict(asked)
 
 
 def chosen(points: np.ndarray, labels: np.ndarray, seed: int) -> str:
-    """The method that tells most of the examples right when those are held out by turns.
+    """Logistic regression, or what clearly tells more of the examples right when those are held out by turns.
 
-    A class with one example has none to hold out: it is the nearest centroid then.
+    A class with one example has none to hold out: it is logistic regression then.
 
     Args:
         points: (n d).
         labels: (n).
         seed: of the folds.
     """
-    least = int(np.unique(labels, return_counts=True)[1].min())
+    least = _least(labels)
     if least < 2:
-        return CENTROID
-    folds = list(StratifiedKFold(min(least, _FOLDS), shuffle=True, random_state=seed).split(points, labels))
-    found = methods(least - -(-least // len(folds)))
-    right = {name: sum(_right(model, points, labels, *fold) for fold in folds) for name, model in found.items()}
-    return max(right, key=lambda name: right[name])
+        return LOGISTIC
+    right = {name: np.zeros(len(labels), bool) for name in METHODS}
+    for learnt, held in StratifiedKFold(min(least, _FOLDS), shuffle=True, random_state=seed).split(points, labels):
+        handful = Handful(points[learnt], labels[learnt], points[held])
+        for name, own in right.items():
+            own[held] = handful.told(name) == labels[held]
+    better = [name for name, own in right.items() if _clearly_better(own, right[LOGISTIC])]
+    return max(better, key=lambda name: right[name].sum(), default=LOGISTIC)
 
 
-def _right(model: Pipeline, points: np.ndarray, labels: np.ndarray, learnt: np.ndarray, held: np.ndarray) -> int:
-    fitted: Any = clone(model)
-    fitted.fit(points[learnt], labels[learnt])
-    return int((fitted.predict(points[held]) == labels[held]).sum())
+def _clearly_better(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether one tells more right (n) than another, and not by chance: McNemar's test."""
+    gained, lost = int((one & ~other).sum()), int((other & ~one).sum())
+    return gained - lost > _Z * (gained + lost) ** 0.5
+
+
+def _least(labels: np.ndarray) -> int:
+    """Examples of the smallest class."""
+    return int(np.unique(labels, return_counts=True)[1].min())

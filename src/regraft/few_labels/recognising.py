@@ -11,7 +11,7 @@ import numpy as np
 from regraft.data import Examples
 from regraft.few_labels.embedding import Embedding
 from regraft.few_labels.episodes import require_several
-from regraft.few_labels.methods import chosen, methods, spanned
+from regraft.few_labels.methods import Handful, chosen
 from regraft.network import GraphNetwork
 from regraft.run import Progress
 
@@ -64,8 +64,7 @@ def recognise(
     require_several(support.classes, support.source)
     progress = progress or Progress()
     embedding = Embedding(network, [support, query], at, input, progress)
-    learnt, asked = spanned(embedding.points(support), embedding.points(query))
+    learnt, asked = embedding.points(support), embedding.points(query)
     method = chosen(learnt, support.labels, seed)
-    least = int(np.bincount(support.labels)[np.unique(support.labels)].min())
-    told = methods(least)[method].fit(learnt, support.labels).predict(asked)
+    told = Handful(learnt, support.labels, asked).told(method)
     return named(method, query, told, support.classes)

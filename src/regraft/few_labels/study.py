@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from regraft.data import Examples
 from regraft.few_labels.embedding import Embedding, pixels, words
 from regraft.few_labels.episodes import Episode, Episodes, Setup
-from regraft.few_labels.methods import CENTROID, chosen, methods, spanned
+from regraft.few_labels.methods import CENTROID, METHODS, Handful, chosen
 from regraft.network import GraphNetwork
 from regraft.run import Progress
 
@@ -93,7 +93,7 @@ def study(
 def _tried(
     features: str,
     points: np.ndarray,
-    tell: Callable[[_Seen, Setup, int], Mapping[str, float]],
+    tell: Callable[[_Seen, int], Mapping[str, float]],
     episodes: Episodes,
     setup: Setup,
     progress: Progress,
@@ -103,37 +103,36 @@ def _tried(
         shares: dict[str, list[float]] = {}
         with progress.task(f"{features}, {shots} shots", setup.count) as advance:
             for number in range(setup.count):
-                for name, share in tell(_Seen(points, episodes.draw(number, shots)), setup, shots).items():
+                for name, share in tell(_Seen(points, episodes.draw(number, shots)), setup.seed).items():
                     shares.setdefault(name, []).append(share)
                 advance(1)
         yield from (_result(features, name, shots, setup, found) for name, found in shares.items())
 
 
-def _every(seen: _Seen, setup: Setup, shots: int) -> Mapping[str, float]:
+def _every(seen: _Seen, seed: int) -> Mapping[str, float]:
     """Every method, and the one that the episode's own support chooses."""
-    own = {name: seen.accuracy(model) for name, model in methods(shots).items()}
-    return {**own, CHOSEN: own[chosen(seen.support, seen.known, setup.seed)]}
+    own = {name: seen.accuracy(name) for name in METHODS}
+    return {**own, CHOSEN: own[chosen(seen.support, seen.known, seed)]}
 
 
-def _centroid(seen: _Seen, setup: Setup, shots: int) -> Mapping[str, float]:
+def _centroid(seen: _Seen, seed: int) -> Mapping[str, float]:
     """The nearest centroid alone."""
-    return {CENTROID: seen.accuracy(methods(shots)[CENTROID])}
+    return {CENTROID: seen.accuracy(CENTROID)}
 
 
 class _Seen:
     """The points of an episode."""
 
     def __init__(self, points: np.ndarray, episode: Episode) -> None:
-        sides = (points[rows.ravel()] for rows in (episode.support, episode.query))
-        self.support, self._query = spanned(*sides)
+        self.support, query = (points[rows.ravel()] for rows in (episode.support, episode.query))
         self.known, self._truth = (
             np.repeat(np.arange(len(rows)), rows.shape[1]) for rows in (episode.support, episode.query)
         )
+        self._handful = Handful(self.support, self.known, query)
 
-    def accuracy(self, model: Any) -> float:
+    def accuracy(self, method: str) -> float:
         """The share of the queries that a method tells right, once it has learnt the support."""
-        model.fit(self.support, self.known)
-        return float((model.predict(self._query) == self._truth).mean())
+        return float((self._handful.told(method) == self._truth).mean())
 
 
 def _result(features: str, method: str, shots: int, setup: Setup, shares: Sequence[float]) -> Result:
