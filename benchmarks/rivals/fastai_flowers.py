@@ -26,7 +26,6 @@ from fastai.vision.data import ImageBlock  # noqa: E402
 from fastai.vision.learner import default_split, model_meta, vision_learner  # noqa: E402
 from torchvision.models import mobilenet_v2  # noqa: E402
 
-
 _FEWEST = 5  # photos of a batch
 
 
