@@ -247,4 +247,6 @@ def _unlabelled(data: str | PathLike[str] | Examples, skip_bad: bool) -> Example
 
 def _examples(data: str | PathLike[str] | Examples, skip_bad: bool) -> Examples:
     """Labelled examples in one piece."""
-    return data if isinstance(data, Examples) else open_data(Path(data), skip_bad=skip_bad)
+    examples = data if isinstance(data, Examples) else open_data(Path(data), skip_bad=skip_bad)
+    examples.require_classes()
+    return examples

@@ -203,3 +203,19 @@ def test_classes_of_texts_are_no_tags(run, tmp_path):
 def test_pictures_have_no_words(data, tmp_path):
     with pytest.raises((BadArgument, ShapeMismatch)):
         fit(demo_network(), data, plan=Plan(at="dnn/hidden3/Relu:0"), out=tmp_path / "run")
+
+
+@pytest.mark.parametrize("command", [regraft.search, regraft.fewshot])
+def test_what_takes_classes_refuses_tags(bert, data, command):
+    with pytest.raises(BadData) as error:
+        command(opened(bert), data)
+    assert str(error.value) == (
+        f"here the words are tagged, not the sentences\n  where: {data}\n  expected: examples with a class each\n"
+        "  to do: `regraft fit`, `evaluate` and `predict` take tagged words"
+    )
+
+
+def test_tagged_sentences_are_texts_to_a_pretraining(data, tmp_path):
+    layers = [New(kind="embedding", width=8), New(kind="conv", width=8)]
+    found = regraft.pretrain(data, method="corruption", layers=layers, settings={"epochs": 1}, out=tmp_path / "run")
+    assert found.examples > 100

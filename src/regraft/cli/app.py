@@ -18,6 +18,7 @@ from regraft.cli.evaluate import evaluate
 from regraft.cli.export import export
 from regraft.cli.fewshot import fewshot
 from regraft.cli.fit import fit
+from regraft.cli.languages import languages
 from regraft.cli.match import match
 from regraft.cli.predict import predict
 from regraft.cli.pretrain import pretrain
@@ -39,7 +40,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (show, match, fit, search, fewshot, zeroshot, pretrain, predict, evaluate, export, demo):
+for _command in (show, match, fit, search, languages, fewshot, zeroshot, pretrain, predict, evaluate, export, demo):
     app.command()(_command)
 
 

@@ -96,6 +96,20 @@ class Examples:
         tags = None if self.tags is None else self.tags[indices]
         return whole(replace(self, items=items, labels=self.labels[indices], tags=tags, hashes=hashes, skipped=()))
 
+    def require_classes(self) -> None:
+        """Make sure that examples are labelled as wholes.
+
+        Raises:
+            BadData: their words are tagged.
+        """
+        if self.tags is not None:
+            raise BadData(
+                "here the words are tagged, not the sentences",
+                where=self.source,
+                expected="examples with a class each",
+                fix="`regraft fit`, `evaluate` and `predict` take tagged words",
+            )
+
     def with_classes(self, classes: Sequence[str]) -> Examples:
         """The same examples, labelled by another list of classes that holds all of theirs.
 

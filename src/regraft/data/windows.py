@@ -68,6 +68,13 @@ def in_words(examples: Examples) -> Examples:
     return replace(examples, items=[tuple(_WORD.findall(text)) for text in examples.texts])
 
 
+def in_texts(examples: Examples) -> Examples:
+    """Sentences of words as texts, with a space between words."""
+    if examples.kind != "words":
+        return examples
+    return replace(examples, items=[" ".join(words) for words in examples.sentences], tags=None, classes=())
+
+
 def usual_window(examples: Examples, spec: InputSpec) -> int:
     """How many numbers of a sentence are read at once where nobody says it: as many as there are, within bounds."""
     sizes = word_sizes(examples.sentences[:LOOKED], spec)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from regraft.data import Part, Splits, open_splits
 from regraft.formats import saved
 from regraft.network import GraphNetwork, Plan
@@ -37,7 +39,8 @@ class FitResult:
 
     `network` is the trunk with its trained head, `graft` tells what became of each parameter. `validation` and
     `test` measure the network as it was saved in `model`. `baselines` are scores on the test part: accuracies, or F1
-    where tags make up entities. Where the data have no test part, `test` is None and there are no baselines.
+    where tags make up entities. `probability` is (t k) for the test part, or (w k) for its words. Where the data have
+    no test part, `test` is None and there are no baselines.
     """
 
     run: Path
@@ -48,6 +51,7 @@ class FitResult:
     trained: Trained
     validation: Report
     test: Report | None
+    probability: np.ndarray = field(repr=False)
     baselines: Mapping[str, float]
     device: str
     seconds: float
@@ -116,6 +120,7 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
     fed = feed(job, progress)
     network, trained = _trained(job, fed, run, resume, progress)
     judge = Head(own_copy(network), fed.inputs, job.graft.logits, job.device)
+    test, probability = _report(judge, fed.test, job.splits.test, job) if len(fed.test) else (None, np.zeros(0))
     result = FitResult(
         run=run.path,
         model=run.model,
@@ -123,8 +128,9 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
         graft=job.graft,
         settings=job.settings,
         trained=trained,
-        validation=_report(judge, fed.validation, job.splits.validation, job),
-        test=_report(judge, fed.test, job.splits.test, job) if len(fed.test) else None,
+        validation=_report(judge, fed.validation, job.splits.validation, job)[0],
+        test=test,
+        probability=probability,
         baselines=_baselines(job, fed) if len(fed.test) else {},
         device=str(job.device),
         seconds=0.0,
@@ -158,9 +164,10 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
     return job.graft.network.assign(values), trained
 
 
-def _report(judge: Head, rows: Rows, part: Part, job: Job) -> Report:
+def _report(judge: Head, rows: Rows, part: Part, job: Job) -> tuple[Report, np.ndarray]:
     logits, labels = judge.logits(rows, job.settings.batch)
-    return reported(logits.double().softmax(1).numpy(), labels.numpy(), part)
+    probability = logits.double().softmax(1).numpy()
+    return reported(probability, labels.numpy(), part), probability
 
 
 def _baselines(job: Job, fed: Fed) -> dict[str, float]:

@@ -152,6 +152,7 @@ def ground_of(network: GraphNetwork, splits: Splits, input: str | None, choices:
     Raises:
         RegraftError: the network has no cut a head can stand on, or the data do not fit its input.
     """
+    splits.train.examples.require_classes()
     spec = settled(network, only_input(network, [network.bottleneck()]), splits.train, input, progress)
     spec = of_one_length(spec, splits.train, progress)
     network = network.with_input(spec)

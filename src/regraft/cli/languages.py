@@ -1,0 +1,111 @@
+"""`regraft languages`: what is learned in one language, told of another."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from regraft.cli import output
+from regraft.cli.fit import same_again
+from regraft.cli.options import Device, Input, Json, LabelColumn, TextColumn, Weights
+from regraft.errors import BadArgument
+
+if TYPE_CHECKING:
+    from regraft.multilingual import Transfer
+
+_NAMED = "NAME=PATH"
+
+
+def languages(
+    source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
+    data: Annotated[
+        list[str], Argument(metavar=f"{_NAMED}...", help="Labelled texts or tagged sentences of each language.")
+    ],
+    validation: Annotated[list[str] | None, Option(metavar=_NAMED, help="Data of a language to choose by.")] = None,
+    test: Annotated[list[str] | None, Option(metavar=_NAMED, help="Data of a language to test on.")] = None,
+    few: Annotated[str, Option(metavar="N,N", help="So many sentences of a language alone, and beside others.")] = "",
+    plan: Annotated[Path | None, Option(metavar="FILE", help="What is reused, frozen and new, in YAML.")] = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    epochs: Annotated[int | None, Option(help="Passes over the training data, at most.")] = None,
+    lr: Annotated[float | None, Option(help="Learning rate.")] = None,
+    seed: Annotated[int, Option(help="Of the splits, the few sentences, new layers and order.")] = 0,
+    device: Device = "auto",
+    input: Input = None,
+    out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
+    resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
+    weights: Weights = None,
+    json: Json = False,
+) -> None:
+    """Train on each language and on all together, and test each on every language.
+
+    The run folder gets the matrix as a picture, and a model for each that was learned.
+    """
+    import regraft
+    from regraft.data import Columns, open_splits
+    from regraft.network.plan import read_plan
+    from regraft.run import place_of
+
+    out = place_of(out, resume=resume, kind="languages")
+    settings = {"epochs": epochs, "lr": lr, "seed": seed, "device": device}
+    paths, chosen_by, tested = map(_named, (data, validation or [], test or []))
+    _require_known(chosen_by | tested, paths)
+    columns = Columns(text=text, label=label)
+    try:
+        splits = {
+            name: open_splits(path, validation=chosen_by.get(name), test=tested.get(name), columns=columns, seed=seed)
+            for name, path in paths.items()
+        }
+        found = regraft.languages(
+            source,
+            splits,
+            plan=plan and read_plan(plan),
+            settings={word: value for word, value in settings.items() if value is not None},
+            few=_counts(few),
+            out=out,
+            input=input,
+            resume=resume,
+            weights=weights,
+        )
+    except KeyboardInterrupt:
+        output.say(f"stopped; {same_again(out, sys.argv[1:])}")
+        raise
+    output.emit(found.as_json()) if json else _print(found)
+
+
+def _named(words: Sequence[str]) -> dict[str, Path]:
+    """Paths by the names of languages."""
+    found: dict[str, Path] = {}
+    for word in words:
+        name, sign, path = word.partition("=")
+        if not (name and sign and path) or name in found:
+            raise BadArgument("each language has a name and a path", expected="en=english.conllu", got=word)
+        found[name] = Path(path)
+    return found
+
+
+def _require_known(given: dict[str, Path], known: dict[str, Path]) -> None:
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise BadArgument(f"there are no training data of {unknown[0]}", expected=", ".join(known), got=unknown[0])
+
+
+def _counts(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",") if word]
+    except ValueError as error:
+        raise BadArgument("--few takes numbers of sentences", expected="50,200", got=text) from error
+
+
+def _print(found: Transfer) -> None:
+    told = list(next(iter(found.matrix.values())))
+    rows: list[tuple[Any, ...]] = [(learned, *row.values()) for learned, row in found.matrix.items()]
+    output.table(f"Learned in one, told of another: {found.measure}", ("learned", *told), rows)
+    if found.few:
+        few = [(one.language, one.sentences, one.beside or "alone", one.score) for one in found.few]
+        output.table("From few sentences", ("told", "sentences of it", "learned beside", found.measure), few)
+    print(f"Run:     {found.run}\nPicture: {found.run / 'matrix.svg'}")
