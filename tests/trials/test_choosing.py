@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from regraft.network import New, Plan
 from regraft.trials.choosing import ties, winner
 from regraft.trials.recipe import rule_for
 from regraft.trials.trial import Trial
@@ -15,12 +16,12 @@ LABELS = np.zeros(150, np.int64)
 FEW, PLENTY = rule_for(20, 10), rule_for(200, 10)
 
 
-def trial(stage, hits, state="done", by_folds=None, name=""):
+def trial(stage, hits, state="done", by_folds=None, name="", layers=1):
     """A trial that takes the first so many examples for the right class, and so many of 750 by folds."""
     logits = np.eye(2, dtype="float32")[(np.arange(150) >= hits).astype(int)]
     return Trial(
         number=0,
-        scheme=SimpleNamespace(name=name),  # type: ignore[arg-type]
+        scheme=SimpleNamespace(name=name, plan=Plan(new=(New(kind="dense"),) * layers)),  # type: ignore[arg-type]
         stage=stage,
         level=None,  # type: ignore[arg-type]
         inputs=(),
@@ -71,6 +72,13 @@ def test_of_given_schemes_the_best_wins():
 def test_given_heads_are_chosen_by_their_folds_where_the_validation_part_says_otherwise():
     trials = trial("heads", 130, by_folds=600), trial("heads", 125, by_folds=610), trial("heads", 126, by_folds=610)
     assert won(FEW, *trials) is trials[2]
+
+
+def test_of_given_heads_that_cannot_be_told_apart_the_one_of_fewer_layers_wins():
+    linear = trial("heads", 130, by_folds=690), trial("heads", 131, by_folds=691), trial("heads", 131, by_folds=600)
+    assert won(FEW, *linear, trial("heads", 133, by_folds=693, layers=2)) is linear[1]
+    deep = trial("heads", 133, by_folds=720, layers=2)
+    assert won(FEW, *linear, deep) is deep
 
 
 def test_ties_are_told_by_what_the_choice_was_made_by():

@@ -38,20 +38,31 @@ def winner(readings: Sequence[Reading], trials: Sequence[Trial], labels: np.ndar
 
     The more data, the more of a network is worth training. Where they are plenty, what was thawed stays unless it is
     worse beyond doubt on the validation part; where they are few, it has to be better beyond doubt. Of schemes that
-    were given, the best one wins: of heads by the folds, where there are some, then by the validation part.
+    were given, the best one wins.
     """
     linear = [trial for trial in trials if trial.stage == "probe"]
     hidden = [trial for trial in trials if trial.stage == "heads"]
     thawed = [trial for trial in trials if trial.stage == "thaw"]
     if not linear:
-        heads = [max(hidden, key=lambda trial: trial.crossed_score(labels))] if hidden else []
-        return max([*heads, *thawed], key=lambda trial: trial.score(labels))
+        return max([*_best_given(hidden, labels), *thawed], key=lambda trial: trial.score(labels))
     frozen = best_head(linear[best_reading(readings)], hidden, labels)
     stands = [trial for trial in thawed if trial.state in ("done", "dropped")]
     best = max(stands, key=lambda trial: trial.score(labels), default=frozen)
     one, other = best.hits(labels), frozen.hits(labels)
     wins = not is_worse(one, other) if rule.in_doubt == "thawed" else is_worse(other, one)
     return best if wins else frozen
+
+
+def _best_given(heads: Sequence[Trial], labels: np.ndarray) -> list[Trial]:
+    """Of heads that were given the best one, by the folds where there are some.
+
+    Where some with fewer layers cannot be told apart from it, it is the best of the fewest.
+    """
+    best = max(heads, key=lambda trial: trial.crossed_score(labels), default=None)
+    if best is None:
+        return []
+    as_good = [trial for trial in heads if trial is best or _as_good(trial, best, labels)]
+    return [max(as_good, key=lambda trial: (-trial.layers, *trial.crossed_score(labels)))]
 
 
 def ties(best: Trial, trials: Sequence[Trial], labels: np.ndarray) -> tuple[str, ...]:

@@ -50,6 +50,11 @@ class Trial:
     learning: tuple[Mapping[str, Any], ...] = ()
     crossed: np.ndarray | None = None
 
+    @property
+    def layers(self) -> int:
+        """How many layers stand on its trunk."""
+        return len(self.scheme.plan.new or (None,))
+
     def score(self, labels: np.ndarray) -> tuple[float, float]:
         """Accuracy on the validation part, then the loss with its sign turned: higher is better."""
         measured = classify.measured(torch.from_numpy(self.logits), torch.from_numpy(labels))
