@@ -119,7 +119,7 @@ def fit(
 def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> FitResult:
     fed = feed(job, progress)
     network, trained = _trained(job, fed, run, resume, progress)
-    judge = Head(own_copy(network), fed.inputs, job.graft.logits, job.device)
+    judge = Head(own_copy(network), fed.inputs, job.graft.logits, job.trained_on)
     test, probability = _report(judge, fed.test, job.splits.test, job) if len(fed.test) else (None, np.zeros(0))
     result = FitResult(
         run=run.path,
@@ -148,7 +148,7 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
     if linear and scaling:
         network = zeroed(network, linear)
         train_rows, validation_rows = ScaledRows(fed.train, scaling), ScaledRows(fed.validation, scaling)
-    head = Head(network, fed.inputs, job.graft.logits, job.device)
+    head = Head(network, fed.inputs, job.graft.logits, job.trained_on)
     trained = train(
         head.learner(layer_rates(job.graft, settings)),
         train_rows,

@@ -37,6 +37,11 @@ class Job:
     device: torch.device
 
     @property
+    def trained_on(self) -> torch.device:
+        """Where the steps are done: those of a linear head are so small that a GPU would only wait for them."""
+        return torch.device("cpu") if self.settings.centred else self.device
+
+    @property
     def by_word(self) -> bool:
         """Whether the rows of the training are words, each with its features."""
         return self.splits.train.tags is not None and by_word(self.graft)
@@ -80,9 +85,10 @@ def settle_job(
     device = device_of(chosen.device)
     for line in _notes(splits):
         progress.say(line)
-    progress.say(f"training on {device}: {chosen.optimizer}, lr {chosen.lr:g}, at most {chosen.epochs} epochs")
     ready = replace(grafted, network=grafted.network.with_input(spec))
-    return Job(source=source_record(network), graft=ready, spec=spec, splits=splits, settings=chosen, device=device)
+    job = Job(source=source_record(network), graft=ready, spec=spec, splits=splits, settings=chosen, device=device)
+    progress.say(f"training on {job.trained_on}: {chosen.optimizer}, lr {chosen.lr:g}, at most {chosen.epochs} epochs")
+    return job
 
 
 def _rows(part: Part, grafted: Graft) -> int:
