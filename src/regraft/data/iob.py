@@ -11,7 +11,7 @@ from typing import Literal
 from regraft.errors import BadData
 
 Scheme = Literal["IOB2", "BIOES", ""]
-Tags = tuple[str, ...]  # of a sentence, one a word
+TagNames = tuple[str, ...]  # of a sentence, one a word
 
 _ENTITY = re.compile("[BIESLU]-.+")
 _OPEN, _GOING_ON = ("B", "I"), ("I", "E", "L")
@@ -20,7 +20,7 @@ _BILOU = {"L": "E", "U": "S"}
 
 @dataclass(frozen=True, kw_only=True)
 class Marked:
-    """Tags in a scheme that is known.
+    """TagNames in a scheme that is known.
 
     Attributes:
         tags: of each sentence, one a word.
@@ -28,7 +28,7 @@ class Marked:
         was: the scheme they were turned from; "": they are as they were.
     """
 
-    tags: tuple[Tags, ...]
+    tags: tuple[TagNames, ...]
     scheme: Scheme
     was: Literal["IOB1", "BILOU", ""] = ""
 
@@ -38,7 +38,7 @@ def are_entities(tags: Collection[str]) -> bool:
     return "O" in tags and all(tag == "O" or _ENTITY.fullmatch(tag) for tag in tags)
 
 
-def marked(tags: tuple[Tags, ...], lines: Sequence[Sequence[int]], where: str) -> Marked:
+def marked(tags: tuple[TagNames, ...], lines: Sequence[Sequence[int]], where: str) -> Marked:
     """The tags of sentences with their scheme, which is told by themselves.
 
     Args:
@@ -82,21 +82,21 @@ def _begins_by_b(before: str, tag: str) -> bool:
     return tag[0] == "B" and before[2:] != tag[2:]
 
 
-def _iob2(tags: Tags) -> Tags:
+def _iob2(tags: TagNames) -> TagNames:
     return tuple("B" + tag[1:] if _begins_by_i(before, tag) else tag for before, tag in _pairs(tags))
 
 
-def _bioes(tags: Tags) -> Tags:
+def _bioes(tags: TagNames) -> TagNames:
     return tuple(_BILOU.get(tag[0], tag[0]) + tag[1:] for tag in tags)
 
 
-def _pairs(tags: Tags) -> Iterator[tuple[str, str]]:
+def _pairs(tags: TagNames) -> Iterator[tuple[str, str]]:
     """Each tag, after the one before it; before the first there is no entity."""
     return zip(("O", *tags), tags, strict=False)
 
 
 def _first(
-    tags: Sequence[Tags], lines: Sequence[Sequence[int]], is_so: Callable[[str, str], bool]
+    tags: Sequence[TagNames], lines: Sequence[Sequence[int]], is_so: Callable[[str, str], bool]
 ) -> tuple[int, str] | None:
     """The line of the first tag of which something is so, and the tag."""
     for sentence, numbers in zip(tags, lines, strict=True):
@@ -106,7 +106,7 @@ def _first(
     return None
 
 
-def _require_ends(tags: Sequence[Tags], lines: Sequence[Sequence[int]], where: str) -> None:
+def _require_ends(tags: Sequence[TagNames], lines: Sequence[Sequence[int]], where: str) -> None:
     """Refuse BIOES and BILOU where an entity of several words lacks its beginning or its end."""
     for sentence, numbers in zip(tags, lines, strict=True):
         for number, before, tag in zip((*numbers, numbers[-1]), ("", *sentence), (*sentence, ""), strict=True):

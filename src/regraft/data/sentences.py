@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from regraft.data.iob import Scheme, Tags, marked
+from regraft.data.iob import Scheme, TagNames, marked
 from regraft.data.texts import Lines
 from regraft.errors import BadArgument, BadData, UnreadableFile, nearest_names
 
@@ -33,7 +33,7 @@ class Tagged:
     """
 
     sentences: tuple[tuple[str, ...], ...]
-    tags: tuple[Tags, ...] = ()
+    tags: tuple[TagNames, ...] = ()
     scheme: Scheme = ""
     notes: tuple[str, ...] = ()
 
@@ -71,7 +71,7 @@ def read_sentences(path: Path) -> Tagged:
 
 
 _Block = Sequence[tuple[int, str]]  # lines without a blank one between them, each with its number
-_Sentence = tuple[tuple[int, ...], tuple[str, ...], Tags]  # of each word its line, itself, its tag
+_Sentence = tuple[tuple[int, ...], tuple[str, ...], TagNames]  # of each word its line, itself, its tag
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,22 +35,25 @@ def feed(job: Job, progress: Progress) -> Fed:
         BadData: a picture is damaged.
     """
     parts = (job.splits.train, job.splits.validation, job.splits.test)
-    wanted = [targets(part, job.spec) for part in parts]
-    plain = tuple(InputRows(part, job.spec, labels) for part, labels in zip(parts, wanted, strict=True))
     if not has_trunk(job.graft):
-        return _fed((job.spec.name,), plain)
+        return _fed((job.spec.name,), _inputs(job, parts))
     features = job.graft.features
     if job.settings.features == "off":
         module = trunk(job.graft.network, features, job.spec.name, job.device)
-        return _fed(features, tuple(ComputedRows(rows, module, job.device) for rows in plain))
+        return _fed(features, tuple(ComputedRows(rows, module, job.device) for rows in _inputs(job, parts)))
     stored = _extracted(job, parts, progress)
-    if job.by_word:
-        rows = tuple(WordRows(part, stored[id(part.examples)], job.spec) for part in parts)
-    else:
-        rows = tuple(
-            FeatureRows(part, stored[id(part.examples)], labels) for part, labels in zip(parts, wanted, strict=True)
-        )
+    rows = tuple(_stored(job, part, stored[id(part.examples)]) for part in parts)
     return _fed(features, rows, sum(found.nbytes for found in stored.values()))
+
+
+def _inputs(job: Job, parts: tuple[Part, ...]) -> tuple[Rows, ...]:
+    return tuple(InputRows(part, job.spec, targets(part, job.spec)) for part in parts)
+
+
+def _stored(job: Job, part: Part, features: Features) -> Rows:
+    if job.by_word:
+        return WordRows(part, features, job.spec)
+    return FeatureRows(part, features, targets(part, job.spec))
 
 
 def has_trunk(graft: Graft) -> bool:

@@ -101,7 +101,8 @@ def _trained(group: Sequence[DenseHead], stored: Stored, folds: Folds | None) ->
     started = time.monotonic()
     vector = [group[0].level.vector]
     validation = stored.rows(stored.splits.validation, vector)
-    bundle, scaling = _learned(group, stored.training(vector), validation)
+    scaling = _scaling(group, stored.rows(stored.splits.train, vector))
+    bundle = _learned(group, stored.training(vector), validation, scaling)
     crossed = _crossed(group, stored, folds) if folds else [None] * len(group)
     logits = bundle.best_logits(_scaled(validation, scaling))
     seconds = (time.monotonic() - started) / len(group)
@@ -124,16 +125,19 @@ def _trained(group: Sequence[DenseHead], stored: Stored, folds: Folds | None) ->
     ]
 
 
-def _learned(group: Sequence[DenseHead], rows: Rows, looked: Rows) -> tuple[_Bundle, Scaling | None]:
+def _learned(group: Sequence[DenseHead], rows: Rows, looked: Rows, scaling: Scaling | None) -> _Bundle:
     """The heads trained on rows, each with what it was in the epoch that was best on those looked at."""
     settings = group[0].settings
-    scaling = scaling_of(rows) if settings.centred else None
     bundle = _Bundle(group, centred=settings.centred)
     # Which epoch is best is each head's own matter: the loop keeps the last, the bundle the best of each.
     together = replace(settings, keep="last", patience=None)
     watched = _scaled(looked, scaling)
     train(bundle.learner(), _scaled(rows, scaling), together, validate=lambda: bundle.look(watched, settings))
-    return bundle, scaling
+    return bundle
+
+
+def _scaling(group: Sequence[DenseHead], rows: Rows) -> Scaling | None:
+    return scaling_of(rows) if group[0].settings.centred else None
 
 
 def _scaled(rows: Rows, scaling: Scaling | None) -> Rows:
@@ -145,8 +149,9 @@ def _crossed(group: Sequence[DenseHead], stored: Stored, folds: Folds) -> list[n
     right = np.zeros((len(group), len(folds.labels)), bool)
     for fold in range(1, folds.crossed + 1):
         vector, mine = [group[0].level.vector], np.flatnonzero(folds.judge == fold)
-        judged = stored.crossed(vector, mine)
-        bundle, scaling = _learned(group, stored.crossed(vector, np.flatnonzero(folds.learns[:, fold])), judged)
+        learned, judged = stored.crossed(vector, np.flatnonzero(folds.learns[:, fold])), stored.crossed(vector, mine)
+        scaling = _scaling(group, learned)
+        bundle = _learned(group, learned, judged, scaling)
         right[:, mine] = bundle.best_logits(_scaled(judged, scaling)).argmax(2).numpy() == folds.labels[mine]
     return list(right)
 

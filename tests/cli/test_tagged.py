@@ -1,0 +1,114 @@
+"""Tagged words on the command line: a model tags files and raw text, and languages are compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from regraft.cli.app import run
+from regraft.formats import saved
+from regraft.network import InputSpec, New
+from regraft.network.from_layers import from_layers
+
+PAIRS = {"red": "O", "rot": "O", "sees": "O", "sieht": "O", "Anna": "B-person", "Otto": "B-person"}
+
+
+def tagged(path: Path, words: list[str]) -> Path:
+    """Forty sentences of three words, each word with its tag."""
+    rows = [[words[(k + j * j) % len(words)] for j in range(3)] for k in range(40)]
+    path.write_text("\n\n".join("\n".join(f"{w}\t{PAIRS[w]}" for w in row) for row in rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    tagged(folder / "en.conll", ["red", "sees", "Anna", "Otto"])
+    tagged(folder / "de.conll", ["rot", "sieht", "Anna", "Otto"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that reads bytes, with fresh weights."""
+    spec = InputSpec(name="texts", shape=(None, None), dtype="int64", layout="bytes")
+    conv = New(kind="conv", width=16, kernel=5, activation="relu")
+    path = tmp_path_factory.mktemp("source") / "model"
+    saved.write(from_layers(spec, [New(kind="embedding", width=8), conv]), path, {})
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(source: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    words = [str(source), str(data / "en.conll"), "--freeze", "none", "--epochs", "30", "--lr", "0.01"]
+    assert run(["fit", *words, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_the_table_of_a_training_names_its_measure(
+    source: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["fit", str(source), str(data / "en.conll"), "--epochs", "2", "--out", str(tmp_path / "run")]) == 0
+    text = capsys.readouterr().out
+    assert "F1" in text
+    assert "most frequent tag of each word (test)" in text
+
+
+def test_text_columns_and_json(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "new.txt"
+    text.write_text("Otto sees Anna\nred\n", encoding="utf-8")
+    assert run(["predict", str(model), str(text)]) == 0
+    assert capsys.readouterr().out == "Otto/B-person sees/O Anna/B-person\nred/O\n"
+    assert run(["predict", str(model), str(text), "--conll"]) == 0
+    columns = capsys.readouterr().out
+    assert columns == "Otto\tB-person\nsees\tO\nAnna\tB-person\n\nred\tO\n\n"
+    assert run(["predict", str(model), str(text), "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)["predictions"][0]
+    assert first["words"] == ["Otto", "sees", "Anna"]
+    assert [one["text"] for one in first["entities"]] == ["Otto", "Anna"]
+    again = tmp_path / "again.conll"  # what was printed is read
+    again.write_text(columns, encoding="utf-8")
+    assert run(["evaluate", str(model), str(again), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["entities"][0]["f1"] == 1.0
+
+
+def test_entities_have_a_table(model: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", str(model), str(data / "de.conll")]) == 0
+    text = capsys.readouterr().out
+    assert "Entities" in text
+    assert "all together" in text
+
+
+def test_languages(source: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    named = [f"{name}={data / name}.conll" for name in ("en", "de")]
+    words = ["languages", str(source), *named, "--few", "10", "--epochs", "2", "--out", str(tmp_path / "run")]
+    assert run(words) == 0
+    text = capsys.readouterr().out
+    assert "Learned in one, told of another: F1" in text
+    assert "From few sentences" in text
+    assert (tmp_path / "run/matrix.svg").read_text().startswith("<?xml")
+    assert run([*words, "--resume", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert list(record["matrix"]) == ["en", "de", "all"]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["en"], "each language has a name and a path\n  expected: en=english.conllu\n  got: en\n"),
+        (["a=x", "a=y"], "each language has a name and a path\n  expected: en=english.conllu\n  got: a=y\n"),
+        (["a=x", "b=y", "--test", "c=z"], "there are no training data of c\n  expected: a, b\n  got: c\n"),
+        (["a=x", "b=y", "--few", "ten"], "there is no such file or folder\n  where: x\n"),
+    ],
+)
+def test_what_is_refused(source: Path, words: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["languages", str(source), *words]) == 2
+    assert capsys.readouterr().err.endswith(text)
