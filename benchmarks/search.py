@@ -6,12 +6,15 @@ All sides get the same photos, divided alike, and the same MobileNetV2. They tak
 photo is tested once; each fold has a seed of its own. What is run one by one takes so long that only its first folds
 are timed. What schemes are worth is asked on all five, and with `--repeats` on other divisions into five as well: on
 1,000 photos alone, chance moves the difference of two equals by more than a point. What is measured is kept in
-out/search.jsonl and not measured twice, regraft's own numbers as long as its committed code stays the same.
+out/search.jsonl and not measured twice, regraft's own numbers as long as its committed code stays the same. What
+schemes tried by hand say of the photos, hours of training that no change of regraft touches, is kept in by_hand.jsonl
+beside this file.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import subprocess
 import sys
@@ -253,7 +256,7 @@ def checked(kept: Kept, scheme: Scheme, turn: Turn) -> str:
 
 def winners(size: Size, schemes: Sequence[Scheme], kept: Kept) -> str:
     """The winner by hand and regraft's, each chosen on validation, on the test parts of all folds."""
-    theirs = [turn.right(best_by_hand(kept, schemes, turn).predictions) for turn in size.turns]
+    theirs = [turn.right(best_by_hand(schemes, turn)["predictions"]) for turn in size.turns]
     mine = [(ours if turn.number < size.folds else untimed)(kept, turn, schemes)["predictions"] for turn in size.turns]
     right = [turn.right(predictions) for turn, predictions in zip(size.turns, mine, strict=True)]
     often = "once" if size.repeats == 1 else f"{size.repeats} times, in as many divisions into five folds"
@@ -262,12 +265,16 @@ validation tells {accuracy(theirs)} of them right (from cached features, which g
 {accuracy(right)}: {difference(by_photo(size.turns, right), by_photo(size.turns, theirs))}."""
 
 
-def best_by_hand(kept: Kept, schemes: Sequence[Scheme], turn: Turn) -> Outcome:
-    """Of all schemes trained by hand, the one that is best on validation."""
+def best_by_hand(schemes: Sequence[Scheme], turn: Turn) -> dict[str, Any]:
+    """Of all schemes trained by hand, the one that is best on validation: {name, predictions}."""
     job = Job(fold=turn.fold, pixels=turn.size.pixels, seed=turn.number, device=DEVICE)
-    key = {"side": "shared", "schemes": [asdict(scheme) for scheme in schemes], **turn.key}
-    found = kept.once(key, lambda: {"outcomes": [asdict(one) for one in shared(schemes, job)]})
-    return max((Outcome(**one) for one in found["outcomes"]), key=lambda one: one.best)
+
+    def measure() -> dict[str, Any]:
+        best = max(shared(schemes, job), key=lambda one: one.best)
+        return {"name": best.name, "predictions": best.predictions}
+
+    digest = hashlib.sha256(repr([asdict(scheme) for scheme in schemes]).encode()).hexdigest()
+    return Kept(Path(__file__).parent / "by_hand.jsonl").once({"schemes": digest[:16], **turn.key}, measure)
 
 
 def by_photo(turns: Sequence[Turn], right: Sequence[np.ndarray]) -> list[np.ndarray]:
