@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ PAIRS = {"red": "O", "rot": "O", "sees": "O", "sieht": "O", "Anna": "B-person", 
 
 
 def tagged(path: Path, words: list[str]) -> Path:
-    """Forty sentences of three words, each word with its tag."""
-    rows = [[words[(k + j * j) % len(words)] for j in range(3)] for k in range(40)]
+    """All sentences of three words, each word with its tag."""
+    rows = product(words, repeat=3)
     path.write_text("\n\n".join("\n".join(f"{w}\t{PAIRS[w]}" for w in row) for row in rows) + "\n", encoding="utf-8")
     return path
 
@@ -92,8 +93,7 @@ def test_languages(source: Path, data: Path, tmp_path: Path, capsys: pytest.Capt
     words = ["languages", str(source), *named, "--few", "10", "--epochs", "2", "--out", str(tmp_path / "run")]
     assert run(words) == 0
     text = capsys.readouterr().out
-    assert "Learned in one, told of another: F1" in text
-    assert "From few sentences" in text
+    assert all(word in text for word in ("F1", "learned", "all", "From few sentences", "alone"))
     assert (tmp_path / "run/matrix.svg").read_text().startswith("<?xml")
     assert run([*words, "--resume", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)

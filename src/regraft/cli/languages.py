@@ -104,7 +104,7 @@ def _counts(text: str) -> list[int]:
 def _print(found: Transfer) -> None:
     told = list(next(iter(found.matrix.values())))
     rows: list[tuple[Any, ...]] = [(learned, *row.values()) for learned, row in found.matrix.items()]
-    output.table(f"Learned in one, told of another: {found.measure}", ("learned", *told), rows)
+    output.table(found.measure.capitalize(), ("learned", *told), rows)
     if found.few:
         few = [(one.language, one.sentences, one.beside or "alone", one.score) for one in found.few]
         output.table("From few sentences", ("told", "sentences of it", "learned beside", found.measure), few)
