@@ -44,6 +44,7 @@ __all__ = [
     "fewshot",
     "fit",
     "fit_like_source",
+    "languages",
     "load_weights",
     "match",
     "open",
