@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from regraft.data import Splits
     from regraft.errors import RegraftError
     from regraft.estimator import TransferClassifier
-    from regraft.few_shot import fewshot, pretrain, recognise, zeroshot
-    from regraft.multilingual import Transfer
+    from regraft.few_shot import fewshot, languages, pretrain, recognise, zeroshot
     from regraft.network.loading import Loaded
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
@@ -61,6 +60,7 @@ _HOMES = {
     "RegraftError": "regraft.errors",
     "TransferClassifier": "regraft.estimator",
     "fewshot": "regraft.few_shot",
+    "languages": "regraft.few_shot",
     "pretrain": "regraft.few_shot",
     "recognise": "regraft.few_shot",
     "zeroshot": "regraft.few_shot",
@@ -302,49 +302,6 @@ def search(  # noqa: PLR0913 - each but two has a default
             seed=seed,
             name=str(source) if isinstance(source, str | PathLike) else None,
         ),
-        out=None if out is None else Path(out),
-        input=input,
-        resume=resume,
-    )
-
-
-def languages(  # noqa: PLR0913 - each but two has a default
-    source: str | PathLike[str] | GraphNetwork,
-    data: Mapping[str, str | PathLike[str] | Splits],
-    *,
-    plan: Plan | None = None,
-    settings: Mapping[str, Any] | None = None,
-    few: Sequence[int] = (),
-    out: str | PathLike[str] | None = None,
-    input: str | None = None,
-    resume: bool = False,
-    weights: str | PathLike[str] | None = None,
-) -> Transfer:
-    """Train on each language and on all together, and test each on every language: the transfer matrix.
-
-    Args:
-        source: a network, or the address of one.
-        data: labelled texts or tagged sentences of each language, by its name.
-        few: how many sentences of a language are known where few are: learned alone, and beside each other language.
-        plan, settings, out, input, resume, weights: as for `fit`.
-
-    Raises:
-        RegraftError: the plan or the data do not fit the network.
-    """
-    from regraft.data import open_splits
-    from regraft.multilingual import transfer
-    from regraft.opening import as_network
-    from regraft.train.settings import seed_of
-
-    return transfer(
-        as_network(source, weights=weights),
-        {
-            name: open_splits(Path(one), seed=seed_of(settings)) if isinstance(one, str | PathLike) else one
-            for name, one in data.items()
-        },
-        plan=plan,
-        settings=settings,
-        few=few,
         out=None if out is None else Path(out),
         input=input,
         resume=resume,

@@ -15,7 +15,6 @@ import numpy as np
 
 from regraft.data import Examples, Part
 from regraft.data.preparation import change_of_shape
-from regraft.data.windows import in_texts
 from regraft.errors import BadArgument, BadData, nearest_names
 from regraft.formats import saved
 from regraft.network import GraphNetwork
@@ -144,7 +143,6 @@ def pretrain(
     started = time.monotonic()
     progress = progress or Progress()
     place = place_of(out, resume=resume, kind="pretrain")
-    examples = in_texts(examples)
     _require_fitting(examples, choices.method)
     layers = choices.layers or _usual(examples)
     spec = input_of(examples, layers, input)

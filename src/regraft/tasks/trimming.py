@@ -29,7 +29,8 @@ class Trimming:
             return batch
         tokens = batch[self._at]
         whole = tokens.shape[1]
-        used = int((tokens != self._filler).any(0).nonzero().amax()) + 1
+        texts = (tokens != self._filler).any(0).nonzero()
+        used = int(texts.amax()) + 1 if len(texts) else 1
         return tuple(tensor[:, :used] if _is_sequence(tensor, whole) else tensor for tensor in batch)
 
 
