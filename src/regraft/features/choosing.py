@@ -16,9 +16,8 @@ from regraft.features.engines import BATCH, KINDS, Engine, Kind, Trunk, make_eng
 from regraft.network import GraphNetwork, InputSpec
 from regraft.network.proof import TOLERANCE, difference
 
-# Seconds of torch's work below which no other engine is looked at: export and comparison take about as long; and those
-# below which it is not worth while to see whether torch is faster with channels last, which needs no export.
-_WORTH, _WORTH_LAID = 10.0, 1.0
+# Seconds of torch's work below which no other engine is looked at: export and comparison take about as long.
+_WORTH = 10.0
 _FEW = 8  # rows on which that is seen
 _REPEATS = 3
 # An engine so many times slower than the fastest, in its first run already, is not looked at again.
@@ -53,8 +52,7 @@ def choose(
     """The engine that computes `tensors` for `count` more examples soonest, and what was found out about each.
 
     Each is made ready, compared with torch on a batch of real examples, and timed in turns with the others. With few
-    examples only torch is looked at, as it is and with channels last: to make the others ready would take longer than
-    they could save.
+    examples only torch is looked at: to make the others ready would take longer than they could save.
 
     Raises:
         ShapeMismatch: a tensor has no row for each example.
@@ -68,8 +66,6 @@ def choose(
         trial.leave(KINDS[1:], f"not tried: it runs on the CPU alone, and the device is {device}")
     elif forecast < _WORTH:
         trial.leave(KINDS[1:], f"not tried: torch needs {forecast:.1f} s for {count} examples")
-        if forecast > _WORTH_LAID:
-            trial.take("torch channels_last")
     else:
         trial = _Trial(trunk, device, lambda: _sample(examples, spec, BATCH))
         for kind in KINDS:
