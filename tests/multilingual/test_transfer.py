@@ -64,20 +64,14 @@ def test_the_matrix_holds_what_single_trainings_give(bert, data, tmp_path):
     assert all(0.5 < one.score <= 1 for one in found.few)
     record = json.loads((tmp_path / "run/results.json").read_text())
     assert record["matrix"] == {learned: dict(row) for learned, row in found.matrix.items()}
-    picture = (tmp_path / "run/matrix.svg").read_text()
-    assert all(f">{value:.3f}<" in picture or f"{value:.3f}" in picture for value in found.matrix["all"].values())
+    stores = [path for path in (tmp_path / "cache/regraft/features").iterdir() if path.is_dir()]
+    assert len(stores) == 2  # of all trainings on the pool, and of that alone
 
 
-def test_frozen_layers_are_computed_once(bert, data, tmp_path, capsys):
-    regraft.languages(opened(bert), data, settings={"epochs": 2}, out=tmp_path / "run")
-    stores = [path for path in (tmp_path / "cache").rglob("*.json") if path.parent.parent.name == "features"]
-    assert len({path.parent for path in stores}) <= 1
-
-
+@pytest.mark.slow
 def test_a_run_is_gone_on_with(bert, data, tmp_path):
     settings = {"epochs": 3, "lr": 1e-2}
     whole = regraft.languages(opened(bert), data, settings=settings, out=tmp_path / "whole")
-    regraft.fit(opened(bert), open_splits(data["one"]), settings=settings, out=tmp_path / "half")  # a cache, no more
     stopped = tmp_path / "run"
     regraft.languages(opened(bert), data, settings=settings, out=stopped)
     (stopped / "results.json").unlink()

@@ -24,6 +24,7 @@ from regraft.tasks.head import Head, own_copy
 from regraft.tasks.job import settle_job
 from regraft.tasks.tagging import WordRows
 
+HIDDEN = (New(kind="dense", width=16, activation="relu"), New(kind="dropout", rate=0.1), New(kind="dense"))
 KINDS = {"the": "O", "a": "O", "one": "O", "dog": "B-animal", "cat": "B-animal", "bird": "B-animal", "child": "B-human"}
 
 
@@ -91,14 +92,9 @@ def test_words_and_sentences_as_rows_give_the_same_answers(bert, data):
     ("plan", "least"),
     [
         (Plan(), 0.6),
-        (
-            Plan(
-                new=(New(kind="dense", width=16, activation="relu"), New(kind="dropout", rate=0.1), New(kind="dense"))
-            ),
-            0.6,
-        ),
+        pytest.param(Plan(new=HIDDEN), 0.6, marks=pytest.mark.slow),
         (Plan(new=(New(kind="conv", width=16, activation="relu"), New(kind="dense"))), 0.8),
-        (Plan(freeze_below="encoder.layer.1.output.LayerNorm"), 0.8),
+        pytest.param(Plan(freeze_below="encoder.layer.1.output.LayerNorm"), 0.8, marks=pytest.mark.slow),
         (Plan(freeze=None), 0.8),
     ],
     ids=["linear", "hidden", "neighbours", "thawed", "all"],

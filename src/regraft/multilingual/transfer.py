@@ -97,6 +97,7 @@ def transfer(  # noqa: PLR0913 - each but two has a default
         KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
     _require_several(languages)
+    _require_many(languages, few)
     run = RunFolder.at(place_of(out, resume=resume, kind="languages"), resume=resume)
     train = partial(fit, network, plan=plan, settings=settings, input=input, progress=Progress(silent=True))
     with run.working():
@@ -116,6 +117,17 @@ def _require_several(languages: Mapping[str, Splits]) -> None:
         )
     if untested:
         raise BadData("a language has no test part", where=", ".join(untested))
+
+
+def _require_many(languages: Mapping[str, Splits], few: Sequence[int]) -> None:
+    for name, splits in languages.items():
+        for count in few:
+            if not _HELD <= count <= len(splits.train):
+                raise BadArgument(
+                    f"{count} sentences of {name} cannot be drawn",
+                    expected=f"{_HELD} to {len(splits.train)}",
+                    got=str(count),
+                )
 
 
 class _Study:
@@ -160,10 +172,6 @@ class _Study:
     def _drawn(self, language: str, count: int, seed: int) -> tuple[Part, Part]:
         """So many sentences of a language's training part: to train on, and to choose by."""
         pool = self._pool.part(self._languages[language].train)
-        if not _HELD <= count <= len(pool):
-            raise BadArgument(
-                f"{count} sentences of {language} cannot be drawn", expected=f"{_HELD} to {len(pool)}", got=str(count)
-            )
         drawn = np.random.default_rng(seed).permutation(pool.indices)[:count]
         held = count // _HELD
         known, chosen_by = (Part(examples=pool.examples, indices=np.sort(own)) for own in (drawn[held:], drawn[:held]))
