@@ -6,7 +6,7 @@ import torch
 from encoders import bert_in, opened
 
 from regraft.data.tokens import encoded
-from regraft.network import Plan
+from regraft.network import New, Plan
 from regraft.network.surgery import graft
 from regraft.tasks.trimming import Trimming
 
@@ -31,3 +31,13 @@ def test_without_tokens_nothing_is_cut(tmp_path):
     network = opened(bert_in(tmp_path))
     batch = (torch.zeros(2, 5, 16), torch.zeros(2, 5, dtype=torch.int64))
     assert Trimming(network, ("encoder.layer.0.output.LayerNorm",))(batch) is batch
+
+
+def test_beside_what_is_no_sequence_nothing_is_cut(tmp_path):
+    """A convolution begins with its sequence as a picture of one row, whose places lie on another axis."""
+    plan = Plan(at="encoder.layer.0.output.LayerNorm", new=(New(kind="conv", width=4),))
+    grafted = graft(opened(bert_in(tmp_path)), plan, classes=2)
+    assert grafted.features[0] == "input_ids"
+    batch = (torch.full((2, 5), 4), torch.zeros(2, 1, 5, 16), torch.zeros(2, dtype=torch.int64))
+    batch[0][:, 3:] = 0
+    assert Trimming(grafted.network, grafted.features)(batch) is batch

@@ -14,13 +14,15 @@ _SEQUENCE = 3  # axes of one
 
 
 class Trimming:
-    """How the batches of some inputs are cut: where tokens are among them, by these, else not at all."""
+    """How the batches of some inputs are cut: by the tokens among them, where all others are sequences as long."""
 
     def __init__(self, network: GraphNetwork, inputs: Sequence[str]) -> None:
         masks = [
             node for node in network.graph.nodes if node.function == "token_mask" and node.args[0] in map(Ref, inputs)
         ]
-        self._at = inputs.index(next(masks[0].refs())) if masks else None
+        tokens = next(masks[0].refs()) if masks else None
+        fitting = tokens is not None and all(_beside(network, name, tokens) for name in inputs if name != tokens)
+        self._at = inputs.index(tokens) if fitting and tokens is not None else None
         self._filler = masks[0].kwargs["filler"] if masks else None
 
     def __call__(self, batch: Batch) -> Batch:
@@ -32,6 +34,12 @@ class Trimming:
         texts = (tokens != self._filler).any(0).nonzero()
         used = int(texts.amax()) + 1 if len(texts) else 1
         return tuple(tensor[:, :used] if _is_sequence(tensor, whole) else tensor for tensor in batch)
+
+
+def _beside(network: GraphNetwork, name: str, tokens: str) -> bool:
+    """Whether a tensor is a sequence (b t d) with a place for each token (b t)."""
+    shape, length = network.tensors[name].shape or (), (network.tensors[tokens].shape or (None, None))[1]
+    return len(shape) == _SEQUENCE and shape[1] == length
 
 
 def _is_sequence(tensor: Tensor, length: int) -> bool:
