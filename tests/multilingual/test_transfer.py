@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from encoders import bert_in, opened, sentences
+from encoders import bert_in, columns, opened, sentences
 
 import regraft
 from regraft.data import open_splits
-from regraft.data.pooling import Pool
+from regraft.data.joining import Joined
 from regraft.errors import BadArgument
 from regraft.network import Plan
 
@@ -20,13 +20,12 @@ NAMES = {"dog", "cat", "bird", "child"}
 
 
 def language(path, other=False, count=120):
-    lines = []
+    found = []
     for text, _ in sentences(count):
         words = [OTHER.get(word, word) if other else word for word in text.split()]
         words = words[::-1] if other else words
-        lines += [f"{word}\t{'NOUN' if word in NAMES else 'OTHER'}" for word in words] + [""]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
+        found.append([(word, "NOUN" if word in NAMES else "OTHER") for word in words])
+    return columns(path, found)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +64,7 @@ def test_the_matrix_holds_what_single_trainings_give(bert, data, tmp_path):
     record = json.loads((tmp_path / "run/results.json").read_text())
     assert record["matrix"] == {learned: dict(row) for learned, row in found.matrix.items()}
     stores = [path for path in (tmp_path / "cache/regraft/features").iterdir() if path.is_dir()]
-    assert len(stores) == 2  # of all trainings on the pool, and of that alone
+    assert len(stores) == 2  # of all trainings on all sentences, and of that alone
 
 
 @pytest.mark.slow
@@ -96,23 +95,23 @@ def test_texts_and_sentences_are_not_joined(data, tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("text,label\n" + "".join(f"text {k},{'ab'[k % 2]}\n" for k in range(40)), encoding="utf-8")
     with pytest.raises(BadArgument) as error:
-        Pool([open_splits(data["one"]), open_splits(table)])
+        Joined([open_splits(data["one"]), open_splits(table)])
     assert str(error.value) == (
         "these examples cannot be joined\n  expected: texts, or sentences of words\n  got: text and words"
     )
 
 
-def test_a_pool_keeps_every_sentence_and_its_tags(data):
+def test_a_joining_keeps_every_sentence_and_its_tags(data):
     splits = [open_splits(path) for path in data.values()]
-    pool = Pool(splits)
+    joined = Joined(splits)
     for own in splits:
-        part = pool.part(own.validation, own.train)
-        assert [pool.examples.name(k) for k in part.indices] == [
+        part = joined.part(own.validation, own.train)
+        assert [joined.examples.name(k) for k in part.indices] == [
             own.train.examples.name(k) for k in (*own.validation.indices, *own.train.indices)
         ]
         expected = np.concatenate([own.validation.tags.flat, own.train.tags.flat])
         names = np.array(own.classes)[expected]
-        assert (np.array(pool.examples.classes)[part.tags.flat] == names).all()
+        assert (np.array(joined.examples.classes)[part.tags.flat] == names).all()
 
 
 def test_texts_of_two_languages(bert, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from encoders import bert_in, opened, sentences
+from encoders import bert_in, columns, opened, sentences
 from grounds import demo_network
 
 import regraft
@@ -30,16 +30,15 @@ KINDS = {"the": "O", "a": "O", "one": "O", "dog": "B-animal", "cat": "B-animal",
 
 def tagged(path: Path, count: int = 200) -> Path:
     """Sentences with their animals and children tagged; "old" and "red" before one belong to it."""
-    lines: list[str] = []
+    found: list[list[tuple[str, str]]] = []
     for text, _ in sentences(count):
         words = text.split()
         tags = [KINDS.get(word, "O") for word in words]
         for k in range(len(words) - 1):
             if words[k] == "old" and tags[k + 1].startswith("B-"):
                 tags[k], tags[k + 1] = tags[k + 1], tags[k + 1].replace("B-", "I-")
-        lines += [f"{word}\t{tag}" for word, tag in zip(words, tags, strict=True)] + [""]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
+        found.append(list(zip(words, tags, strict=True)))
+    return columns(path, found)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ from typer import Argument, Option
 
 from regraft.cli import output
 from regraft.cli.examples import labelled, unlabelled
-from regraft.cli.options import FeaturesAt, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
-from regraft.errors import BadArgument
+from regraft.cli.options import FeaturesAt, Input, Json, LabelColumn, SkipBad, TextColumn, Weights, numbers
 
 if TYPE_CHECKING:
     from regraft.few_labels import Recognised, Study
@@ -49,17 +48,9 @@ def fewshot(
         output.emit(told.as_json()) if json else print_told(told)
         return
     found = regraft.fewshot(
-        source, known, shots=_numbers(shots), ways=ways, queries=queries, episodes=episodes, **common
+        source, known, shots=numbers(shots, "--shots"), ways=ways, queries=queries, episodes=episodes, **common
     )
     output.emit(found.as_json()) if json else _print(found)
-
-
-def _numbers(text: str) -> list[int]:
-    """The numbers of a list with commas."""
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise BadArgument("--shots takes whole numbers with commas between", expected="1,5", got=text) from error
 
 
 def _print(found: Study) -> None:

@@ -11,7 +11,7 @@ from typer import Argument, Option
 
 from regraft.cli import output
 from regraft.cli.fit import same_again
-from regraft.cli.options import Device, Input, Json, LabelColumn, TextColumn, Weights
+from regraft.cli.options import Device, Input, Json, LabelColumn, TextColumn, Weights, numbers
 from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def languages(
             splits,
             plan=plan and read_plan(plan),
             settings={word: value for word, value in settings.items() if value is not None},
-            few=_counts(few),
+            few=numbers(few, "--few") if few else (),
             out=out,
             input=input,
             resume=resume,
@@ -92,13 +92,6 @@ def _require_known(given: dict[str, Path], known: dict[str, Path]) -> None:
     unknown = [name for name in given if name not in known]
     if unknown:
         raise BadArgument(f"there are no training data of {unknown[0]}", expected=", ".join(known), got=unknown[0])
-
-
-def _counts(text: str) -> list[int]:
-    try:
-        return [int(word) for word in text.split(",") if word]
-    except ValueError as error:
-        raise BadArgument("--few takes numbers of sentences", expected="50,200", got=text) from error
 
 
 def _print(found: Transfer) -> None:

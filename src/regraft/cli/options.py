@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from typer import Option
 
+from regraft.errors import BadArgument
+
 Json = Annotated[bool, Option("--json", help="One JSON object on standard output, all else on standard error.")]
 FeaturesAt = Annotated[
     str | None, Option("--at", metavar="TENSOR", help="Whose values the features are; else the bottleneck.")
@@ -24,3 +26,11 @@ Weights = Annotated[
     str | None,
     Option(metavar="FILE", help="The source's weights, in another file; `random` for fresh ones."),
 ]
+
+
+def numbers(text: str, flag: str) -> list[int]:
+    """The whole numbers of a list with commas, as a flag has it."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise BadArgument(f"{flag} takes whole numbers with commas between", expected="1,5", got=text) from error

@@ -25,9 +25,7 @@ class Tags:
 
     def __getitem__(self, sentences: np.ndarray) -> Tags:
         """Those of some sentences, in that order."""
-        counts = self.counts[sentences]
-        ends = np.cumsum(counts)
-        places = np.arange(counts.sum()) + np.repeat(self.ends[sentences] - ends, counts)
+        places, ends = spread(self.ends, sentences)
         return Tags(flat=self.flat[places], ends=ends)
 
     @property
@@ -38,3 +36,15 @@ class Tags:
     def rows(self) -> Sequence[np.ndarray]:
         """The tags of each sentence."""
         return np.split(self.flat, self.ends[:-1])
+
+
+def spread(ends: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where all that some rows hold lies in a flat list, and the ends of these rows in what is taken from there.
+
+    Args:
+        ends: (n) the place behind the last of each row.
+        rows: (m) which of them, in any order.
+    """
+    counts = np.diff(ends, prepend=0)[rows]
+    found = np.cumsum(counts)
+    return np.arange(counts.sum()) + np.repeat(ends[rows] - found, counts), found

@@ -10,14 +10,14 @@ from itertools import pairwise
 import numpy as np
 
 from regraft.data.examples import Examples, Part
-from regraft.data.tags import Tags
+from regraft.data.tags import Tags, spread
 from regraft.data.texts import digest
 from regraft.data.tokens import LOOKED, limits, longest, word_sizes
 from regraft.network.graph import InputSpec
 
 _LONGEST = 128  # numbers of a sentence that are read at once where nobody says another length
-_WORD = re.compile(r"\w+|[^\w\s]")
 _BYTES = 4  # times as many, where they are bytes
+_WORD = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,10 +32,7 @@ class Windows:
 
     def part(self, of: Part) -> Part:
         """The pieces of some sentences."""
-        starts = np.concatenate([[0], self.ends[:-1]])
-        counts = (self.ends - starts)[of.indices]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return Part(examples=self.examples, indices=np.repeat(starts[of.indices], counts) + within)
+        return Part(examples=self.examples, indices=spread(self.ends, of.indices)[0])
 
 
 def windowed(examples: Examples, spec: InputSpec) -> Windows:

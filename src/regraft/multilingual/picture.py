@@ -6,8 +6,6 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from regraft.run.atomic import write_bytes
 
 _DARK = 0.6  # of the range of scores, above which numbers are white
@@ -15,6 +13,8 @@ _DARK = 0.6  # of the range of scores, above which numbers are white
 
 def draw(path: Path, matrix: Mapping[str, Mapping[str, float]], measure: str) -> None:
     """A row for each language trained on, a column for each tested on; the darker the better."""
+    from matplotlib.figure import Figure
+
     trained, tested = list(matrix), list(next(iter(matrix.values())))
     values = [[matrix[row][column] for column in tested] for row in trained]
     low, high = min(map(min, values)), max(map(max, values))

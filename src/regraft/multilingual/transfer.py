@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from regraft.data import Part, Splits
-from regraft.data.pooling import Pool
+from regraft.data.joining import Joined
 from regraft.errors import BadArgument, BadData
 from regraft.multilingual.picture import draw
 from regraft.network import GraphNetwork, Plan
@@ -131,14 +131,14 @@ def _require_many(languages: Mapping[str, Splits], few: Sequence[int]) -> None:
 
 
 class _Study:
-    """Trainings on parts of one pool of sentences, each tested on all languages."""
+    """Trainings on parts of all sentences together, each tested on all languages."""
 
     def __init__(
         self, languages: Mapping[str, Splits], train: Callable[..., FitResult], run: RunFolder, progress: Progress
     ) -> None:
         self._languages, self._train, self._run, self._progress = languages, train, run, progress
-        self._pool = Pool(languages.values())
-        self._test = self._pool.part(*(splits.test for splits in languages.values()))
+        self._joined = Joined(languages.values())
+        self._test = self._joined.part(*(splits.test for splits in languages.values()))
 
     def carried_out(self, few: Sequence[int], seed: int) -> Transfer:
         """All trainings in turn."""
@@ -154,16 +154,16 @@ class _Study:
 
     def _on_whole(self, name: str, splits: Sequence[Splits]) -> FitResult:
         """A training on all that is known of some languages."""
-        train = self._pool.part(*(own.train for own in splits))
-        return self._fitted(name, train, self._pool.part(*(own.validation for own in splits)))
+        train = self._joined.part(*(own.train for own in splits))
+        return self._fitted(name, train, self._joined.part(*(own.validation for own in splits)))
 
     def _few(self, language: str, count: int, seed: int) -> list[Few]:
         """What so many sentences of a language give: alone, and beside those of each other language."""
         known, held = self._drawn(language, count, seed)
         found = list[Few]()
         for beside in ("", *(name for name in self._languages if name != language)):
-            more = [self._pool.part(self._languages[beside].train)] if beside else []
-            train = Part(examples=self._pool.examples, indices=np.concatenate([p.indices for p in (*more, known)]))
+            more = [self._joined.part(self._languages[beside].train)] if beside else []
+            train = Part(examples=self._joined.examples, indices=np.concatenate([p.indices for p in (*more, known)]))
             result = self._fitted(f"{count} of {language}" + (f" beside {beside}" if beside else ""), train, held)
             score = self._scores(result)[language]
             found.append(Few(language=language, sentences=count, beside=beside, score=score))
@@ -171,15 +171,17 @@ class _Study:
 
     def _drawn(self, language: str, count: int, seed: int) -> tuple[Part, Part]:
         """So many sentences of a language's training part: to train on, and to choose by."""
-        pool = self._pool.part(self._languages[language].train)
-        drawn = np.random.default_rng(seed).permutation(pool.indices)[:count]
+        joined = self._joined.part(self._languages[language].train)
+        drawn = np.random.default_rng(seed).permutation(joined.indices)[:count]
         held = count // _HELD
-        known, chosen_by = (Part(examples=pool.examples, indices=np.sort(own)) for own in (drawn[held:], drawn[:held]))
+        known, chosen_by = (
+            Part(examples=joined.examples, indices=np.sort(own)) for own in (drawn[held:], drawn[:held])
+        )
         return known, chosen_by
 
     def _fitted(self, name: str, train: Part, validation: Part) -> FitResult:
         self._progress.say(f"training on {name}")
-        splits = Splits(train=train, validation=validation, test=self._test, classes=self._pool.examples.classes)
+        splits = Splits(train=train, validation=validation, test=self._test, classes=self._joined.examples.classes)
         place = self._run.path / name.replace(" ", "-")
         return self._train(splits, out=place, resume=place.exists())
 
@@ -187,7 +189,7 @@ class _Study:
         """The score of each language's test part."""
         scores, start = dict[str, float](), 0
         for name, splits in self._languages.items():
-            part = self._pool.part(splits.test)
+            part = self._joined.part(splits.test)
             labels = part.labels if part.tags is None else part.tags.flat
             probability = result.probability[start : start + len(labels)]
             scores[name], start = reported(probability, labels, part).score, start + len(labels)

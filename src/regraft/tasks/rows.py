@@ -117,6 +117,14 @@ def scaling_of(rows: Rows, batch: int = 256) -> Scaling:
     return Scaling(mean=mean.to(dtype), spread=float(variance.sqrt()) or 1.0)
 
 
+def gathered(sources: Sequence[Rows], which: np.ndarray, rows: np.ndarray) -> Batch:
+    """Rows of several sources, in the order they are asked for: `which` (b) says whose each of them is."""
+    places = [np.flatnonzero(which == number) for number in range(len(sources))]
+    found = [source.take(rows[mine]) for source, mine in zip(sources, places, strict=True) if len(mine)]
+    back = torch.from_numpy(np.argsort(np.concatenate(places)))
+    return tuple(torch.cat(same)[back] for same in zip(*found, strict=True))
+
+
 def batches(count: int, size: int) -> Sequence[np.ndarray]:
     """Row numbers 0..count in their order, `size` at a time."""
     return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]

@@ -12,6 +12,7 @@ import torch
 from regraft.data import PLAIN, Part, View, prepare
 from regraft.errors import BadArgument
 from regraft.network import InputSpec
+from regraft.tasks.rows import gathered
 from regraft.train.learner import Batch, Rows
 
 _CROP = 2  # the number of the first view that is a crop
@@ -68,13 +69,7 @@ class ViewedRows:
 
     def take(self, rows: np.ndarray) -> Batch:
         """What the views have at these rows."""
-        drawn = torch.randint(len(self._views), (len(rows),))
-        parts = [(drawn == view).nonzero()[:, 0] for view in range(len(self._views))]
-        found = [
-            rows_of.take(rows[mine.numpy()]) for rows_of, mine in zip(self._views, parts, strict=True) if len(mine)
-        ]
-        back = torch.cat(parts).argsort()
-        return tuple(torch.cat(same)[back] for same in zip(*found, strict=True))
+        return gathered(self._views, torch.randint(len(self._views), (len(rows),)).numpy(), rows)
 
 
 class SeenRows:

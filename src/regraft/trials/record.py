@@ -194,7 +194,7 @@ def about(found: Found, record: Mapping[str, Any]) -> dict[str, Any]:
         "task": "classify",
         "classes": list(found.ground.splits.classes),
         "source": {"format": found.ground.network.format},
-        "metrics": {name: {"accuracy": own.accuracy, "n": own.n} for name, own in reports.items() if own},
+        "metrics": {name: own.summary for name, own in reports.items() if own},
         "plan": dict(winner.plan),
         "training": dict(winner.trial.settings),
         "data": record["data"],

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from regraft.data import Part, Splits
 from regraft.features import Features
-from regraft.tasks.rows import FeatureRows
+from regraft.tasks.rows import FeatureRows, gathered
 from regraft.train.learner import Batch, Rows
 from regraft.trials.augmentation import ViewedRows
 
@@ -68,11 +68,8 @@ class _JoinedRows:
     def take(self, rows: np.ndarray) -> Batch:
         """What the parts have at these rows."""
         numbers, first = self._chosen[rows], len(self._parts[0])
-        order = np.argsort(numbers >= first, kind="stable")  # those of the first part, then those of the second
-        own = np.split(numbers[order], [int((numbers < first).sum())])
-        found = [part.take(mine) for part, mine in zip(self._parts, (own[0], own[1] - first), strict=True) if len(mine)]
-        back = torch.from_numpy(np.argsort(order))
-        return tuple(torch.cat(same)[back] for same in zip(*found, strict=True))
+        second = numbers >= first
+        return gathered(self._parts, second, numbers - first * second)
 
 
 class Pool:

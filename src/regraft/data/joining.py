@@ -14,7 +14,7 @@ from regraft.data.tags import Tags
 from regraft.errors import BadArgument
 
 
-class Pool:
+class Joined:
     """The examples of several splits in one row, with all of their classes."""
 
     def __init__(self, splits: Iterable[Splits]) -> None:
