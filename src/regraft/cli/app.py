@@ -25,6 +25,7 @@ from regraft.cli.pretrain import pretrain
 from regraft.cli.search import search
 from regraft.cli.show import show
 from regraft.cli.zeroshot import zeroshot
+from regraft.cli.zoo import zoo
 from regraft.errors import BadArgument, OutOfSpace, RegraftError
 
 DONE, OUR_FAILURE, CALLERS_MISTAKE, STOPPED, UNREAD = 0, 1, 2, 130, 141
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 for _command in (show, match, fit, search, languages, fewshot, zeroshot, pretrain, predict, evaluate, export, demo):
     app.command()(_command)
+app.add_typer(zoo)
 
 
 def run(arguments: Sequence[str]) -> int:

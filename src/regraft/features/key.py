@@ -50,23 +50,27 @@ def feature_key(
     return FeatureKey(
         data=examples.fingerprint,
         preparation=replace(spec, name="", origin="unknown").record(),
-        trunk=trunk_hash(network, tensors, spec.name),
+        trunk=trunk_hash(network, tensors, [spec.name]),
         cut=tuple((name, str(network.tensors[name].dtype)) for name in tensors),
         engine=engine,
         view=view.name,
     )
 
 
-def trunk_hash(network: GraphNetwork, tensors: Sequence[str], given: str) -> str:
-    """A hash of all that computes `tensors` from the input: operations, settings, weights; names do not count."""
+def trunk_hash(network: GraphNetwork, tensors: Sequence[str], given: Sequence[str], *, weights: bool = True) -> str:
+    """A hash of all that computes `tensors` from the `given` ones: operations, settings, weights; names do not count.
+
+    Args:
+        weights: False: of the weights only types and shapes count.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    nodes = specialise(network.graph, tensors, [given], training=False)
+    nodes = specialise(network.graph, tensors, given, training=False)
     number = {node.name: str(index) for index, node in enumerate(nodes)}
     for node in nodes:
         if node.function == "parameter":
             value = network.values[node.args[0]]
             digest.update(f"{value.dtype.str}{value.shape}".encode())
-            digest.update(value.tobytes())
+            digest.update(value.tobytes() if weights else b"")
         else:
             digest.update(repr((node.function, _numbered(node.args, number), sorted(node.kwargs.items()))).encode())
     digest.update(repr([number[name] for name in tensors]).encode())
