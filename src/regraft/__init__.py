@@ -1,7 +1,7 @@
 """Opens a trained network, reuses the layers you name and trains the rest on your data.
 
-Everything public is named here and loaded on first use: `import regraft` costs nothing. An
-address is turned into a network in `regraft.opening`; the rooms below take networks.
+Everything public is named here and loaded on first use: `import regraft` costs nothing. An address is turned into a
+network in `regraft.opening`; the rooms below take networks.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ def open(
 
     Args:
         source: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel; a Caffe .prototxt or .caffemodel;
-            a PyTorch exported program (.pt2); what regraft saved; or weights without a graph (numpy, pickled arrays,
-            joblib, MATLAB, flax, safetensors, PyTorch state dicts). Or an address: `timm:NAME`, `torchvision:NAME`,
-            `hf:FOLDER` or `hf:REPOSITORY`, `zoo:NAME`. Or a torch module of your own.
+            a PyTorch program (.pt2); what regraft saved; weights without a graph (numpy, pickles, joblib, MATLAB, flax,
+            safetensors, state dicts). Or an address: `timm:`, `torchvision:` or `zoo:NAME`, `hf:FOLDER` or
+            `hf:REPOSITORY`. Or a torch module of your own.
         to: the tensor or tensors wanted; None: the outputs. What they do not need is not read.
         weights: a file whose weights are put in, by name or as `match` pairs them; "random": fresh ones, always the
             same; None: those of the source, for an address the pretrained ones of its hub.
@@ -234,10 +234,7 @@ def fit_like_source(
         source: a TensorFlow 1 training graph with its checkpoint, as a network or an address.
         data: labelled data as `fit` takes them; or an array for each input of the loss, by name.
         settings: epochs, batch, seed, device, and lr if it shall be another one than the source's.
-        out: the run folder; None: a new one in `runs`.
-        input: how pictures are fed ("range=0..1").
-        resume: go on with the run in `out`.
-        weights: of the source, as for `open`.
+        out, input, resume, weights: as for `fit`.
 
     Raises:
         RegraftError: the source does not say how it was trained, or the data do not fit its loss.

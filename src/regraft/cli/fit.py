@@ -12,6 +12,7 @@ from typer import Argument, Option
 
 from regraft.cli import output, plan_flags
 from regraft.cli.options import Device, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
+from regraft.cli.registering import Name, Register, Registration, begun
 from regraft.errors import BadArgument, UnsupportedOp
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def fit(
     ema: Annotated[float | None, Option(help="Decay of averaged weights; they become the model.")] = None,
     like_source: Annotated[bool, Option("--like-source", help="Train on as the source's own graph did.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
+    register: Register = False,
+    name: Name = None,
     weights: Weights = None,
     json: Json = False,
 ) -> None:
@@ -70,17 +73,15 @@ def fit(
     Without a plan everything up to the bottleneck is frozen, and a new linear layer is trained on it.
     """
     flags = {name: value for name, value in locals().items() if value not in (None, [])}
-    from regraft.run import place_of
-
-    flags["out"] = place_of(out, resume=resume)
+    flags["out"], registration = begun(out, resume=resume, register=register, name=name, source=source)
     try:
-        _gone_on(flags) if like_source else _fitted(flags)
+        _gone_on(flags, registration) if like_source else _fitted(flags, registration)
     except KeyboardInterrupt:
         output.say(f"stopped; {same_again(flags['out'], sys.argv[1:])}")
         raise
 
 
-def _fitted(flags: Mapping[str, Any]) -> None:
+def _fitted(flags: Mapping[str, Any], registration: Registration) -> None:
     """Carry out a plan."""
     import regraft
 
@@ -94,10 +95,10 @@ def _fitted(flags: Mapping[str, Any]) -> None:
     result = regraft.fit(
         network, splits, plan=plan, settings=_settings(flags), **_named(flags, "out", "input", "resume")
     )
-    output.emit(result.as_json()) if flags["json"] else _print(result)
+    registration.give(result.as_json, lambda: _print(result), result.run, json=flags["json"])
 
 
-def _gone_on(flags: Mapping[str, Any]) -> None:
+def _gone_on(flags: Mapping[str, Any], registration: Registration) -> None:
     """Train as the source did."""
     import regraft
 
@@ -113,9 +114,10 @@ def _gone_on(flags: Mapping[str, Any]) -> None:
         plan_flags.switch_values(flags.get("switch", ()))
     )
     result = regraft.fit_like_source(network, _splits(flags), settings=_settings(flags), **named)
-    if flags["json"]:
-        output.emit(result.as_json())
-        return
+    registration.give(result.as_json, lambda: _print_measures(result), result.run, json=flags["json"])
+
+
+def _print_measures(result: GoneOn) -> None:
     output.table("The source's own measures", ("tensor", "test, before", "validation", "test"), _measures(result))
     _print_paths(result.run, result.model)
 
