@@ -190,10 +190,6 @@ def _from_file(path: Path, to: list[str] | None, weights: Address | None) -> Gra
 
 def _filled(network: GraphNetwork, weights: Address) -> GraphNetwork:
     """A network with the weights of a file, paired as `match` proposes."""
-    if str(weights) == RANDOM:
-        raise BadArgument(
-            "a file has its own weights: random ones are for timm:NAME, torchvision:NAME and hf:NAME", where=RANDOM
-        )
     from regraft.network.matching import match_network
 
     found = match_network(weights_of(weights).values, network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -136,21 +137,21 @@ def _told(source: Address | GraphNetwork, network: GraphNetwork, zoo: Zoo) -> tu
     facts = Facts(about={"classes": list(classes)} if classes else {})
     if package := package_of(source):
         own = str(source).partition(":")[2]
-        name = as_name(Path(own).resolve().name if Path(own).is_dir() else own)
+        name = as_name(_absolute(Path(own)).name if Path(own).is_dir() else own)
         return name, replace(facts, origin=str(source), licence=pytorch.licence(package, own))
-    return as_name(_stem(path)), replace(facts, origin=str(path.resolve()))
+    return as_name(_stem(path)), replace(facts, origin=str(_absolute(path)))
 
 
 def _told_by_model(path: Path, zoo: Zoo) -> tuple[str, Facts]:
     """What a model folder says, or a run; an exported one says what its card said."""
     about = saved.about(path)
     card = _checked(about.pop(CARD, {}), path)
-    folder = path.resolve()
+    folder = _absolute(path)
     run = next((place for place in (folder, folder.parent) if is_run(place)), None)
     facts = Facts(
         tags=tuple(card.get("tags", ())),
         format=card.get("format"),
-        origin=card.get("origin") or str(folder),
+        origin=card.get("origin") if card else str(folder),
         licence=card.get("licence"),
         parents=tuple(card.get("parents", ())) or _parents(run, zoo),
         about=about,
@@ -212,6 +213,11 @@ def _from_folder(zoo: Zoo, root: Path, place: Address, tags: Sequence[str], lice
         return zoo.add(network, as_name(str(inside.with_suffix("") if path.is_file() else inside)), facts)
     except BadArgument:
         return zoo.add(network, as_name(str(inside)), facts)
+
+
+def _absolute(path: Path) -> Path:
+    """The whole path, links as they are called."""
+    return Path(os.path.abspath(path))
 
 
 def _stem(path: Path) -> str:

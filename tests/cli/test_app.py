@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from regraft.cli.app import app
+from regraft.cli.zoo import zoo
 
 
 def test_help_answers_in_half_a_second(regraft) -> None:
@@ -31,6 +32,7 @@ def test_neither_help_nor_a_usage_error_loads_torch_or_numpy() -> None:
     code = (
         "import sys; from regraft.cli.app import app, run\n"
         "run(['--help']); run(['show']); [run([c.callback.__name__, '--help']) for c in app.registered_commands]\n"
+        "run(['zoo', '--help']); run(['zoo', 'list', '--help']); run(['zoo', 'add'])\n"
         "print([name for name in ('torch', 'numpy', 'sklearn', 'matplotlib') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -38,7 +40,7 @@ def test_neither_help_nor_a_usage_error_loads_torch_or_numpy() -> None:
 
 
 def test_every_command_has_json() -> None:
-    for command in app.registered_commands:
+    for command in (*app.registered_commands, *zoo.registered_commands):
         assert command.callback is not None
         assert "json" in command.callback.__annotations__, command.callback.__name__
 

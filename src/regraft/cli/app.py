@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Sequence
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from regraft.cli import output
 from regraft.cli.demo import demo
@@ -119,5 +121,11 @@ def _failed(arguments: Sequence[str], code: int, error: RegraftError) -> int:
 
 
 def _command_called(arguments: Sequence[str]) -> str:
-    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
-    return shlex.join(["regraft", *(word for word in arguments[:1] if word in names)])
+    """The command that a line calls, as far as there is one."""
+    called, command = ["regraft"], get_command(app)
+    for word in arguments:
+        if not isinstance(command, TyperGroup) or word not in command.commands:
+            break
+        command = command.commands[word]
+        called.append(word)
+    return shlex.join(called)

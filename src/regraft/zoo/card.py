@@ -90,7 +90,8 @@ class Details:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of its classes; (): they are not known."""
-        return tuple(self.about.get("classes") or ())
+        classes = self.about.get("classes")
+        return tuple(map(str, classes)) if isinstance(classes, list | tuple) else ()
 
 
 def read_card(text: str, where: str) -> Card:

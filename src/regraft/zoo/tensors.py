@@ -58,7 +58,7 @@ class Row:
 
 def keyed(value: np.ndarray) -> Tensor:
     """A tensor with its hash."""
-    value = np.asarray(value, value.dtype.newbyteorder("<"), order="C")
+    value = np.asarray(value, order="C")
     return Tensor(key=_key(str(value.dtype), _shape(value), value.data), value=value)
 
 
