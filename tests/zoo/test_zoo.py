@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from zoo.nets import WIDE, net
 import regraft
 from regraft.errors import BadArgument, MissingFile, UnknownName, UnreadableFile
 from regraft.formats import saved
+from regraft.network import Ref
 from regraft.zoo import Facts, Zoo, default_place
 
 TRUNK, HEAD = 4 * WIDE * WIDE, 4 * WIDE * 3  # bytes
@@ -72,6 +74,17 @@ def test_what_is_shared_is_kept_once(zoo: Zoo) -> None:
     zoo.add(net(trunk=1), "other")
     assert zoo.details("other").cuts[0]["block"] not in blocks
     assert zoo["other"].architecture == cards[0].architecture
+
+
+def test_what_only_passes_a_value_on_makes_no_other_block(zoo: Zoo) -> None:
+    whole = net()
+    *below, relu, kernel, product = whole.graph.nodes
+    passed = replace(relu, name="relu"), replace(relu, function="identity", args=(Ref("relu"),))
+    graph = replace(whole.graph, nodes=(*below, *passed, kernel, product))
+    cards = zoo.add(whole, "one"), zoo.add(type(whole)(graph, whole.values, format="test"), "two")
+    assert cards[0].architecture == cards[1].architecture
+    one, two = (zoo.details(card.name).cuts[0] for card in cards)
+    assert one["block"] == two["block"]
 
 
 def test_a_model_is_removed_and_what_only_it_had(zoo: Zoo) -> None:
