@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,7 +84,7 @@ def inserted(connection: sqlite3.Connection, made: Prepared) -> Card:
     numbers = [tensors.insert(connection, tensor) for tensor in made.tensors]
     if before:
         return before
-    texts = _json(asdict(made.card)), _json(asdict(made.details)), words_of(made.card, made.details)
+    texts = _json(vars(made.card)), _json(vars(made.details)), words_of(made.card, made.details)
     connection.execute(
         "INSERT INTO graphs (hash, document) VALUES (?, ?) ON CONFLICT DO NOTHING", (graph_hash(made.graph), made.graph)
     )
