@@ -20,28 +20,30 @@ from regraft.zoo import Facts, Zoo
 MODELS, STEP = 10_000, 500
 WIDTH = 160  # 100 KB, a file that all models share; the head of each is its own
 CLASSES = [f"a class of pictures, number {number}" for number in range(100)]
+IN_MEMORY = Path("/dev/shm")  # how long a disk takes to be sure of what is written hangs on nothing here
 PICTURE = RESULTS.parent / "catalog.svg"
 
 
 def main() -> None:
     """Fill a zoo, draw what that took, and write the section."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
         zoo = Zoo(Path(folder) / "zoo")
         rows = [_grown(zoo, start) for start in range(0, MODELS, STEP)]
         size = (zoo.path / "catalog.sqlite").stat().st_size
     _draw(rows)
     shown = "\n".join(
-        f"| {models:,} | {1000 * added:.1f} | {1000 * listed:.0f} | {1000 * found:.0f} |"
-        for models, added, listed, found in rows
+        f"| {models:,} | {1000 * added:.1f} | {1000 * listed:.0f} | {1000 * sifted:.0f} | {1000 * found:.0f} |"
+        for models, added, listed, sifted, found in rows
         if models in (STEP, MODELS // 4, MODELS // 2, MODELS)
     )
     text = f"""
-A small network with a head of its own and the names of 100 classes, added one after the other; medians of {STEP} models
-added, and of five times opening the catalog and listing a tenth of it (`mobile*`, at most 5 M parameters), or
-searching for the name of a class. The database of {MODELS:,} models has {size / 1e6:.0f} MB.
+A small network with a head of its own and the names of 100 classes, added one after the other, on a file system in
+memory: a disk adds the time it takes to be sure of what was written. Medians of {STEP} models added, and of five times
+opening the catalog and listing a tenth of it (`mobile*`), or all of at most 5 M parameters, or searching for the name of
+a class. The database of {MODELS:,} models has {size / 1e6:.0f} MB.
 
-| models | adding one, ms | listing, ms | searching, ms |
-|---|---|---|---|
+| models | adding one, ms | listing a tenth, ms | listing all, ms | searching, ms |
+|---|---|---|---|---|
 {shown}
 
 ![Milliseconds of adding and listing against models]({PICTURE.name})
@@ -49,10 +51,14 @@ searching for the name of a class. The database of {MODELS:,} models has {size /
     write_section("Zoo: how the catalog grows", "python -m benchmarks catalog", text)
 
 
-def _grown(zoo: Zoo, start: int) -> tuple[int, float, float, float]:
-    """How many models there are after `STEP` more, and the seconds of adding one, of listing and of searching."""
+def _grown(zoo: Zoo, start: int) -> tuple[int, float, float, float, float]:
+    """How many models there are after `STEP` more, and the seconds of adding one, of two lists and of searching."""
     added = [_added(zoo, number) for number in range(start, start + STEP)]
-    row = (start + STEP, median(added), *(median(_timed(zoo, look) for _ in range(5)) for look in (_listed, _found)))
+    row = (
+        start + STEP,
+        median(added),
+        *(median(_timed(zoo, look) for _ in range(5)) for look in (_listed, _sifted, _found)),
+    )
     print(row, file=sys.stderr)
     return row
 
@@ -72,7 +78,11 @@ def _timed(zoo: Zoo, look) -> float:
 
 
 def _listed(zoo: Zoo) -> int:
-    return len(zoo.list("mobile*", max_params=5e6))
+    return len(zoo.list("mobile*"))
+
+
+def _sifted(zoo: Zoo) -> int:
+    return len(zoo.list(max_params=5e6))
 
 
 def _found(zoo: Zoo) -> int:
@@ -102,7 +112,7 @@ def _dense(name: str, below: str) -> list[Node]:
     ]
 
 
-def _draw(rows: list[tuple[int, float, float, float]]) -> None:
+def _draw(rows: list[tuple[int, float, float, float, float]]) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -110,7 +120,7 @@ def _draw(rows: list[tuple[int, float, float, float]]) -> None:
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     models, *measured = (np.array(column) for column in zip(*rows, strict=True))
     for axes, what, seconds in zip(
-        figure.subplots(1, 2), ("adding a model", "listing with a filter"), measured, strict=False
+        figure.subplots(1, 2), ("adding a model", "listing a tenth"), measured, strict=False
     ):
         axes.plot(models, 1000 * seconds, "o-", color="tab:blue", markersize=3, linewidth=1)
         axes.set(xlabel="models", ylabel=f"{what}, ms", xlim=(0, None), ylim=(0, None))

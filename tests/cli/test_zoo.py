@@ -103,12 +103,13 @@ REFUSED = {
     "list --max-params many": (
         "--max-params takes a number\n  expected: a number that may end in k, M or G: 5M\n  got: many\n"
     ),
-    "add toy --recursive --name x": (
-        "--recursive adds many models\n  got: --name or --weights\n  to do: leave that out\n"
-    ),
+    "add toy --recursive --name x": ("--recursive adds many models\n  got: --name\n  to do: leave that out\n"),
     "ad toy": "No such command 'ad'. Did you mean 'add'?\n  to do: regraft zoo --help lists what it takes\n",
     "add toy --lic x": (
         "No such option: --lic (Possible options: --licence)\n  to do: regraft zoo add --help lists what it takes\n"
+    ),
+    "list --remote timm --tag x": (
+        "a package says the names of its models only\n  got: --tag\n  to do: leave that out\n"
     ),
     "list --remote hf": (
         "hf keeps no list of its models\n  expected: timm or torchvision\n"
@@ -121,6 +122,18 @@ REFUSED = {
 def test_what_is_refused(here: Path, capsys: pytest.CaptureFixture[str], words: str) -> None:
     assert run(["zoo", *words.split()]) == 2
     assert capsys.readouterr().err == REFUSED[words]
+
+
+def test_several_are_named_or_exported_as_a_whole(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        assert run(["zoo", "add", "toy", "--name", name]) == 0
+    found = ran(capsys, "zoo", "export", "*o*", "out")
+    assert found == {"models": {"one": "out/one", "two": "out/two"}}
+    assert len(ran(capsys, "zoo", "import", "out", "--zoo", "other")["models"]) == 2
+    error = ran(capsys, "zoo", "export", "x*", "none", code=2)["error"]
+    assert error["what"] == "no model has a name like 'x*'"
+    assert ran(capsys, "zoo", "remove", "one", "three", code=2)["error"]["nearest"] == []
+    assert len(ran(capsys, "zoo", "list")["models"]) == 2
 
 
 def test_a_package_is_listed_and_a_weight_that_cannot_be_pulled_is_said(

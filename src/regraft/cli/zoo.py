@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,8 +45,7 @@ def add(
     from regraft.registering import Registered, register, register_folder
 
     if recursive:
-        if name or weights:
-            raise BadArgument("--recursive adds many models", got="--name or --weights", fix="leave that out")
+        _refuse("--recursive adds many models", {"--name": name, "--weights": weights})
         done = register_folder(source, tags=tag or (), licence=licence, zoo=zoo)
     else:
         card = register(source, name, tags=tag or (), licence=licence, weights=weights, zoo=zoo)
@@ -76,6 +75,9 @@ def list_(
 ) -> None:
     """List the models of the zoo, or of a package."""
     if remote is not None:
+        _refuse(
+            "a package says the names of its models only", {"--input": input, "--tag": tag, "--max-params": max_params}
+        )
         _list_remote(remote, pattern, json)
         return
     from regraft.zoo import Zoo
@@ -139,7 +141,7 @@ def remove(
     from regraft.zoo import Zoo
 
     shelf = Zoo(zoo)
-    for name in names:
+    for name in [shelf[name].name for name in dict.fromkeys(names)]:  # all are known before one is removed
         shelf.remove(name)
     output.emit({"removed": names}) if json else print(f"Removed: {', '.join(names)}\nNext:    regraft zoo gc")
 
@@ -151,9 +153,10 @@ def verify(zoo: Place = None, json: Json = False) -> None:
 
     found = Zoo(zoo).verify()
     if json:
-        output.emit(output.plain(found))
+        output.emit(vars(found))
     else:
-        print("\n".join(found.problems))
+        for problem in found.problems:
+            print(problem)
         print(f"{found.models:,} models, {found.tensors:,} weights, {found.bytes:,} bytes: ", end="")
         print(f"{len(found.problems)} problems" if found.problems else "all as they were")
     if found.problems:
@@ -166,7 +169,7 @@ def gc(zoo: Place = None, json: Json = False) -> None:
     from regraft.zoo import Zoo
 
     freed = Zoo(zoo).gc()
-    output.emit(output.plain(freed)) if json else print(f"{freed.tensors:,} weights removed, {freed.bytes:,} bytes")
+    output.emit(vars(freed)) if json else print(f"{freed.tensors:,} weights removed, {freed.bytes:,} bytes")
 
 
 @zoo.command()
@@ -182,6 +185,10 @@ def export(
     shelf = Zoo(zoo)
     several = any(mark in name for mark in "*?[")
     places = {card.name: out / card.name for card in shelf.list(name)} if several else {name: out}
+    if not places:
+        raise BadArgument(
+            f"no model has a name like {name!r}", where=str(shelf.path), fix="`regraft zoo list` shows all"
+        )
     for one, place in places.items():
         shelf.export(one, place)
     output.emit({"models": places}) if json else print("\n".join(f"{one}: {place}" for one, place in places.items()))
@@ -197,6 +204,13 @@ def import_(
     from regraft.registering import register_exported
 
     _give(register_exported(path, zoo=zoo), json)
+
+
+def _refuse(what: str, flags: Mapping[str, object]) -> None:
+    """Raise BadArgument where flags are given that mean nothing here."""
+    given = [flag for flag, value in flags.items() if value]
+    if given:
+        raise BadArgument(what, got=", ".join(given), fix="leave that out")
 
 
 def _list_remote(package: str, pattern: str, json: bool) -> None:

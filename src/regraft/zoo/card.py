@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from typing import Any, TypeVar
 
 from regraft.errors import BadArgument, UnreadableFile
@@ -140,12 +141,16 @@ def as_name(text: str) -> str:
 
 
 def _read(kind: type[Record], text: str, where: str) -> Record:
-    known = {part.name for part in fields(kind)}
     try:
-        said = {word: _tuple(value) for word, value in json.loads(text).items() if word in known}
+        said = {word: _tuple(value) for word, value in json.loads(text).items() if word in _words(kind)}
         return kind(**said)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableFile("a card of the zoo is damaged", where=where, got=str(error)) from error
+
+
+@cache
+def _words(kind: type) -> frozenset[str]:
+    return frozenset(part.name for part in fields(kind))
 
 
 def _tuple(value: Any) -> Any:
