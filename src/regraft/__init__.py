@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from regraft.data import Splits
     from regraft.errors import RegraftError
     from regraft.estimator import TransferClassifier
-    from regraft.few_shot import fewshot, languages, pretrain, recognise, zeroshot
+    from regraft.few_shot import fewshot, pretrain, recognise, zeroshot
     from regraft.network.loading import Loaded
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
     from regraft.network.plan import New, Plan
     from regraft.network.proof import Written
+    from regraft.several import languages, multitask
     from regraft.tasks.classify import Report
     from regraft.tasks.fit import FitResult
     from regraft.tasks.like_source import GoneOn
@@ -46,6 +47,7 @@ __all__ = [
     "languages",
     "load_weights",
     "match",
+    "multitask",
     "open",
     "predict",
     "pretrain",
@@ -60,7 +62,8 @@ _HOMES = {
     "RegraftError": "regraft.errors",
     "TransferClassifier": "regraft.estimator",
     "fewshot": "regraft.few_shot",
-    "languages": "regraft.few_shot",
+    "languages": "regraft.several",
+    "multitask": "regraft.several",
     "pretrain": "regraft.few_shot",
     "recognise": "regraft.few_shot",
     "zeroshot": "regraft.few_shot",

@@ -141,10 +141,15 @@ def with_frozen(network: GraphNetwork, frozen: Collection[str]) -> GraphNetwork:
     return GraphNetwork(frozen_graph(network.graph, frozen), network.values, format=network.format)
 
 
+def end_of_trunk(network: GraphNetwork, plan: Plan, *, each_place: bool) -> str:
+    """The tensor where a plan cuts a network: the one it names, or the usual one."""
+    usual = network.last_sequence if each_place else network.bottleneck
+    return usual() if plan.at is None else network.resolve(plan.at)
+
+
 def grow(network: GraphNetwork, plan: Plan, *, classes: int, seed: int, each_place: bool) -> Grown:
     """Carry out a plan, but for freezing; raises what `graft` does."""
-    usual = network.last_sequence if each_place else network.bottleneck
-    at = usual() if plan.at is None else network.resolve(plan.at)
+    at = end_of_trunk(network, plan, each_place=each_place)
     stack = replace(begun(network, at, seed), each_place=each_place)
     kept = restricted(network.graph, [at] if stack.mask is None else [at, stack.mask])
     trunk = GraphNetwork(replace(thawed(kept), outputs=(at,)), network.values, format=network.format)
@@ -152,7 +157,7 @@ def grow(network: GraphNetwork, plan: Plan, *, classes: int, seed: int, each_pla
     trained = [name for name in trunk.parameters if is_weight(trunk, name)]
     reused = set(matching(plan.reuse, trained, "reuse")) if trained else set[str]()
     fresh = {name: fresh_value(trunk, name, seed) for name in trained if name not in reused}
-    layers = _with_output(plan.new)
+    layers = with_output(plan.new)
     grown, logits = _topped(_stopped(trunk, plan), stack, layers, classes, fresh)
     return Grown(
         source=network,
@@ -210,7 +215,7 @@ def _renamed_slices(graph: Graph, new: Mapping[str, str]) -> dict[str, Slice]:
     return found
 
 
-def _with_output(new: Sequence[New] | None) -> list[New]:
+def with_output(new: Sequence[New] | None) -> list[New]:
     """The layers to add, with the output layer where the plan leaves it out."""
     if new is None:
         return [New(kind="dense")]
