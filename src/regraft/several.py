@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from regraft.data import Splits, open_splits
-from regraft.multilingual import Transfer, transfer
 from regraft.joint import Balance, Choices, Learned, learn
+from regraft.multilingual import Transfer, transfer
 from regraft.network import GraphNetwork
 from regraft.network.plan import Plan
 from regraft.opening import as_network
