@@ -11,6 +11,7 @@ from typing import IO, overload
 
 import numpy as np
 
+from regraft.data.pairs import Text
 from regraft.errors import BadData, UnreadableFile, UnsupportedFormat
 
 TEXT_ENDINGS = (".txt", ".text")
@@ -85,7 +86,7 @@ class Lines(Sequence[str]):
 class Digests(Sequence[bytes]):
     """What tells equal texts, computed when it is asked for."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[Text]) -> None:
         self._texts = texts
 
     def __len__(self) -> int:
@@ -102,9 +103,10 @@ class Digests(Sequence[bytes]):
         return list(map(digest, self._texts[index])) if isinstance(index, slice) else digest(self._texts[index])
 
 
-def digest(text: str) -> bytes:
-    """What tells a text from others."""
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+def digest(text: Text) -> bytes:
+    """What tells a text from others, or a pair from other pairs."""
+    content = text if isinstance(text, str) else "\0".join(text)
+    return hashlib.blake2b(content.encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, kw_only=True)
