@@ -39,8 +39,8 @@ def main() -> None:
     text = f"""
 A small network with a head of its own and the names of 100 classes, added one after the other, on a file system in
 memory: a disk adds the time it takes to be sure of what was written. Medians of {STEP} models added, and of five times
-opening the catalog and listing a tenth of it (`mobile*`), or all of at most 5 M parameters, or searching for the name of
-a class. The database of {MODELS:,} models has {size / 1e6:.0f} MB.
+opening the catalog and listing a tenth of it (`mobile*`), or all of at most 5 M parameters, or searching for the name
+of a class. The database of {MODELS:,} models has {size / 1e6:.0f} MB.
 
 | models | adding one, ms | listing a tenth, ms | listing all, ms | searching, ms |
 |---|---|---|---|---|
