@@ -27,7 +27,7 @@ def busy(folder: Path, log: Path, first: int, seconds: float = 60.0) -> None:
         while time.monotonic() < end:
             first += 1
             name = f"model-{first}"
-            zoo.add(net(trunk=first % 40, head=first), name)
+            zoo.add(net(trunk=first if first % 2 else first % 40, head=first), name)  # every second trunk is shared
             os.write(file.fileno(), f"+{name}\n".encode())
             mine.append(name)
             assert zoo.open(name).graph == net().graph
