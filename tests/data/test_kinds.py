@@ -48,7 +48,7 @@ def test_a_part_may_lack_a_label_but_no_number(tmp_path):
     assert splits.test.labels.tolist() == [[True, False, False]]
     assert sum(map(len, (splits.train, splits.validation))) == 20
     numbers = open_data(table(tmp_path / "n.csv", "text,one\na,1\n"), columns=Columns(label="one", task="regress"))
-    with pytest.raises(BadData, match="a number is missing\n  where: .*\n  expected: one, other\n  got: one"):
+    with pytest.raises(BadData, match=r"a number is missing\n  where: .*\n  expected: one, other\n  got: one"):
         numbers.with_classes(("one", "other"))
 
 
@@ -85,7 +85,7 @@ def test_lines_without_a_label_are_left_out_and_said(tmp_path):
 
 def test_a_column_that_is_not_there_is_named(tmp_path):
     path = table(tmp_path / "t.csv", "text,stars\na,1\n")
-    with pytest.raises(BadArgument, match="the table has no column 'star'(?s:.*)stars"):
+    with pytest.raises(BadArgument, match=r"the table has no column 'star'(?s:.*)stars"):
         open_data(path, columns=Columns(label="stars,star", task="regress"))
 
 

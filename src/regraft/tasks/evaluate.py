@@ -40,11 +40,11 @@ def evaluate(
     part = data if isinstance(data, Part) else _whole(data, skip_bad, progress)
     for line in part.examples.skipped:
         progress.say(f"skipped {line}")
+    _require_task(network, part.examples)
     names = class_names(network, classes)
     examples = part.examples.with_classes(names)
     part = replace(part, examples=examples)
     labels = part.labels if part.tags is None else part.tags.flat
-    _require_task(network, examples)
     if examples.labels.ndim == 1 and (labels < 0).any():
         raise BadData("these examples are not labelled", where=examples.source, fix="`regraft predict` takes such")
     answers = judged(network, part, input=input, device=device, progress=progress)
