@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from encoders import bert_in, columns, opened, sentences
+from encoders import columns, opened, sentences
 from grounds import demo_network
 
 import regraft
@@ -39,11 +39,6 @@ def tagged(path: Path, count: int = 200) -> Path:
                 tags[k], tags[k + 1] = tags[k + 1], tags[k + 1].replace("B-", "I-")
         found.append(list(zip(words, tags, strict=True)))
     return columns(path, found)
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory):
-    return bert_in(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +105,7 @@ def test_animals_are_found(bert, data, tmp_path, plan, least):
 
 
 @pytest.fixture(scope="module")
-def run(bert, data, tmp_path_factory, request):
+def run(bert, data, tmp_path_factory):
     settings = {"epochs": 30, "lr": 1e-2}
     return fit(
         opened(bert), data, plan=Plan(freeze=None), settings=settings, out=tmp_path_factory.mktemp("runs") / "run"
