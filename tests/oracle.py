@@ -19,7 +19,7 @@ def run(script: str | Path, *args: str | Path, timeout: float = 600.0) -> str:
 
     It runs in an empty folder, on two threads and without a GPU, with the Keras that still runs TensorFlow 1 code.
     Paths in `args` are made absolute. Where the oracle is not installed the test is skipped; in CI it fails.
-    TensorFlow is imported once for all runs of a process.
+    TensorFlow is imported once, when the first script is run.
     """
     require()
     with tempfile.TemporaryDirectory() as folder:

@@ -209,27 +209,22 @@ class Search:
 
     def __init__(self, source: Path, rows: Path, out: Path) -> None:
         self.words = ["search", str(source), str(rows), "--passes", "1000", "--out", str(out)]
-        self.out, self._said = out, out.with_suffix(".said")
+        self.out, self.said = out, out.with_suffix(".said")  # what it says on standard error
 
     @contextmanager
     def begun(self) -> Generator[BaseProcess]:
         """The process, once it has said what it will do; gone when the block ends."""
         words = [*self.words, *(["--resume"] if self.out.exists() else [])]
-        self._said.write_text("")
-        process = begun(command, words, self._said, dict(os.environ))
+        self.said.write_text("")
+        process = begun(command, words, self.said, dict(os.environ))
         try:
-            while "\nbudget: " not in self.said and process.is_alive():
+            while "\nbudget: " not in self.said.read_text():
+                assert process.is_alive(), "the search did not begin"
                 time.sleep(0.005)
-            assert "\nbudget: " in self.said, "the search did not begin"
             yield process
         finally:
             process.kill()
             process.join()
-
-    @property
-    def said(self) -> str:
-        """What it wrote to standard error."""
-        return self._said.read_text(encoding="utf-8")
 
     def finish(self) -> float:
         """Run it to its end; returns the seconds it took after it had said what it will do."""
@@ -284,12 +279,11 @@ def test_killed_at_twenty_random_moments_and_resumed_it_finds_the_same(
 def test_ctrl_c_says_how_to_go_on(regraft, source: Path, rows: Path, tmp_path: Path) -> None:
     search = Search(source, rows, tmp_path / "stopped")
     with search.begun() as process:
-        assert process.pid
         os.kill(process.pid, signal.SIGINT)
         process.join()
         assert process.exitcode == 130
     words = shlex.join(["regraft", *search.words, "--resume"])
-    assert search.said.splitlines()[-1] == f"stopped; go on with: {words}"
+    assert search.said.read_text().splitlines()[-1] == f"stopped; go on with: {words}"
     assert json.loads((search.out / "run.json").read_text())["status"] == "interrupted"
     assert regraft(*search.words, "--resume").code == 0
     straight = Search(source, rows, tmp_path / "straight")
