@@ -14,12 +14,12 @@ from unittest import mock
 _SLOW_TO_LOAD = ["tasks.killed", "train.toy", "zoo.killed"]  # loaded once, by the process the others are forked from
 
 
-def forked(work: Callable[..., object], *args: object) -> BaseProcess:
-    """A process that does the work, started."""
+def begun(work: Callable[..., object], *args: object) -> BaseProcess:
+    """A process that does the work."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(_SLOW_TO_LOAD)
-    places = os.pathsep.join((str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")))
-    with mock.patch.dict(os.environ, {"PYTHONPATH": places}):  # what it cannot find, it leaves out
+    places = filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
+    with mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(places)}):  # what it cannot find, it leaves out
         forkserver.ensure_running()
     child = processes.Process(target=work, args=args)
     child.start()
@@ -28,7 +28,7 @@ def forked(work: Callable[..., object], *args: object) -> BaseProcess:
 
 def killed(work: Callable[..., object], *args: object, after: float) -> bool:
     """Whether a process that does the work was still alive after so many seconds, and was killed."""
-    child = forked(work, *args)
+    child = begun(work, *args)
     time.sleep(after)
     child.kill()
     child.join()

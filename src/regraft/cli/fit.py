@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output, plan_flags
-from regraft.cli.options import Device, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
+from regraft.cli.options import Device, Input, Json, Kind, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.cli.registering import Name, Register, Registration, begun
 from regraft.errors import BadArgument, UnsupportedOp
 
@@ -46,6 +46,7 @@ def fit(
     labels: Annotated[Path | None, Option(metavar="FILE", help="The labels of an .npy file.")] = None,
     text: TextColumn = None,
     label: LabelColumn = None,
+    task: Kind = "classify",
     skip_bad: SkipBad = False,
     out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
     epochs: Annotated[int | None, Option(help="At most so many passes over the data.")] = None,
@@ -151,7 +152,7 @@ def _opened(source: str, plan: Plan, weights: str | None) -> GraphNetwork:
 def _splits(flags: Mapping[str, Any]) -> Splits:
     from regraft.data import Columns, open_splits
 
-    columns = Columns(**_named(flags, "text", "label"))
+    columns = Columns(**_named(flags, "text", "label", "task"))
     named = _named(flags, "validation", "test", "labels", "seed", "skip_bad")
     return open_splits(flags["data"], columns=columns, **named)
 
