@@ -13,14 +13,21 @@ from unittest import mock
 _SLOW_TO_LOAD = ["tasks.killed", "train.toy"]  # loaded once, by the process the others are forked from
 
 
-def killed(work: Callable[..., object], *args: object, after: float) -> bool:
-    """Whether a process that does the work was still alive after so many seconds, and was killed."""
+def started(work: Callable[..., object], *args: object) -> multiprocessing.process.BaseProcess:
+    """A process that does the work."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(_SLOW_TO_LOAD)
-    with mock.patch.dict(os.environ, {"PYTHONPATH": str(Path(__file__).parent)}):  # what it cannot find, it leaves out
+    folders = (str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")]))
+    with mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(folders)}):  # what it cannot find, it leaves out
         forkserver.ensure_running()
     child = processes.Process(target=work, args=args)
     child.start()
+    return child
+
+
+def killed(work: Callable[..., object], *args: object, after: float) -> bool:
+    """Whether a process that does the work was still alive after so many seconds, and was killed."""
+    child = started(work, *args)
     time.sleep(after)
     child.kill()
     child.join()

@@ -19,13 +19,14 @@ from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks.baselines import embedded, majority, neighbours, tag_baselines
 from regraft.tasks.classify import Report
 from regraft.tasks.feeding import Fed, feed
-from regraft.tasks.head import Head, own_copy
+from regraft.tasks.head import Head, array, own_copy
 from regraft.tasks.job import Job, settle_job
 from regraft.tasks.layer_rates import layer_rates
-from regraft.tasks.linear import folded, require_linear, zeroed
+from regraft.tasks.linear import require_linear, zeroed
 from regraft.tasks.record import require_same
 from regraft.tasks.rows import ScaledRows, scaling_of
 from regraft.tasks.scores import measured, reported
+from regraft.tasks.start import Start, drop_start
 from regraft.train.learner import Rows
 from regraft.train.loop import Trained, train
 from regraft.train.settings import Settings, seed_of
@@ -38,8 +39,9 @@ class FitResult:
     """A finished training.
 
     `network` is the trunk with its trained head, `graft` tells what became of each parameter. `validation` and
-    `test` measure the network as it was saved in `model`. `baselines` are scores on the test part: accuracies, or F1
-    where tags make up entities. `probability` is (t k) for the test part, or (w k) for its words. Where the data have
+    `test` measure the network as it was saved in `model`; where weights were averaged it has the averages, and the
+    model in the run's folder `raw` its own. `baselines` are scores on the test part: accuracies, or F1 where tags make
+    up entities. `probability` is (t k) for the test part, or (w k) for its words. Where the data have
     no test part, `test` is None and there are no baselines.
     """
 
@@ -118,7 +120,7 @@ def fit(
 
 def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> FitResult:
     fed = feed(job, progress)
-    network, trained = _trained(job, fed, run, resume, progress)
+    network, raw, trained = _trained(job, fed, run, resume, progress)
     judge = Head(own_copy(network), fed.inputs, job.graft.logits, job.trained_on)
     test, probability = _report(judge, fed.test, job.splits.test, job) if len(fed.test) else (None, np.zeros(0))
     result = FitResult(
@@ -136,11 +138,16 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
         seconds=0.0,
     )
     saved.write(network, run.model, _about(job, result))
+    if raw:
+        saved.write(raw, run.raw, {**_about(job, result), "metrics": {}})
+    drop_start(run)
     return result
 
 
-def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progress) -> tuple[GraphNetwork, Trained]:
-    """The network with its trained weights."""
+def _trained(
+    job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progress
+) -> tuple[GraphNetwork, GraphNetwork | None, Trained]:
+    """The network with its trained weights, and with those that are not averaged where these are."""
     network, settings = own_copy(job.graft.network), job.settings
     train_rows, validation_rows = fed.train, fed.validation
     linear = require_linear(job.graft) if settings.centred else None
@@ -148,6 +155,10 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
     if linear and scaling:
         network = zeroed(network, linear)
         train_rows, validation_rows = ScaledRows(fed.train, scaling), ScaledRows(fed.validation, scaling)
+    start = Start(
+        network=job.graft.network, classes=job.splits.classes, features=fed.inputs, head=linear, scaling=scaling
+    )
+    start.write(run)
     head = Head(network, fed.inputs, job.graft.logits, job.trained_on)
     trained = train(
         head.learner(layer_rates(job.graft, settings)),
@@ -158,10 +169,9 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
         resume=resume,
         progress=progress,
     )
-    values = head.values()
-    if linear and scaling:
-        values = folded(values, linear, scaling)
-    return job.graft.network.assign(values), trained
+    raw = {name: array(weight) for name, weight in trained.raw.items()}
+    own = start.network.assign(start.plain(raw)) if raw else None
+    return start.network.assign(start.plain(head.values())), own, trained
 
 
 def _report(judge: Head, rows: Rows, part: Part, job: Job) -> tuple[Report, np.ndarray]:

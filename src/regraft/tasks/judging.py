@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from regraft.data import Part, prepare
 from regraft.data.labels import read_labels
@@ -18,6 +18,7 @@ from regraft.errors import BadArgument
 from regraft.network import GraphNetwork, InputSpec
 from regraft.run import Progress
 from regraft.tasks.classify import probabilities
+from regraft.tasks.head import own_copy
 from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.tagging import places
 from regraft.train.learner import device_of
@@ -36,10 +37,20 @@ def judged(
     Raises:
         RegraftError: the network tells no classes apart, or the examples do not fit its input.
     """
+    network, part = made_ready(network, part, input, progress)
+    return computed(network, part, device=device, progress=progress)
+
+
+def made_ready(network: GraphNetwork, part: Part, input: str | None, progress: Progress) -> tuple[GraphNetwork, Part]:
+    """The network knowing how its input is prepared, and the examples as it reads them: long sentences in pieces.
+
+    Raises:
+        RegraftError: the network tells no classes apart, or the examples do not fit its input.
+    """
     spec = settled(network, only_input(network, [class_output(network)]), part, input, progress)
     if answers_words(network):
         part = windowed(part.examples, spec).part(part)
-    return computed(network.with_input(spec), part, device=device, progress=progress)
+    return network.with_input(spec), part
 
 
 def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
@@ -52,24 +63,64 @@ def outputs(network: GraphNetwork, part: Part, *, device: str = "auto", progress
 
     Of a network that answers for words (w k) those of all words.
     """
-    output, of_words = class_output(network), answers_words(network)
-    spec = only_input(network, [output])
     place = device_of(device)
-    module = network.module([output], [spec.name])
     if place.type != "cpu":  # the network's own weights stay where they are
-        module = copy.deepcopy(module).to(place)
-    size = spec.shape[0] or BATCH
-    found: list[np.ndarray] = []
-    with torch.inference_mode(), progress.task("judging", len(part)) as advance:
-        for start in range(0, len(part), size):
-            rows = part.indices[start : start + size]
-            # A graph may be built for one size of batch: the last one is filled up.
-            padded = np.pad(rows, (0, size - len(rows)), mode="edge") if spec.shape[0] else rows
-            (values,) = module(torch.from_numpy(prepare(part.examples, padded, spec)).to(place))
-            answers = values.cpu().numpy()[: len(rows)]
-            found.append(_at_words(answers, replace(part, indices=rows), spec) if of_words else answers)
-            advance(len(rows))
-    return np.concatenate(found)
+        network = own_copy(network)
+    return Judge(network, part, place).outputs(progress)
+
+
+class Judge:
+    """A network that is asked about the same examples again and again, while its weights change in place.
+
+    It knows how its input is prepared. A device other than the CPU takes its weights along.
+
+    Args:
+        features: tensors that no such change reaches.
+        keep: bytes that may be held in memory from one time to the next: of examples as they are prepared, or of
+            their features.
+    """
+
+    def __init__(
+        self, network: GraphNetwork, part: Part, device: torch.device, *, features: Sequence[str] = (), keep: int = 0
+    ) -> None:
+        output = class_output(network)
+        self._part, self._device, self._keep = part, device, keep
+        self._of_words = answers_words(network)
+        self._spec = only_input(network, [output])
+        given = [self._spec.name]
+        below = list(features or given)
+        self._trunk = network.module(below, given).to(device) if below != given else None
+        self._module = network.module([output], below).to(device)
+        self._held: dict[int, tuple[Tensor, ...]] = {}
+
+    def outputs(self, progress: Progress) -> np.ndarray:
+        """What the module function of this name gives, for the weights as they are."""
+        size = self._spec.shape[0] or BATCH
+        found: list[np.ndarray] = []
+        with torch.inference_mode(), progress.task("judging", len(self._part)) as advance:
+            for start in range(0, len(self._part), size):
+                rows = self._part.indices[start : start + size]
+                (values,) = self._module(*self._inputs(start, rows))
+                answers = values.cpu().numpy()[: len(rows)]
+                asked = replace(self._part, indices=rows)
+                found.append(_at_words(answers, asked, self._spec) if self._of_words else answers)
+                advance(len(rows))
+        return np.concatenate(found)
+
+    def _inputs(self, start: int, rows: np.ndarray) -> tuple[Tensor, ...]:
+        """What the part above the features reads, for the examples from `start` on."""
+        if start in self._held:
+            return self._held[start]
+        # A graph may be built for one size of batch: the last one is filled up.
+        missing = (self._spec.shape[0] or len(rows)) - len(rows)
+        prepared = prepare(self._part.examples, np.pad(rows, (0, missing), mode="edge"), self._spec)
+        batch = (torch.from_numpy(prepared).to(self._device),)
+        batch = tuple(self._trunk(*batch)) if self._trunk else batch
+        size = sum(tensor.nbytes for tensor in batch)
+        if size <= self._keep:
+            self._keep -= size
+            self._held[start] = batch
+        return batch
 
 
 def _at_words(answers: np.ndarray, part: Part, spec: InputSpec) -> np.ndarray:
