@@ -6,7 +6,7 @@ address is turned into a network in `regraft.opening`; the rooms below take netw
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from regraft.tasks.fit import FitResult
     from regraft.tasks.like_source import GoneOn
     from regraft.tasks.predict import Predictions, TaggedSentences
-    from regraft.tasks.watch import Watched
+    from regraft.tasks.watch import watch
     from regraft.train.settings import Settings
     from regraft.trials.record import Found
 
@@ -65,6 +65,7 @@ _HOMES = {
     "languages": "regraft.few_shot",
     "pretrain": "regraft.few_shot",
     "recognise": "regraft.few_shot",
+    "watch": "regraft.tasks.watch",
     "zeroshot": "regraft.few_shot",
 }
 
@@ -364,46 +365,6 @@ def evaluate(
     network = as_network(model, to, weights=weights)
     classes = classes_of(model, labels, network)
     return carry_out(network, data, classes=classes, input=input, skip_bad=skip_bad, device=device)
-
-
-def watch(
-    path: str | PathLike[str],
-    data: Any = None,
-    *,
-    seconds: float = 10.0,
-    ema: bool = False,
-    to: str | None = None,
-    labels: str | PathLike[str] | None = None,
-    input: str | None = None,
-    device: str = "auto",
-) -> Generator[Watched]:
-    """Judge each checkpoint of a training that goes on in another process: the separate evaluator.
-
-    Those there are come first, in the order of their steps, then each new one. Half-written ones are taken once they
-    are whole. Curves for TensorBoard are written into the folder `eval` there.
-
-    Args:
-        path: a run folder of regraft's, or the folder in which a TensorFlow 1 training leaves checkpoints and graphs.
-        data: labelled data as `fit` takes them, or what `open_data` gives; of data that come in parts, the validation
-            part; None: the validation part of the run itself.
-        seconds: between two looks at the folder.
-        ema: with the moving averages of the weights in their place; their curves are in `eval-ema`.
-        to, labels, input, device: as for `predict`.
-
-    Returns:
-        A generator of what `.step`, `.accuracy`, `.report` and `.path` tell of each. It ends when a run of regraft
-        has ended; nothing says when a TensorFlow training has.
-
-    Raises:
-        RegraftError: there is no such folder, no averages, or the data do not fit.
-    """
-    from regraft.tasks.judging import read_names
-    from regraft.tasks.watch import Asked
-    from regraft.tasks.watch import watch as carry_out
-
-    names = None if labels is None else read_names(Path(labels))
-    asked = Asked(seconds=seconds, ema=ema, to=to, classes=names, input=input, device=device)
-    return carry_out(Path(path), data, asked)
 
 
 def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str], to: str | None = None) -> Written:

@@ -7,6 +7,7 @@ from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from regraft.run import Progress, is_run
 from regraft.run.atomic import disk_errors
 from regraft.tasks.classify import Report, probabilities
 from regraft.tasks.evaluate import compared, labelled, opened
-from regraft.tasks.judging import Judge, class_names, class_output, made_ready
+from regraft.tasks.judging import Judge, class_names, class_output, made_ready, read_names
 from regraft.tasks.rows import MEMORY
 from regraft.tasks.start import Start
 from regraft.tasks.watched import Left, Training, Weights, training_in
@@ -53,8 +54,8 @@ class Watched:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """How a training is watched: as `watch` takes it."""
+class _Asked:
+    """How a training is watched."""
 
     seconds: float
     ema: bool
@@ -65,16 +66,41 @@ class Asked:
 
 
 def watch(
-    folder: Path,
-    data: Part | Examples | Path | str | None,
-    asked: Asked,
-    progress: Progress | None = None,
+    path: str | PathLike[str],
+    data: Part | Examples | Path | str | None = None,
+    *,
+    seconds: float = 10.0,
+    ema: bool = False,
+    to: str | None = None,
+    labels: str | PathLike[str] | None = None,
+    input: str | None = None,
+    device: str = "auto",
 ) -> Generator[Watched]:
-    """See `regraft.watch`; what can be told at once is checked before the first look."""
-    progress = progress or Progress()
-    if not 0 < asked.seconds < inf:
-        raise BadArgument("there must be time between two looks", expected="seconds above 0", got=f"{asked.seconds:g}")
-    training = training_in(folder, asked.to, averaged=asked.ema)
+    """Judge each checkpoint of a training that goes on in another process: the separate evaluator.
+
+    Those there are come first, in the order of their steps, then each new one. Half-written ones are taken once they
+    are whole. Curves for TensorBoard are written into the folder `eval` there.
+
+    Args:
+        path: a run folder of regraft's, or the folder in which a TensorFlow 1 training leaves checkpoints and graphs.
+        data: labelled data as `fit` takes them, or what `open_data` gives; of data that come in parts, the validation
+            part; None: the validation part of the run itself.
+        seconds: between two looks at the folder.
+        ema: with the moving averages of the weights in their place; their curves are in `eval-ema`.
+        to, labels, input, device: as for `predict`.
+
+    Returns:
+        A generator of what there is to say of each. It ends when a run of regraft has ended; nothing says when a
+        TensorFlow training has.
+
+    Raises:
+        RegraftError: there is no such folder, no averages, or the data do not fit. What can be told at once is said
+            before the first look.
+    """
+    folder, progress = Path(path), Progress()
+    if not 0 < seconds < inf:
+        raise BadArgument("there must be time between two looks", expected="seconds above 0", got=f"{seconds:g}")
+    training = training_in(folder, to, averaged=ema)
     if data is None and not is_run(folder):
         raise BadArgument(
             "which data shall its checkpoints be judged on?",
@@ -82,13 +108,15 @@ def watch(
             fix="name them: regraft evaluate FOLDER DATA --watch SECONDS; only a run of regraft says it itself",
         )
     part = None if data is None else opened(data, "validation", skip_bad=False, progress=progress)
+    names = None if labels is None else read_names(Path(labels))
+    asked = _Asked(seconds=seconds, ema=ema, to=to, classes=names, input=input, device=device)
     return _Watch(folder, part, asked, progress).looks(training)
 
 
 class _Watch:
     """Looks at a folder again and again; what was seen of it so far."""
 
-    def __init__(self, folder: Path, part: Part | None, asked: Asked, progress: Progress) -> None:
+    def __init__(self, folder: Path, part: Part | None, asked: _Asked, progress: Progress) -> None:
         self._folder, self._part, self._asked, self._progress = folder, part, asked, progress
         self._judge: _Judge | None = None
         self._seen: set[Hashable] = set()
@@ -146,7 +174,7 @@ class _Watch:
 class _Judge:
     """The network of a training, opened once, and examples prepared once."""
 
-    def __init__(self, start: Start, part: Part, asked: Asked, progress: Progress) -> None:
+    def __init__(self, start: Start, part: Part, asked: _Asked, progress: Progress) -> None:
         self._progress = progress
         self._part = labelled(part, class_names(start.network, asked.classes or start.classes), progress)
         self._network, read = made_ready(start.network, self._part, asked.input, progress)

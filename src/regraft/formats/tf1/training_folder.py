@@ -22,7 +22,7 @@ from regraft.formats.tf1.graph.variables import Variables, as_number
 from regraft.formats.tf1.reading import meta_source
 from regraft.network.network import GraphNetwork
 
-AVERAGE = "/ExponentialMovingAverage"
+_AVERAGE = "/ExponentialMovingAverage"
 _STEP = re.compile(r"-(\d+)$")
 _COUNTER = "global_step"
 
@@ -45,7 +45,7 @@ class Restored:
 
 def checkpoints(folder: Path) -> list[Found]:
     """The checkpoints there are at this moment, in the order of their steps, those without a number first."""
-    found = [mark for name in checkpoints_in(folder) if (mark := _found(folder / name))]
+    found = [one for name in checkpoints_in(folder) if (one := _found(folder / name))]
     return sorted(found, key=lambda one: (_named_step(one.prefix) or 0, one.mark[1]))
 
 
@@ -86,13 +86,13 @@ class TrainingGraph:
         return Restored(step=_step(prefix, checkpoint), values=values)
 
     def _averages(self, variables: Variables, checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-        found = _present(variables, {name: name + AVERAGE for name in self._stored})
+        found = _present(variables, {name: name + _AVERAGE for name in self._stored})
         trained = [name for name in self._stored if self.network.parameters[name].trainable]
         if not found:
             raise BadArgument(
                 "the checkpoint holds no moving averages of weights",
                 where=str(checkpoint.prefix),
-                expected=f"entries such as {(trained or self._stored or ['w'])[0]}{AVERAGE}",
+                expected=f"entries such as {(trained or self._stored or ['w'])[0]}{_AVERAGE}",
                 got=f"{len(checkpoint)} entries, first: {', '.join(list(checkpoint)[:5])}",
                 fix="leave out --ema",
             )
