@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data import Part, Splits, open_splits
+from regraft.data import Splits, open_splits
 from regraft.formats import saved
 from regraft.network import GraphNetwork, Plan
 from regraft.network.plan import plan_to_data
@@ -25,9 +25,8 @@ from regraft.tasks.layer_rates import layer_rates
 from regraft.tasks.linear import require_linear, zeroed
 from regraft.tasks.record import require_same
 from regraft.tasks.rows import ScaledRows, scaling_of
-from regraft.tasks.scores import measured, reported
+from regraft.tasks.scores import measured, told
 from regraft.tasks.start import Start, drop_start
-from regraft.train.learner import Rows
 from regraft.train.loop import Trained, train
 from regraft.train.settings import Settings, seed_of
 
@@ -122,7 +121,10 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
     fed = feed(job, progress)
     network, raw, trained = _trained(job, fed, run, resume, progress)
     judge = Head(own_copy(network), fed.inputs, job.graft.logits, job.trained_on)
-    test, probability = _report(judge, fed.test, job.splits.test, job) if len(fed.test) else (None, np.zeros(0))
+    batch, splits = job.settings.batch, job.splits
+    test, probability = None, np.zeros(0)
+    if len(fed.test):
+        test, probability = told(*judge.logits(fed.test, batch), splits.test)
     result = FitResult(
         run=run.path,
         model=run.model,
@@ -130,7 +132,7 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
         graft=job.graft,
         settings=job.settings,
         trained=trained,
-        validation=_report(judge, fed.validation, job.splits.validation, job)[0],
+        validation=told(*judge.logits(fed.validation, batch), splits.validation)[0],
         test=test,
         probability=probability,
         baselines=_baselines(job, fed) if len(fed.test) else {},
@@ -172,12 +174,6 @@ def _trained(
     raw = {name: array(weight) for name, weight in trained.raw.items()}
     own = start.network.assign(start.plain(raw)) if raw else None
     return start.network.assign(start.plain(head.values())), own, trained
-
-
-def _report(judge: Head, rows: Rows, part: Part, job: Job) -> tuple[Report, np.ndarray]:
-    logits, labels = judge.logits(rows, job.settings.batch)
-    probability = logits.double().softmax(1).numpy()
-    return reported(probability, labels.numpy(), part), probability
 
 
 def _baselines(job: Job, fed: Fed) -> dict[str, float]:

@@ -16,10 +16,13 @@ from regraft.data.tokens import TEXT_LAYOUTS
 from regraft.data.windows import windowed
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork, InputSpec
+from regraft.network.graph import TASKS
 from regraft.run import Progress
+from regraft.run.progress import Advance
 from regraft.tasks.classify import probabilities
 from regraft.tasks.head import own_copy
 from regraft.tasks.inputs import only_input, settled
+from regraft.tasks.rows import batches
 from regraft.tasks.tagging import places
 from regraft.train.learner import device_of
 
@@ -37,20 +40,21 @@ def judged(
     Raises:
         RegraftError: the network tells no classes apart, or the examples do not fit its input.
     """
-    network, part = made_ready(network, part, input, progress)
-    return computed(network, part, device=device, progress=progress)
+    network = ready(network, part, input, progress)
+    return computed(network, in_windows(network, part), device=device, progress=progress)
 
 
-def made_ready(network: GraphNetwork, part: Part, input: str | None, progress: Progress) -> tuple[GraphNetwork, Part]:
-    """The network knowing how its input is prepared, and the examples as it reads them: long sentences in pieces.
-
-    Raises:
-        RegraftError: the network tells no classes apart, or the examples do not fit its input.
-    """
+def ready(network: GraphNetwork, part: Part, input: str | None, progress: Progress) -> GraphNetwork:
+    """The network, knowing how such examples are prepared for its input, which is settled and said."""
     spec = settled(network, only_input(network, [class_output(network)]), part, input, progress)
-    if answers_words(network):
-        part = windowed(part.examples, spec).part(part)
-    return network.with_input(spec), part
+    return network.with_input(spec)
+
+
+def in_windows(network: GraphNetwork, part: Part) -> Part:
+    """The examples; of a network that answers for words, sentences no longer than it reads."""
+    if not answers_words(network):
+        return part
+    return windowed(part.examples, only_input(network, [class_output(network)])).part(part)
 
 
 def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
@@ -59,68 +63,63 @@ def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progres
 
 
 def outputs(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
-    """The numbers (n ...) by which such a network tells classes apart, as they come: logits or probabilities.
-
-    Of a network that answers for words (w k) those of all words.
-    """
-    place = device_of(device)
-    if place.type != "cpu":  # the network's own weights stay where they are
-        network = own_copy(network)
-    return Judge(network, part, place).outputs(progress)
+    """What such a network answers for all examples of a part, as `Answers` gives it."""
+    answers = Answers(network, device)
+    with progress.task("judging", len(part)) as advance:
+        return answers(part, advance)
 
 
-class Judge:
-    """A network that is asked about the same examples again and again, while its weights change in place.
+class Answers:
+    """The numbers by which a network tells classes apart, as they come: logits or probabilities.
 
-    It knows how its input is prepared. A device other than the CPU takes its weights along.
-
-    Args:
-        features: tensors that no such change reaches.
-        keep: bytes that may be held in memory from one time to the next: of examples as they are prepared, or of
-            their features.
+    Attributes:
+        weights: the network's; once they are changed in place it answers by these.
+        size: how many examples it is asked at a time.
     """
 
-    def __init__(
-        self, network: GraphNetwork, part: Part, device: torch.device, *, features: Sequence[str] = (), keep: int = 0
-    ) -> None:
+    def __init__(self, network: GraphNetwork, device: str = "auto", *, features: Sequence[str] = ()) -> None:
+        """Of a network that knows how its input is prepared.
+
+        Args:
+            features: tensors that no change of the weights reaches, computed apart; none: the input.
+        """
+        self._device = device_of(device)
+        if self._device.type != "cpu":  # on another device a copy: the network's own weights stay where they are
+            network = own_copy(network)
         output = class_output(network)
-        self._part, self._device, self._keep = part, device, keep
         self._of_words = answers_words(network)
         self._spec = only_input(network, [output])
         given = [self._spec.name]
         below = list(features or given)
-        self._trunk = network.module(below, given).to(device) if below != given else None
-        self._module = network.module([output], below).to(device)
-        self._held: dict[int, tuple[Tensor, ...]] = {}
+        self._trunk = None if below == given else network.module(below, given).to(self._device)
+        self._module = network.module([output], below).to(self._device)
+        self.weights = network.weights
+        self.size = self._spec.shape[0] or BATCH
 
-    def outputs(self, progress: Progress) -> np.ndarray:
-        """What the module function of this name gives, for the weights as they are."""
-        size = self._spec.shape[0] or BATCH
+    def __call__(self, part: Part, advance: Advance) -> np.ndarray:
+        """(n ...) for the examples; of a network that answers for words (w k) for all words."""
         found: list[np.ndarray] = []
-        with torch.inference_mode(), progress.task("judging", len(self._part)) as advance:
-            for start in range(0, len(self._part), size):
-                rows = self._part.indices[start : start + size]
-                (values,) = self._module(*self._inputs(start, rows))
-                answers = values.cpu().numpy()[: len(rows)]
-                asked = replace(self._part, indices=rows)
-                found.append(_at_words(answers, asked, self._spec) if self._of_words else answers)
-                advance(len(rows))
+        for numbers in batches(len(part), self.size):
+            asked = replace(part, indices=part.indices[numbers])
+            found.append(self.of(asked, self.fed(asked)))
+            advance(len(numbers))
         return np.concatenate(found)
 
-    def _inputs(self, start: int, rows: np.ndarray) -> tuple[Tensor, ...]:
-        """What the part above the features reads, for the examples from `start` on."""
-        if start in self._held:
-            return self._held[start]
+    def fed(self, part: Part) -> tuple[Tensor, ...]:
+        """At most `size` examples prepared, and their features if there are some."""
         # A graph may be built for one size of batch: the last one is filled up.
-        missing = (self._spec.shape[0] or len(rows)) - len(rows)
-        prepared = prepare(self._part.examples, np.pad(rows, (0, missing), mode="edge"), self._spec)
-        batch = (torch.from_numpy(prepared).to(self._device),)
-        batch = tuple(self._trunk(*batch)) if self._trunk else batch
-        size = sum(tensor.nbytes for tensor in batch)
-        if size <= self._keep:
-            self._keep -= size
-            self._held[start] = batch
-        return batch
+        wanting = self.size - len(part) if self._spec.shape[0] else 0
+        prepared = prepare(part.examples, np.pad(part.indices, (0, wanting), mode="edge"), self._spec)
+        given = torch.from_numpy(prepared).to(self._device)
+        with torch.inference_mode():
+            return tuple(self._trunk(given)) if self._trunk else (given,)
+
+    def of(self, part: Part, fed: tuple[Tensor, ...]) -> np.ndarray:
+        """The answers for examples that are prepared."""
+        with torch.inference_mode():
+            (values,) = self._module(*fed)
+        answers = values.cpu().numpy()[: len(part)]
+        return _at_words(answers, part, self._spec) if self._of_words else answers
 
 
 def _at_words(answers: np.ndarray, part: Part, spec: InputSpec) -> np.ndarray:
@@ -141,6 +140,11 @@ def class_output(network: GraphNetwork) -> str:
         BadArgument: there is none, or several.
     """
     network.require_graph()
+    tasks = network.collections.get(TASKS, ())
+    if len(network.outputs) > 1 and tasks:
+        raise BadArgument(
+            "this network has learned several tasks", expected=f"one of {', '.join(tasks)}", fix="name it: --to NAME"
+        )
     shapes = {name: network.tensors[name].shape for name in network.outputs}
     fitting = [name for name, shape in shapes.items() if _is_row(shape)]
     fitting = fitting or [name for name, shape in shapes.items() if _is_sequence(network, shape)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from os import PathLike
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from regraft.data import Examples, Part
 from regraft.errors import BadArgument, MissingFile, RegraftError, UnreadableFile
@@ -20,12 +21,11 @@ from regraft.run import Progress, is_run
 from regraft.run.atomic import disk_errors
 from regraft.tasks.classify import Report, probabilities
 from regraft.tasks.evaluate import compared, labelled, opened
-from regraft.tasks.judging import Judge, class_names, class_output, made_ready, read_names
-from regraft.tasks.rows import MEMORY
+from regraft.tasks.judging import Answers, class_names, class_output, in_windows, read_names, ready
+from regraft.tasks.rows import MEMORY, batches
 from regraft.tasks.start import Start
 from regraft.tasks.watched import Left, Training, Weights, training_in
 from regraft.train.ema import put
-from regraft.train.learner import device_of
 
 if TYPE_CHECKING:
     from tensorboard.summary import Writer
@@ -175,18 +175,35 @@ class _Judge:
     """The network of a training, opened once, and examples prepared once."""
 
     def __init__(self, start: Start, part: Part, asked: _Asked, progress: Progress) -> None:
-        self._progress = progress
         self._part = labelled(part, class_names(start.network, asked.classes or start.classes), progress)
-        self._network, read = made_ready(start.network, self._part, asked.input, progress)
-        device = device_of(asked.device)
-        self._judge = Judge(self._network, read, device, features=start.features, keep=MEMORY)
+        self._network = ready(start.network, self._part, asked.input, progress)
+        self._answers = Answers(self._network, asked.device, features=start.features)
+        read = in_windows(self._network, self._part)
+        batched = batches(len(read), self._answers.size)
+        self._pieces = [replace(read, indices=read.indices[numbers]) for numbers in batched]
+        self._held: dict[int, tuple[Tensor, ...]] = {}
+        self._room = MEMORY
+        self._progress = progress
 
     def report(self, weights: Weights) -> Report:
         """How well the network does with these weights."""
-        own = self._network.weights
+        own = self._answers.weights
         put(own, {name: torch.from_numpy(np.array(value)) for name, value in weights.values.items() if name in own})
-        outputs = self._judge.outputs(self._progress)
-        return compared(self._network, probabilities(outputs, class_output(self._network)), self._part)
+        found: list[np.ndarray] = []
+        with self._progress.task("judging", len(self._pieces)) as advance:
+            for number, piece in enumerate(self._pieces):
+                found.append(self._answers.of(piece, self._fed(number)))
+                advance(1)
+        return compared(self._network, probabilities(np.concatenate(found), class_output(self._network)), self._part)
+
+    def _fed(self, number: int) -> tuple[Tensor, ...]:
+        """A piece as the network takes it, held in memory while there is room."""
+        fed = self._held.get(number) or self._answers.fed(self._pieces[number])
+        size = sum(tensor.nbytes for tensor in fed)
+        if number not in self._held and size <= self._room:
+            self._held[number] = fed
+            self._room -= size
+        return fed
 
 
 class _Curves:

@@ -13,15 +13,13 @@ import numpy as np
 from torch import Tensor
 
 from regraft.data import Part, open_data, open_splits, whole
-from regraft.data.windows import windowed
 from regraft.errors import BadArgument, MissingFile, RegraftError
 from regraft.formats import saved
 from regraft.formats.tf1 import training_folder
 from regraft.formats.tf1.training_folder import TrainingGraph
-from regraft.network import GraphNetwork
 from regraft.run import Progress, RunFolder, is_run
 from regraft.tasks.head import array
-from regraft.tasks.inputs import only_input
+from regraft.tasks.judging import in_windows
 from regraft.tasks.record import part_record
 from regraft.tasks.start import Start, read_start
 from regraft.train import checkpoint as checkpoints
@@ -167,8 +165,7 @@ class _Run:
         record = self._run.read_json(self._run.settings.name)
         try:
             part = _validation(record, progress)
-            own = _as_read(part, self.start.network)
-            if part_record(own) == record["data"]["validation"]:
+            if part_record(in_windows(self.start.network, part)) == record["data"]["validation"]:
                 return part
             why = "they are not the examples that it was measured by"
         except (RegraftError, KeyError, TypeError) as error:
@@ -190,13 +187,6 @@ def _validation(record: Mapping[str, Any], progress: Progress) -> Part:
     else:
         part = whole(open_data(own, part="validation", progress=progress))
     return replace(part, examples=part.examples.with_classes(record["classes"]))
-
-
-def _as_read(part: Part, network: GraphNetwork) -> Part:
-    """The examples as a training reads them: sentences in pieces."""
-    if part.tags is None:
-        return part
-    return windowed(part.examples, only_input(network, list(network.outputs))).part(part)
 
 
 class _Foreign:
