@@ -20,7 +20,7 @@ from tasks.small import points, source
 
 import regraft
 from regraft.data import Part, open_splits
-from regraft.errors import BadArgument, BadData, MissingFile, UnsupportedFormat
+from regraft.errors import BadArgument, BadData, MissingFile, UnreadableFile, UnsupportedFormat
 from regraft.formats import saved
 from regraft.formats.tf1.checkpoint import write_checkpoint
 from regraft.network import New, Plan
@@ -139,6 +139,16 @@ def test_a_half_written_checkpoint_is_said_once(growing: Growing, capsys: pytest
     assert next(found).step == 9
     said = "model.ckpt-0 is skipped until it is whole: The checkpoint lacks 1 of its 1 data files."
     assert [line for line in capsys.readouterr().err.splitlines() if "skipped" in line] == [said]
+
+
+def test_the_graph_comes_after_its_checkpoint(growing: Growing, capsys: pytest.CaptureFixture[str]) -> None:
+    meta = growing.folder / "model.ckpt-0.meta"
+    late = threading.Timer(0.2, meta.with_suffix(".late").rename, (meta,))
+    meta.rename(meta.with_suffix(".late"))
+    late.start()
+    assert next(watching(growing.folder, growing.part)).step == 0
+    said = "model.ckpt-0 is skipped until it is whole: there is no graph beside the checkpoint\n"
+    assert capsys.readouterr().err.count(said) == 1
 
 
 @pytest.mark.slow
@@ -340,6 +350,13 @@ def test_a_run_without_its_network(tmp_path: Path) -> None:
         f"this run does not keep the network that its checkpoints belong to\n  where: {run}\n"
         "  expected: a run of `regraft fit`\n  to do: `regraft evaluate` without --watch judges its model"
     )
+
+
+def test_a_damaged_record_of_the_network(tmp_path: Path) -> None:
+    run = finished(tmp_path, None).run
+    RunFolder(run).start_record.write_text('{"centred": null}')
+    text = f"start.json is damaged\n  where: {run}\n  got: 'features'"
+    assert refused(UnreadableFile, run, None) == text
 
 
 def test_a_place_for_curves_that_is_taken(growing: Growing, capsys: pytest.CaptureFixture[str]) -> None:

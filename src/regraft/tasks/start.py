@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from regraft.errors import UnreadableFile, UnsupportedFormat
+from regraft.errors import MissingFile, UnreadableFile, UnsupportedFormat
 from regraft.formats import saved
 from regraft.network import GraphNetwork
 from regraft.run import RunFolder
@@ -64,19 +65,32 @@ def read_start(run: RunFolder) -> Start:
             fix="`regraft evaluate` without --watch judges its model",
         )
     record = run.read_json(run.start_record.name)
-    folder = run.model if saved.opens(run.model) else run.start
-    network = saved.read(folder)
+    network, classes = _begun_with(run)
     try:
         centred = record["centred"] or {}
         return Start(
             network=network,
-            classes=saved.about(folder).get("classes") or None,
+            classes=classes,
             features=tuple(network.resolve(name) for name in record["features"]),
             head=Linear(kernel=centred["kernel"], bias=centred["bias"]) if centred else None,
             scaling=Scaling(mean=_vector(centred["mean"]), spread=float(centred["spread"])) if centred else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableFile("start.json is damaged", where=str(run.path), got=str(error)) from error
+
+
+def _begun_with(run: RunFolder) -> tuple[GraphNetwork, Sequence[str] | None]:
+    """The network and its classes, or those of the model: what the training began with goes once that is there."""
+
+    def read(folder: Path) -> tuple[GraphNetwork, Sequence[str] | None]:
+        return saved.read(folder), saved.about(folder).get("classes") or None
+
+    try:
+        return read(run.start)
+    except (MissingFile, UnreadableFile):
+        if not saved.opens(run.model):
+            raise
+        return read(run.model)
 
 
 def drop_start(run: RunFolder) -> None:

@@ -127,7 +127,7 @@ class _Run:
                 raise
             return ()  # another was written meanwhile, and its best is another file
         self._read = mark
-        return self._best_and_last(stored) if stored else ()
+        return self._best_and_last(stored, self.start) if stored else ()
 
     def _mark(self) -> tuple[int, int] | None:
         try:
@@ -136,7 +136,7 @@ class _Run:
             return None
         return stat.st_mtime_ns, stat.st_ino
 
-    def _best_and_last(self, stored: Checkpoint) -> Sequence[Left]:
+    def _best_and_last(self, stored: Checkpoint, start: Start) -> Sequence[Left]:
         averages = bool(stored.shadows)
         if self._averaged and not averages:
             raise BadArgument(
@@ -145,20 +145,20 @@ class _Run:
                 fix="leave out --ema, or train with `regraft fit --ema DECAY`",
             )
         steps = ceil(stored.identity["examples"] / stored.identity["settings"]["batch"])
-        best, folder = stored.best, self._run.checkpoints
-        found: dict[int, Left] = {}
+        found: dict[int, Left] = {}  # by steps: the best may be the last
+        best = stored.best
         if best and (weights := best.raw if averages and not self._averaged else best.weights):
-            path = folder / checkpoints.file_name("raw" if weights is best.raw else "best", best.epoch)
-            found[best.epoch * steps] = self._of(best.epoch * steps, path, weights)
+            name = checkpoints.file_name("raw" if weights is best.raw else "best", best.epoch)
+            found[best.epoch * steps] = self._left(best.epoch * steps, name, start, weights)
         step = stored.epoch * steps + stored.step
         weights = stored.shadows if self._averaged else stored.weights
-        return tuple((found | {step: self._of(step, folder / checkpoints.LAST, weights)}).values())
+        found[step] = self._left(step, checkpoints.LAST, start, weights)
+        return tuple(found.values())
 
-    def _of(self, step: int, path: Path, weights: Mapping[str, Tensor]) -> Left:
-        def read() -> Weights:
-            return Weights(step=step, values=self.start.plain({name: array(weights[name]) for name in weights}))
-
-        return Left(path=path, mark=step, read=read)
+    def _left(self, step: int, file: str, start: Start, weights: Mapping[str, Tensor]) -> Left:
+        values = start.plain({name: array(weight) for name, weight in weights.items()})
+        whole = Weights(step=step, values=values)
+        return Left(path=self._run.checkpoints / file, mark=step, read=lambda: whole)
 
     def own_part(self, progress: Progress) -> Part:
         """The validation part of the run, opened again."""
