@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from regraft.several import languages, multitask
     from regraft.tasks.fit import FitResult
     from regraft.tasks.like_source import GoneOn
+    from regraft.tasks.watch import watch
     from regraft.train.settings import Settings
     from regraft.trials.record import Found
 
@@ -53,6 +54,7 @@ __all__ = [
     "pretrain",
     "recognise",
     "search",
+    "watch",
     "zeroshot",
 ]
 
@@ -69,6 +71,7 @@ _HOMES = {
     "predict_in_pieces": "regraft.judgement",
     "pretrain": "regraft.few_shot",
     "recognise": "regraft.few_shot",
+    "watch": "regraft.tasks.watch",
     "zeroshot": "regraft.few_shot",
 }
 
