@@ -7,19 +7,18 @@ import os
 import time
 from collections.abc import Callable
 from multiprocessing import forkserver
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from unittest import mock
 
 _SLOW_TO_LOAD = ["tasks.killed", "train.toy", "zoo.killed"]  # loaded once, by the process the others are forked from
 
 
-def begun(work: Callable[..., object], *args: object) -> BaseProcess:
+def started(work: Callable[..., object], *args: object) -> multiprocessing.process.BaseProcess:
     """A process that does the work."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(_SLOW_TO_LOAD)
-    places = filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
-    with mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(places)}):  # what it cannot find, it leaves out
+    folders = (str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")]))
+    with mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(folders)}):  # what it cannot find, it leaves out
         forkserver.ensure_running()
     child = processes.Process(target=work, args=args)
     child.start()
@@ -28,7 +27,7 @@ def begun(work: Callable[..., object], *args: object) -> BaseProcess:
 
 def killed(work: Callable[..., object], *args: object, after: float) -> bool:
     """Whether a process that does the work was still alive after so many seconds, and was killed."""
-    child = begun(work, *args)
+    child = started(work, *args)
     time.sleep(after)
     child.kill()
     child.join()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from regraft.several import languages, multitask
     from regraft.tasks.fit import FitResult
     from regraft.tasks.like_source import GoneOn
+    from regraft.tasks.watch import watch
     from regraft.train.settings import Settings
     from regraft.trials.record import Found
     from regraft.zoo import Zoo
@@ -57,6 +58,7 @@ __all__ = [
     "recognise",
     "register",
     "search",
+    "watch",
     "zeroshot",
 ]
 
@@ -75,6 +77,7 @@ _HOMES = {
     "pretrain": "regraft.few_shot",
     "recognise": "regraft.few_shot",
     "register": "regraft.registering",
+    "watch": "regraft.tasks.watch",
     "zeroshot": "regraft.few_shot",
 }
 

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from cli.killed import command
 from grounds import dense_network
-from killing import begun
+from killing import started
 
 from regraft.cli.app import run as carry_out
 from regraft.formats import saved
@@ -212,11 +212,11 @@ class Search:
         self.out, self.said = out, out.with_suffix(".said")  # what it says on standard error
 
     @contextmanager
-    def begun(self) -> Generator[BaseProcess]:
+    def started(self) -> Generator[BaseProcess]:
         """The process, once it has said what it will do; gone when the block ends."""
         words = [*self.words, *(["--resume"] if self.out.exists() else [])]
         self.said.write_text("")
-        process = begun(command, words, self.said, dict(os.environ))
+        process = started(command, words, self.said, dict(os.environ))
         try:
             while "\nbudget: " not in self.said.read_text():
                 assert process.is_alive(), "the search did not begin"
@@ -228,7 +228,7 @@ class Search:
 
     def finish(self) -> float:
         """Run it to its end; returns the seconds it took after it had said what it will do."""
-        with self.begun() as process:
+        with self.started() as process:
             began = time.monotonic()
             process.join()
             assert process.exitcode == 0
@@ -236,7 +236,7 @@ class Search:
 
     def killed(self, after: float) -> bool:
         """Kill it after some seconds; False where it had ended by then."""
-        with self.begun() as process:
+        with self.started() as process:
             process.join(after)
             assert process.exitcode in (None, 0)
             return process.exitcode is None
@@ -278,7 +278,7 @@ def test_killed_at_twenty_random_moments_and_resumed_it_finds_the_same(
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(regraft, source: Path, rows: Path, tmp_path: Path) -> None:
     search = Search(source, rows, tmp_path / "stopped")
-    with search.begun() as process:
+    with search.started() as process:
         os.kill(process.pid, signal.SIGINT)
         process.join()
         assert process.exitcode == 130

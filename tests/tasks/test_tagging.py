@@ -105,6 +105,8 @@ def require_animals(result, least):
     assert record["test"]["entities"][0]["f1"] == result.test.score
     assert [own["name"] for own in record["test"]["entities"]] == ["", "animal", "human"]
     assert json.loads((result.model / "model.json").read_text())["about"]["task"] == "tag"
+    best, *_ = regraft.watch(result.run, seconds=0.01)
+    assert best.report.score == result.validation.score
 
 
 @pytest.fixture(scope="module")

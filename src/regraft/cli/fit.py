@@ -61,7 +61,9 @@ def fit(
     seed: Annotated[int, Option(help="Of the split, the fresh weights and the order.")] = 0,
     device: Device = "auto",
     patience: Annotated[int | None, Option(help="Stop after so many epochs without a better one.")] = None,
-    ema: Annotated[float | None, Option(help="Decay of averaged weights; they become the model.")] = None,
+    ema: Annotated[
+        float | None, Option(help="Decay of averaged weights: they become the model, `raw` beside it has the others.")
+    ] = None,
     like_source: Annotated[bool, Option("--like-source", help="Train on as the source's own graph did.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
     register: Register = False,

@@ -18,14 +18,15 @@ from regraft.network.surgery import Graft
 from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks.baselines import constant, embedded, majority, neighbours, neighbours_mean, tag_baselines
 from regraft.tasks.feeding import Fed, feed
-from regraft.tasks.head import Head, own_copy
+from regraft.tasks.head import Head, array, own_copy
 from regraft.tasks.job import Job, settle_job
 from regraft.tasks.judging import answering
 from regraft.tasks.layer_rates import layer_rates
-from regraft.tasks.linear import folded, require_linear, zeroed
+from regraft.tasks.linear import require_linear, zeroed
 from regraft.tasks.record import require_same
 from regraft.tasks.rows import ScaledRows, scaling_of
 from regraft.tasks.scores import KINDS, AnyReport, measured, reported
+from regraft.tasks.start import Start, drop_start
 from regraft.train.loop import Trained, train
 from regraft.train.settings import Settings, seed_of
 
@@ -37,9 +38,10 @@ class FitResult:
     """A finished training.
 
     `network` is the trunk with its trained head, `graft` tells what became of each parameter. `validation` and
-    `test` measure the network as it was saved in `model`. `baselines` are scores on the test part by the measure of
-    these. `answers` are what the network says of the test part: probabilities (t k), or (w k) for its words, or numbers
-    (t m). Where the data have no test part, `test` is None and there are no baselines.
+    `test` measure the network as it was saved in `model`; where weights were averaged it has the averages, and the
+    model in the run's folder `raw` its own. `baselines` are scores on the test part by the measure of these. `answers`
+    are what the network says of the test part: probabilities (t k), or (w k) for its words, or numbers (t m). Where the
+    data have no test part, `test` is None and there are no baselines.
     """
 
     run: Path
@@ -117,8 +119,7 @@ def fit(
 
 def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> FitResult:
     fed = feed(job, progress)
-    network, trained = _trained(job, fed, run, resume, progress)
-    network = answering(network, job.graft.logits, job.splits.train.examples.task)
+    network, raw, trained = _trained(job, fed, run, resume, progress)
     judge = Head(own_copy(network), fed.inputs, job.graft.logits, job.trained_on)
     batch, splits = job.settings.batch, job.splits
     answers = KINDS[splits.train.examples.task].answers
@@ -138,11 +139,16 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
         seconds=0.0,
     )
     saved.write(network, run.model, _about(job, result))
+    if raw:
+        saved.write(raw, run.raw, {**_about(job, result), "metrics": {}})
+    drop_start(run)
     return result
 
 
-def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progress) -> tuple[GraphNetwork, Trained]:
-    """The network with its trained weights."""
+def _trained(
+    job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progress
+) -> tuple[GraphNetwork, GraphNetwork | None, Trained]:
+    """The network with its trained weights, and with those that are not averaged where these are."""
     network, settings = own_copy(job.graft.network), job.settings
     train_rows, validation_rows = fed.train, fed.validation
     linear = require_linear(job.graft) if settings.centred else None
@@ -150,6 +156,15 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
     if linear and scaling:
         network = zeroed(network, linear)
         train_rows, validation_rows = ScaledRows(fed.train, scaling), ScaledRows(fed.validation, scaling)
+    start = Start(
+        network=answering(job.graft.network, job.graft.logits, job.splits.train.examples.task),
+        classes=job.splits.classes,
+        features=fed.inputs,
+        head=linear,
+        scaling=scaling,
+        units=job.units,
+    )
+    start.write(run)
     loss = KINDS[job.splits.train.examples.task].loss
     head = Head(network, fed.inputs, job.graft.logits, job.trained_on, loss)
     trained = train(
@@ -161,10 +176,9 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
         resume=resume,
         progress=progress,
     )
-    values = head.values()
-    if linear and scaling:
-        values = folded(values, linear, scaling)
-    return job.graft.network.assign(job.units.undone(values) if job.units else values), trained
+    raw = {name: array(weight) for name, weight in trained.raw.items()}
+    own = start.network.assign(start.plain(raw)) if raw else None
+    return start.network.assign(start.plain(head.values())), own, trained
 
 
 def _baselines(job: Job, fed: Fed) -> dict[str, float]:

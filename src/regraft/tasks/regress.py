@@ -45,6 +45,11 @@ class NumberReport:
         return float(np.mean([number.r2 for number in self.numbers]))
 
     @property
+    def loss(self) -> float:
+        """The mean squared error."""
+        return float(np.mean([number.rmse**2 for number in self.numbers]))
+
+    @property
     def summary(self) -> dict[str, float]:
         """The least that tells how good it is; errors are means over the numbers."""
         errors = {name: float(np.mean([getattr(one, name) for one in self.numbers])) for name in ("mae", "rmse")}
@@ -80,6 +85,16 @@ class Units:
             self.layer.kernel: (kernel * self.spread).astype(kernel.dtype),
             self.layer.bias: (bias * self.spread + self.mean).astype(bias.dtype),
         }
+
+    def as_json(self) -> dict[str, Any]:
+        """The units as JSON holds them; `from_json` gives them back."""
+        return {**vars(self.layer), "mean": self.mean.tolist(), "spread": self.spread.tolist()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Units:
+        """The units of a JSON document; raises KeyError, TypeError or ValueError where it is damaged."""
+        layer = Linear(kernel=data["kernel"], bias=data["bias"])
+        return cls(mean=np.array(data["mean"], float), spread=np.array(data["spread"], float), layer=layer)
 
 
 def units_of(numbers: np.ndarray, graft: Graft) -> Units | None:
