@@ -62,7 +62,7 @@ def test_pieces_are_computed_when_they_are_asked_for(tmp_path: Path) -> None:
     path.write_text("\n".join(texts[:40]))
     assert isinstance(first, Predictions)
     assert first.inputs == tuple(texts[:32])
-    with pytest.raises(UnreadableFile, match="^the file has become shorter since it was opened\n"):
+    with pytest.raises(UnreadableFile, match=r"^the file has become shorter since it was opened\n"):
         list(pieces)
     whole = predict(network, path)
     assert whole.inputs == tuple(texts[:40])
