@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from regraft.data import Splits
     from regraft.errors import RegraftError
     from regraft.estimator import TransferClassifier
-    from regraft.few_shot import fewshot, languages, pretrain, recognise, zeroshot
+    from regraft.few_shot import fewshot, pretrain, recognise, zeroshot
     from regraft.judgement import evaluate, predict, predict_in_pieces
     from regraft.network.loading import Loaded
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
     from regraft.network.plan import New, Plan
     from regraft.network.proof import Written
+    from regraft.several import languages, multitask
     from regraft.tasks.fit import FitResult
     from regraft.tasks.like_source import GoneOn
     from regraft.train.settings import Settings
@@ -45,6 +46,7 @@ __all__ = [
     "languages",
     "load_weights",
     "match",
+    "multitask",
     "open",
     "predict",
     "predict_in_pieces",
@@ -61,7 +63,8 @@ _HOMES = {
     "TransferClassifier": "regraft.estimator",
     "evaluate": "regraft.judgement",
     "fewshot": "regraft.few_shot",
-    "languages": "regraft.few_shot",
+    "languages": "regraft.several",
+    "multitask": "regraft.several",
     "predict": "regraft.judgement",
     "predict_in_pieces": "regraft.judgement",
     "pretrain": "regraft.few_shot",

@@ -29,7 +29,8 @@ def predict(
 
     Args:
         model: a run, a model folder or any source, as an address; or a network.
-        inputs: pictures, folders and archives of them, texts or sentences as paths, or one array (n ...).
+        inputs: pictures, folders and archives of them, texts or sentences as paths, one array (n ...), or pairs of
+            texts, two strings each.
         to: the tensor that tells classes apart, where there are several outputs.
         labels: a file with the names of the classes, one a line; None: the model's own, or their numbers.
         input: how pictures are fed; None: as the model says, or guessed.

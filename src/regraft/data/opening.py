@@ -16,6 +16,7 @@ from regraft.data.arrays import open_arrays, open_rows
 from regraft.data.examples import Examples, Picture
 from regraft.data.labels import number
 from regraft.data.listing import Listing, by_class, list_folder, pictures
+from regraft.data.pairs import Text
 from regraft.data.pictures import is_picture, problem
 from regraft.data.sentences import ENDINGS as TAGGED_ENDINGS
 from regraft.data.sentences import Tagged, read_sentences, read_tagged
@@ -178,7 +179,7 @@ def _rows(path: Path, columns: Columns, progress: Progress) -> Examples:
 def _lines(path: Path, columns: Columns, progress: Progress) -> Examples:
     lines = Lines(path)
     _say_encoding(path, lines.unfit, progress)
-    return _unlabelled(str(path), lines)
+    return unlabelled_texts(str(path), lines)
 
 
 def _column(path: Path, columns: Columns, progress: Progress) -> Examples:
@@ -186,7 +187,7 @@ def _column(path: Path, columns: Columns, progress: Progress) -> Examples:
     texts = read_texts(sheet, columns)
     if len(texts) < len(sheet.rows):
         progress.say(f"note: {len(sheet.rows) - len(texts)} rows of {path} have no text and are left out")
-    return _unlabelled(str(path), texts)
+    return unlabelled_texts(str(path), texts)
 
 
 def _words(path: Path, columns: Columns, progress: Progress) -> Examples:
@@ -223,7 +224,8 @@ def _require_table(path: Path, ending: str, columns: Columns) -> None:
         )
 
 
-def _unlabelled(source: str, texts: Sequence[str]) -> Examples:
+def unlabelled_texts(source: str, texts: Sequence[Text]) -> Examples:
+    """Texts, or pairs of them, without labels."""
     labels = np.broadcast_to(np.int64(-1), len(texts))  # one number, however many texts there are
     return Examples(source=source, items=texts, labels=labels, classes=(), hashes=Made(digest, texts))
 

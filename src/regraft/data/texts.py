@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, TypeVar, overload
+from typing import IO, Any, TypeVar, overload
 
+from regraft.data.pairs import Text
 from regraft.errors import BadData, UnreadableFile, UnsupportedFormat
 
 T = TypeVar("T")
@@ -94,7 +95,7 @@ class Lines(Sequence[str]):
 class Made(Sequence[T]):
     """What is made of each text, when it is asked for."""
 
-    def __init__(self, make: Callable[[str], T], texts: Sequence[str]) -> None:
+    def __init__(self, make: Callable[[Any], T], texts: Sequence[Any]) -> None:
         self._make = make
         self._texts = texts
 
@@ -112,9 +113,10 @@ class Made(Sequence[T]):
         return Made(self._make, self._texts[index]) if isinstance(index, slice) else self._make(self._texts[index])
 
 
-def digest(text: str) -> bytes:
-    """What tells a text from others."""
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+def digest(text: Text) -> bytes:
+    """What tells a text from others, or a pair from other pairs."""
+    content = text if isinstance(text, str) else "\0".join(text)
+    return hashlib.blake2b(content.encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, kw_only=True)

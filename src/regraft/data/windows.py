@@ -13,6 +13,7 @@ from regraft.data.examples import Examples, Part, Sentence
 from regraft.data.tags import Tags, spread
 from regraft.data.texts import Made, digest
 from regraft.data.tokens import LOOKED, limits, longest, word_sizes
+from regraft.errors import BadData
 from regraft.network.graph import InputSpec
 
 _LONGEST = 128  # numbers of a sentence that are read at once where nobody says another length
@@ -59,7 +60,18 @@ def windowed(examples: Examples, spec: InputSpec) -> Windows:
 
 
 def in_words(examples: Examples) -> Examples:
-    """Texts as sentences of words: letters and digits together are one, every other mark is one by itself."""
+    """Texts as sentences of words: letters and digits together are one, every other mark is one by itself.
+
+    Raises:
+        BadData: they are pairs of texts.
+    """
+    if examples.kind == "pair":
+        raise BadData(
+            "the words of pairs cannot be told",
+            where=examples.source,
+            expected="sentences",
+            fix="name one column of texts: --text COLUMN",
+        )
     if examples.kind != "text":
         return examples
     return replace(examples, items=Made(_words, examples.texts))

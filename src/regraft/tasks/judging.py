@@ -16,6 +16,7 @@ from regraft.data.tokens import TEXT_LAYOUTS
 from regraft.data.windows import windowed
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork, InputSpec
+from regraft.network.graph import TASKS
 from regraft.run import Progress
 from regraft.run.progress import Advance
 from regraft.tasks.classify import probabilities
@@ -117,6 +118,11 @@ def class_output(network: GraphNetwork) -> str:
         BadArgument: there is none, or several.
     """
     network.require_graph()
+    tasks = network.collections.get(TASKS, ())
+    if len(network.outputs) > 1 and tasks:
+        raise BadArgument(
+            "this network has learned several tasks", expected=f"one of {', '.join(tasks)}", fix="name it: --to NAME"
+        )
     shapes = {name: network.tensors[name].shape for name in network.outputs}
     fitting = [name for name, shape in shapes.items() if _is_row(shape)]
     fitting = fitting or [name for name, shape in shapes.items() if _is_sequence(network, shape)]

@@ -13,17 +13,25 @@ from regraft.data import Examples, open_unlabelled, whole
 from regraft.data.arrays import unlabelled
 from regraft.data.examples import Sentence
 from regraft.data.iob import are_entities
+from regraft.data.opening import unlabelled_texts
+from regraft.data.pairs import Pair
 from regraft.data.windows import in_words
+from regraft.errors import BadArgument
 from regraft.network import GraphNetwork
 from regraft.run import Progress
 from regraft.tasks.classify import probabilities
 from regraft.tasks.entities import entities
 from regraft.tasks.judging import BATCH, Answers, answers_words, class_names, class_output, in_windows, ready
 
+Inputs = Examples | np.ndarray | Path | str | Sequence[Path | str] | Sequence[tuple[str, str]]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictions:
-    """What examples were taken for: `probability` is (n k), columns in the order of `classes`."""
+    """What examples were taken for: `probability` is (n k), columns in the order of `classes`.
+
+    `inputs` says which they are: paths, rows, texts; of a pair both texts with " | " between.
+    """
 
     inputs: tuple[str, ...] = field(repr=False)
     classes: tuple[str, ...]
@@ -85,7 +93,7 @@ def _entities(words: Sentence, tags: Sequence[str], classes: Sequence[str]) -> d
 
 def predict_in_pieces(
     network: GraphNetwork,
-    inputs: Examples | np.ndarray | Path | str | Sequence[Path | str],
+    inputs: Inputs,
     *,
     classes: Sequence[str] | None = None,
     input: str | None = None,
@@ -96,7 +104,8 @@ def predict_in_pieces(
     """Judge examples, some at a time; of a network that answers for words, each word of sentences.
 
     Args:
-        inputs: pictures, folders and archives of them, texts, sentences, or one array (n ...) as a file or in memory.
+        inputs: pictures, folders and archives of them, texts, sentences, or one array (n ...) as a file or in memory;
+            or pairs of texts in memory, two strings each.
         classes: the names of the network's classes, in the order of its output; None: their numbers.
         input: how pictures are prepared, as `--input` says it; None: as the network says, or guessed.
         skip_bad: leave out pictures that cannot be read.
@@ -147,12 +156,21 @@ def _pieces(
                 yield Predictions(inputs=tuple(names), classes=classes, probability=probability)
 
 
-def _opened(
-    inputs: Examples | np.ndarray | Path | str | Sequence[Path | str], skip_bad: bool, progress: Progress
-) -> Examples:
+def _opened(inputs: Inputs, skip_bad: bool, progress: Progress) -> Examples:
     if isinstance(inputs, Examples):
         return inputs
     if isinstance(inputs, np.ndarray):
         return unlabelled(inputs, "the array given")
-    paths = [inputs] if isinstance(inputs, Path | str) else list(inputs)
-    return open_unlabelled(paths, skip_bad=skip_bad, progress=progress)
+    items = [inputs] if isinstance(inputs, Path | str) else list(inputs)
+    paths = [item for item in items if not isinstance(item, tuple)]
+    if len(paths) == len(items):
+        return open_unlabelled(paths, skip_bad=skip_bad, progress=progress)
+    return unlabelled_texts("the pairs given", [_pair(item) for item in items])
+
+
+def _pair(item: object) -> Pair:
+    match item:
+        case (str(first), str(second)):
+            return Pair(first, second)
+        case _:
+            raise BadArgument("this is no pair of texts", expected="two strings", got=repr(item)[:80])

@@ -18,7 +18,7 @@ from regraft.formats.pytorch.document import read_archive
 from regraft.formats.pytorch.exported import read_exported
 from regraft.formats.pytorch.lost import attention_dropouts, lost_in_evaluation
 from regraft.formats.pytorch.program import Program
-from regraft.formats.pytorch.sources import MASK, TOKENS, Native
+from regraft.formats.pytorch.sources import MASK, TOKENS, TYPES, Native
 from regraft.formats.pytorch.tokenizers import filler_of
 from regraft.formats.pytorch.tracing import exported
 from regraft.network.graph import CODE, NAMED, SENTENCE, Node, Ref
@@ -59,31 +59,45 @@ def network_of_native(native: Native, format: str) -> GraphNetwork:
         spec = next(iter(network.inputs.values()))
         network = network.with_input(replace(native.picture, name=spec.name, shape=spec.shape))
     if native.tokenizer:
-        network = _reading_texts(network, native.tokenizer, causal=bool(native.outputs))
+        network = _reading_texts(network, native)
     if native.outputs:
         named = zip(native.outputs, network.outputs, strict=True)
         return _with_outputs(network, [(name, "identity", (Ref(old),)) for name, old in named], native.outputs)
     return network if native.pooling is None else _sentence(network, native.pooling)
 
 
-def _reading_texts(network: GraphNetwork, tokenizer: str, *, causal: bool) -> GraphNetwork:
-    """A text encoder whose one input of texts is their tokens: what fills them up tells where they stand.
+def _reading_texts(network: GraphNetwork, native: Native) -> GraphNetwork:
+    """A text encoder whose one input of texts is their tokens: they tell where texts stand, and which of two is which.
 
-    Args:
-        causal: no word looks at later ones, and so what fills up may also end texts, as in CLIP; of another encoder
-            that would tell nothing, and it keeps both inputs.
+    Where no word looks at later ones, what fills up may also end texts, as in CLIP; of another encoder that would tell
+    nothing, and it keeps all inputs.
     """
-    filler = filler_of(tokenizer)
+    filler, causal = filler_of(native.tokenizer), bool(native.outputs)
     if filler is None and not causal:
         return network
-    told = ("aten.ones_like.default", {}) if filler is None else ("token_mask", {"filler": filler})
-    tokens = replace(network.inputs[TOKENS], layout="tokens", tokenizer=tokenizer)
-    mask = Node(name=MASK, function=told[0], args=(Ref(TOKENS),), kwargs=told[1])
-    others = [node for node in network.graph.nodes if node.name not in (TOKENS, MASK)]
+    tokens = replace(network.inputs[TOKENS], layout="tokens", tokenizer=native.tokenizer)
+    told = [node for node in _told_by_tokens(filler, native.separator) if node.name in network.inputs]
+    replaced = {TOKENS, *(node.name for node in told)}
     first = [node for node in network.graph.nodes if node.name == TOKENS]
-    nodes = (*first, *([mask] if MASK in network.inputs else []), *others)
-    inputs = tuple(tokens if spec.name == TOKENS else spec for spec in network.graph.inputs if spec.name != MASK)
+    nodes = (*first, *told, *(node for node in network.graph.nodes if node.name not in replaced))
+    inputs = tuple(
+        tokens if spec.name == TOKENS else spec
+        for spec in network.graph.inputs
+        if spec.name == TOKENS or spec.name not in replaced
+    )
     return GraphNetwork(replace(network.graph, nodes=nodes, inputs=inputs), network.values, format=network.format)
+
+
+def _told_by_tokens(filler: int | None, separator: int | None) -> Iterator[Node]:
+    """What is computed of tokens in place of a further input."""
+    tokens = (Ref(TOKENS),)
+    if filler is None:
+        yield Node(name=MASK, function="aten.ones_like.default", args=tokens)
+        return
+    yield Node(name=MASK, function="token_mask", args=tokens, kwargs={"filler": filler})
+    if separator is not None:
+        said = {"separator": separator, "filler": filler}
+        yield Node(name=TYPES, function="token_types", args=tokens, kwargs=said)
 
 
 def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
