@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import regraft
@@ -33,7 +34,8 @@ LAYERS = (
     New(kind="conv", width=16, activation="relu"),
     New(kind="global_max_pool"),
 )
-INPUT = "length=64"
+INPUT, TOKENS = "length=64", 32  # how many bytes and tokens of a text are read
+TOGETHER = 10  # sentences a line
 LABELLED = 500  # sentences that a model is fitted on
 
 
@@ -52,10 +54,11 @@ def main() -> None:
 
 
 HEAD = f"""
-The most memory that a process took for a file of sentences of SST-2, all of them numbered: a short file and a long one.
-The network on bytes is small, so that the long one takes minutes: an embedding of {LAYERS[0].width}, a convolution of
-{LAYERS[1].width} filters, the maximum; it reads 64 bytes of a text. MiniLM is cut at its lowest layer.
-Pretraining is an epoch of corrupted texts, prediction is `regraft predict --json`, features are means of words.
+The most memory that a process took for a short file and for a long one: {TOGETHER} sentences of SST-2 a line, all lines
+numbered. So that the long one takes minutes, networks are small and read the beginnings of lines: one on bytes has an
+embedding of {LAYERS[0].width}, a convolution of {LAYERS[1].width} filters and the maximum, and reads 64 bytes; MiniLM
+is cut at its lowest layer, and reads {TOKENS} tokens. Pretraining is an epoch of corrupted texts, prediction is
+`regraft predict --json`, features are means of words.
 
 | what | text, MB | memory, MB | text, MB | memory, MB | more, MB |
 |---|---|---|---|---|---|
@@ -71,10 +74,11 @@ def _row(name: str, sizes: tuple[float, float], folder: Path) -> str:
 
 
 def _texts(folder: Path, megabytes: float) -> Path:
-    """A file of sentences of such a size, no two of which are equal."""
+    """A file of such a size, with ten sentences a line, no two lines equal."""
     path = folder / f"{megabytes:g}.txt"
-    lines = [text for _, text in labelled_lines(SENTENCES)]
-    random.Random(0).shuffle(lines)
+    sentences = [text for _, text in labelled_lines(SENTENCES)]
+    random.Random(0).shuffle(sentences)
+    lines = [" ".join(sentences[start : start + TOGETHER]) for start in range(0, len(sentences), TOGETHER)]
     number, left = 0, megabytes * 1e6
     with path.open("w", encoding="utf-8") as file:
         while left > 0:
@@ -97,8 +101,8 @@ def prepare_models(folder: Path) -> None:
     short = _texts(folder, 0.1)
     made = regraft.pretrain(short, "corruption", layers=LAYERS, settings=settings, input=INPUT, out=folder / "made")
     regraft.fit(made.network, folder / "few.csv", settings=settings, out=folder / "bytes")
-    address = f"hf:{folder / 'encoder'}"
-    regraft.fit(address, folder / "few.csv", plan=Plan(at=LAYER), settings=settings, out=folder / "minilm")
+    source, few, place = f"hf:{folder / 'encoder'}", folder / "few.csv", folder / "minilm"
+    regraft.fit(source, few, plan=Plan(at=LAYER), settings=settings, input=f"length={TOKENS}", out=place)
 
 
 def pretrained(texts: Path, folder: Path) -> None:
@@ -128,8 +132,9 @@ def extracted(texts: Path, folder: Path) -> None:
 
     grafted = graft(regraft.open(f"hf:{folder / 'encoder'}"), Plan(at=LAYER), classes=2)
     (spec,) = grafted.network.inputs.values()
+    short = replace(spec, shape=(None, TOKENS))
     place = Place(root=folder / "features")
-    extract(grafted.network, grafted.features, open_unlabelled([texts]), spec, place, Progress())
+    extract(grafted.network.with_input(short), grafted.features, open_unlabelled([texts]), short, place, Progress())
 
 
 def read(texts: Path, folder: Path) -> None:
