@@ -1,10 +1,11 @@
-"""Two sides of a measurement beside each other: differences with their interval, ratios with their spread."""
+"""Two sides of a measurement beside each other: differences with their interval, ratios with their spread; memory."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -55,3 +56,9 @@ def mean_of(values: Sequence[float]) -> str:
     """The mean of many values with its interval at 95 %: 1.96 standard errors."""
     mean, error = statistics.fmean(values), 1.96 * statistics.stdev(values) / len(values) ** 0.5
     return f"{mean:.3f} ({mean - error:.3f} to {mean + error:.3f})"
+
+
+def peak_memory() -> float:
+    """The most memory this process has had, in MB."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024

@@ -12,12 +12,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from benchmarks.comparing import spread
+from benchmarks.comparing import peak_memory, spread
 from benchmarks.results import RESULTS, write_section
 from benchmarks.rivals.photos import ROOT, at_hand, folds
 
@@ -80,17 +79,9 @@ def measured(size: Size) -> dict[str, float]:
     from benchmarks.probe import probed
 
     torch.ones(64, 64) @ torch.ones(64, 64)
-    before = _peak()
+    before = peak_memory()
     seconds = probed(folds(0, size.per_class)[0], PIXELS, size.cuts, "openvino")["seconds"]
-    return {"seconds": seconds, "memory": (_peak() - before) / 1024}
-
-
-def _peak() -> int:
-    """The most memory this process has had, in kB."""
-    (most,) = (
-        line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
-    )
-    return int(most)
+    return {"seconds": seconds, "memory": peak_memory() - before}
 
 
 def _all(found: dict[Size, list[dict[str, float]]], size: Size, word: str) -> list[float]:

@@ -55,3 +55,13 @@ def test_a_piped_table_cuts_no_name_short_and_reads_no_markup(monkeypatch: pytes
     output.table("Things", ("name", "size"), [(name, 12345)])
     assert name in pipe.getvalue()
     assert "12,345" in pipe.getvalue()
+
+
+def test_a_table_grows_wider_where_a_longer_cell_turns_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "_ROWS", 2)
+    output.table("Things", ("name", "size"), ((name, 1) for name in ("a", "bbbbbb", "c", "dddddddd", "e")))
+    lines = [line.rstrip() for line in capsys.readouterr().out.split("\n")]
+    rows = ["  a           1", "  bbbbbb      1", "  c             1", "  dddddddd      1", "  e             1"]
+    assert lines == ["Things", "", "  name     size", " " + "─" * 15, *rows, "", ""]

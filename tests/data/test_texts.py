@@ -43,6 +43,8 @@ def test_each_line_is_found(start: bytes, tmp_path: Path) -> None:
     assert len(lines) == 100
     assert [lines[k] for k in range(100)] == list(lines) == lines[:] == stripped
     assert lines[-1] == stripped[-1]
+    for span in (slice(15, 50), slice(16, 17), slice(90, 200), slice(5, 5), slice(120, 130), slice(9, 40, 7)):
+        assert lines[span] == stripped[span]
     with pytest.raises(IndexError):
         lines[100]
 
@@ -101,6 +103,8 @@ def test_a_file_that_changes(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile) as caught:
         lines[1]
     assert str(caught.value) == f"the file has become shorter since it was opened\n  where: {path}"
+    with pytest.raises(UnreadableFile, match=r"^the file has become shorter"):
+        lines[0:2]
     written(path, b"one\n\xff\xfe\n")
     with pytest.raises(UnreadableFile, match=r"^the file has changed since it was opened\n"):
         lines[1]

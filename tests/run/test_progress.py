@@ -40,13 +40,14 @@ def test_a_terminal_gets_a_bar() -> None:
         "with progress.task('outer', 4) as advance:\n"
         "    advance(1)\n"
         "    with progress.task('inner', 2) as step: step(1)\n"
+        "    print('a result')\n"
         "print('done')"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env={"FORCE_COLOR": "1", "TERM": "xterm"}
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "done\n"
+    assert done.stdout == "a result\ndone\n"
     assert "outer" in done.stderr
     assert "1/4" in done.stderr
 

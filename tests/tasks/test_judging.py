@@ -11,8 +11,10 @@ from tasks.small import WIDTH, points, source
 
 import regraft
 from regraft.data import open_splits
-from regraft.errors import BadArgument, BadData
-from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref
+from regraft.errors import BadArgument, BadData, UnreadableFile
+from regraft.network import Graph, GraphNetwork, InputSpec, New, Node, Plan, Ref
+from regraft.network.from_layers import from_layers
+from regraft.network.surgery import graft
 from regraft.run import Progress
 from regraft.tasks.evaluate import evaluate
 from regraft.tasks.inputs import settled
@@ -29,6 +31,12 @@ def predict(network: GraphNetwork, inputs: Any, **how: Any) -> Predictions:
     return found
 
 
+def told_by_bytes() -> GraphNetwork:
+    spec = InputSpec(name="texts", shape=(None, 8), dtype="int64", layout="bytes")
+    layers = New(kind="embedding", width=4), New(kind="conv", width=8), New(kind="global_max_pool")
+    return graft(from_layers(spec, layers), Plan(), classes=3).network
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits.astype(np.float64))
     return powers / powers.sum(axis=1, keepdims=True)
@@ -42,6 +50,36 @@ def test_predictions_are_the_softmax_of_the_logits() -> None:
     best = found.probability[0].argmax()
     assert first == {"input": "row 0", "class": "abcd"[best], "probability": float(found.probability[0, best])}
     assert len(found.inputs) == 70
+
+
+def test_pieces_are_computed_when_they_are_asked_for(tmp_path: Path) -> None:
+    """A network on bytes: what a text is taken for hangs on the text alone."""
+    path, network = tmp_path / "t.txt", told_by_bytes()
+    texts = [f"text {k}" for k in range(70)]
+    path.write_text("\n".join(texts))
+    pieces = predict_in_pieces(network, path, progress=QUIET)
+    first = next(pieces)
+    path.write_text("\n".join(texts[:40]))
+    assert isinstance(first, Predictions)
+    assert first.inputs == tuple(texts[:32])
+    with pytest.raises(UnreadableFile, match=r"^the file has become shorter since it was opened\n"):
+        list(pieces)
+    whole = predict(network, path)
+    assert whole.inputs == tuple(texts[:40])
+    assert np.array_equal(whole.probability[:32], first.probability)
+
+
+def test_the_first_piece_tells_whether_they_are_probabilities() -> None:
+    """Of logits (0.4, 0.6) alone nobody could tell."""
+    nodes = (
+        Node(name="x:0", function="input"),
+        Node(name="y:0", function="identity", args=(Ref("x:0"),)),
+    )
+    spec = InputSpec(name="x:0", shape=(None, 2), layout="flat")
+    network = GraphNetwork(Graph(nodes=nodes, inputs=(spec,), outputs=("y:0",)), {}, format="small")
+    x = np.tile(np.float32([3, -2]), (33, 1))
+    x[32] = 0.4, 0.6
+    assert np.allclose(predict(network, x).probability, softmax(x))
 
 
 def test_evaluation_counts_what_prediction_gets_right() -> None:

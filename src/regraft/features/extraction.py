@@ -19,8 +19,11 @@ from regraft.features.engines import BATCH, Engine, Trunk, make_engine
 from regraft.features.features import Features
 from regraft.features.key import FeatureKey, feature_key
 from regraft.features.store import FeatureStore, Stored, stored_tensors
+from regraft.features.trimming import Trimmed, Trimming
 from regraft.network import GraphNetwork, InputSpec
 from regraft.run import Progress
+
+_SHAPED = 2  # texts that show what a row looks like
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,7 @@ class Place:
     device: str = "cpu"
 
 
-def extract(
+def extract(  # noqa: PLR0913 - each but five has a default
     network: GraphNetwork,
     tensors: Sequence[str],
     examples: Examples,
@@ -41,6 +44,8 @@ def extract(
     progress: Progress | None = None,
     engine: Engine | None = None,
     view: View = PLAIN,
+    *,
+    within: bool = False,
 ) -> Features:
     """The values of `tensors` for all examples, from the store if they are there, else computed and stored.
 
@@ -55,6 +60,7 @@ def extract(
         progress: silent where left out.
         view: how pictures are looked at; each has a store of its own.
         engine: what computes them, made for this trunk and input; None: torch on the device of the place.
+        within: what lies beyond the end of a text is never read; it is 0 then, and mostly not computed.
 
     Raises:
         BadArgument: the engine was made for something else, or the input takes no pictures and so has one view.
@@ -68,26 +74,39 @@ def extract(
         engine = make_engine("torch", trunk, place.device)
     else:
         engine.require(trunk)
-    key = feature_key(network, trunk.tensors, examples, spec, engine.name, view)
-    run = partial(_run, engine, lambda rows: prepare(examples, rows, spec, view))
-    first = range(min(BATCH, len(examples)))
+    trimmed = _trimmed(engine) if within else None
+    name = f"{engine.name}, within texts" if trimmed else engine.name
+    key = feature_key(network, trunk.tensors, examples, spec, name, view)
+    run = partial(_run, trimmed or engine, lambda rows: prepare(examples, rows, spec, view))
+    first = range(min(_SHAPED if trimmed else BATCH, len(examples)))
     stored = stored_tensors(place.root / key.digest)
     begun = [] if stored else list(run([first]))  # what a row looks like is seen on it
     store = _store(key, stored or _rows_of(trunk.tensors, begun[0]), len(examples), place)
     missing = {chunk for chunk in range(store.chunks) if not _is_sound(store, chunk, progress)}
-    groups = [group for group in _groups(store) if not missing.isdisjoint(group)]
-    batches = [rows for group in groups for rows in _batches(store, group)]
+    size = max(BATCH, store.chunk_rows) if trimmed else BATCH  # of more texts more are of one length
+    groups = [group for group in _groups(store, size) if not missing.isdisjoint(group)]
+    batches = [rows for group in groups for rows in _batches(store, group, size)]
     done = begun if batches[:1] == [first] else []  # somebody else may have stored it meanwhile
     computed = chain(done, run(batches[len(done) :]))
     with progress.task("features", len(examples), len(examples) - sum(map(len, batches))) as advance:
         for group in groups:
             parts: list[list[np.ndarray]] = []
-            for rows in _batches(store, group):
+            for rows in _batches(store, group, size):
                 parts.append(next(computed))
                 advance(len(rows))
             for chunk in missing.intersection(group):
                 store.write(chunk, parts if len(group) == 1 else _part(parts[0], store, group, chunk))
     return Features(store)
+
+
+def _trimmed(engine: Engine) -> Trimmed | None:
+    """The engine, computing texts only as far as they go; None where it needs all of one length, or may not."""
+    trunk, given = engine.trunk, engine.trunk.spec.name
+    beside = [name for name in trunk.tensors if name != given]
+    filler = Trimming(trunk.network, [given, *beside]).filler
+    if filler is None or trunk.spec.shape[1] is None or engine.kind != "torch":
+        return None
+    return Trimmed(engine, filler)
 
 
 def _store(key: FeatureKey, tensors: Sequence[Stored], rows: int, place: Place) -> FeatureStore:
@@ -117,16 +136,16 @@ def _is_sound(store: FeatureStore, chunk: int, progress: Progress) -> bool:
     return True
 
 
-def _groups(store: FeatureStore) -> list[range]:
+def _groups(store: FeatureStore, size: int) -> list[range]:
     """The chunks, those of one batch together: the rows of a chunk are some batches, or the other way round."""
-    several = max(1, BATCH // store.chunk_rows)
+    several = max(1, size // store.chunk_rows)
     return [range(first, min(first + several, store.chunks)) for first in range(0, store.chunks, several)]
 
 
-def _batches(store: FeatureStore, group: range) -> list[range]:
+def _batches(store: FeatureStore, group: range, size: int) -> list[range]:
     """The rows of a group of chunks, batch by batch."""
     end = store.span(group[-1]).stop
-    return [range(first, min(first + BATCH, end)) for first in range(store.span(group[0]).start, end, BATCH)]
+    return [range(first, min(first + size, end)) for first in range(store.span(group[0]).start, end, size)]
 
 
 def _part(batch: list[np.ndarray], store: FeatureStore, group: range, chunk: int) -> list[list[np.ndarray]]:
@@ -135,7 +154,9 @@ def _part(batch: list[np.ndarray], store: FeatureStore, group: range, chunk: int
     return [[value[rows.start - start : rows.stop - start] for value in batch]]
 
 
-def _run(engine: Engine, make: Callable[[range], np.ndarray], batches: Sequence[range]) -> Iterator[list[np.ndarray]]:
+def _run(
+    engine: Engine | Trimmed, make: Callable[[range], np.ndarray], batches: Sequence[range]
+) -> Iterator[list[np.ndarray]]:
     """What an engine computes of the batches in turn, each made while it computes the one before."""
     return map(engine, _ahead(batches, make))
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from regraft.data import Examples, Part
 from regraft.features import Features, Place, cache_folder, extract
+from regraft.features.trimming import Trimming
 from regraft.network.flow import ancestors
 from regraft.network.surgery import Graft
 from regraft.run import Progress
@@ -75,8 +76,10 @@ def _extracted(job: Job, parts: tuple[Part, ...], progress: Progress) -> dict[in
     """The features of each set of examples, by its identity: parts mostly share one set."""
     place = Place(root=cache_folder(), device=str(job.device))
     different: dict[int, Examples] = {id(part.examples): part.examples for part in parts}
+    network, tensors = job.graft.network, job.graft.features
+    within = job.by_word or Trimming(network, tensors).filler is not None
     return {
-        key: extract(job.graft.network, job.graft.features, examples, job.spec, place, progress)
+        key: extract(network, tensors, examples, job.spec, place, progress, within=within)
         for key, examples in different.items()
     }
 

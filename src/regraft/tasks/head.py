@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from regraft.features.trimming import Trimming
 from regraft.network import GraphNetwork
 from regraft.network.flow import convolves_first
 from regraft.tasks import classify
 from regraft.tasks.rows import batches
 from regraft.tasks.tagging import answered
-from regraft.tasks.trimming import Trimming
 from regraft.train.learner import Batch, Learner, Rows, Step
 from regraft.train.loop import Measured
 
