@@ -62,10 +62,11 @@ def test_a_new_task_is_told_by_the_saved_model_alone(words: str, tmp_path: Path)
     [
         ("rules=keras",
          "what is said of the input does not go together\n"
-         "  expected: vocabulary=FILE, and beside it some of rules, lower, pad, length\n  got: rules"),
+         "  expected: vocabulary=FILE with some of rules, lower, pad, length; or tokenizer=FILE with length\n"
+         "  got: rules"),
         ("vocabulary=words.txt,rules=spaces,range=0..1",
          "what is said of the input does not go together\n"
-         "  expected: vocabulary=FILE, and beside it some of rules, lower, pad, length\n"
+         "  expected: vocabulary=FILE with some of rules, lower, pad, length; or tokenizer=FILE with length\n"
          "  got: vocabulary, rules, range"),
         ("vocabulary=words.txt,rules=spaces",
          "nobody says how long texts are, and what fills them up is read by the network too\n  where: words\n"
@@ -89,7 +90,7 @@ def test_networks_that_take_no_words(words: str, tmp_path: Path) -> None:
     with pytest.raises(BadArgument) as twice:
         reads_texts(once, parse_input(words))
     assert str(twice.value) == (
-        "the network itself says how it reads texts\n  where: words\n  to do: leave out the vocabulary"
+        "the network itself says how it reads texts\n  where: words\n  to do: leave that out of --input"
     )
     with pytest.raises(BadArgument) as late:
         with_user(InputSpec(name="x", shape=(None, 9), layout="bytes"), parse_input(words))

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from regraft.data.said import TEXTS, with_user
+from regraft.data.said import with_user
 from regraft.data.vocabularies import read_vocabulary
 from regraft.errors import BadArgument
+from regraft.files.tokenizers import filler_of, pooling_beside, record, tokenizer_at
 from regraft.network.graph import InputSpec
 from regraft.network.network import GraphNetwork
+from regraft.network.texts import TOKENS, encoder
 
 _PASSING = frozenset({"cast", "identity"})  # on the way from an input to the table that it names rows of
 _TABLES = {"embedding": 1, "gather": 0, "onnx_gather": 0, "aten.embedding.default": 0}  # and where the table stands
@@ -21,39 +23,70 @@ _TABLES = {"embedding": 1, "gather": 0, "onnx_gather": 0, "aten.embedding.defaul
 def reads_texts(network: GraphNetwork, said: Mapping[str, Any]) -> GraphNetwork:
     """The network with its input described as `--input vocabulary=FILE,rules=NAME,length=NUMBER` says.
 
-    Words whose numbers its table has no rows for are unknown ones, which is warned of.
+    Or as `tokenizer=FILE` does, a tokenizer.json: of an encoder the mask is then computed from the tokens. Words whose
+    numbers the network's table has no rows for are unknown ones, which is warned of.
 
     Raises:
         BadArgument: more is said than belongs together, the network has no input of tokens, or nobody says how long
             texts are.
         RegraftError: the file cannot be read; see `read_vocabulary`.
     """
-    strange = [key for key in said if key not in (*TEXTS, "length")]
-    if strange or "vocabulary" not in said:
+    for file, beside in (("tokenizer", ("length",)), ("vocabulary", ("rules", "lower", "pad", "length"))):
+        if file in said and said.keys() <= {file, *beside}:
+            break
+    else:
         raise BadArgument(
             "what is said of the input does not go together",
-            expected="vocabulary=FILE, and beside it some of rules, lower, pad, length",
+            expected="vocabulary=FILE with some of rules, lower, pad, length; or tokenizer=FILE with length",
             got=", ".join(said),
         )
-    path, spec = Path(said["vocabulary"]), _tokens(network)
-    vocabulary, rows = read_vocabulary(path, said), _rows(network, spec.name)
+    path = Path(said[file])
+    network = _tokenized(network, path) if file == "tokenizer" else _numbered(network, path, said)
+    spec = next(spec for spec in network.graph.inputs if spec.tokenizer)
+    spec = with_user(spec, {"length": said["length"]}) if "length" in said else spec
+    if spec.shape[1] is None and not any(node.function == "token_mask" for node in network.graph.nodes):
+        raise BadArgument(
+            "nobody says how long texts are, and what fills them up is read by the network too",
+            where=spec.name,
+            fix=f"say how long they were in its training: --input {file}=FILE,length=50",
+        )
+    return network.with_input(spec)
+
+
+def _tokenized(network: GraphNetwork, path: Path) -> GraphNetwork:
+    tokenizer = tokenizer_at(path, record(path.with_name("config.json"), "the encoder"))
+    if not tokenizer:
+        raise BadArgument(
+            "nobody says what fills up shorter texts" if path.is_file() else "there is no such tokenizer",
+            where=str(path),
+            expected="its padding, or beside it a tokenizer_config.json with a pad_token, or config.json with a pad_token_id",
+        )
+    if TOKENS in network.inputs and not network.inputs[TOKENS].tokenizer:
+        if (filler := filler_of(tokenizer)) is None:
+            raise BadArgument(
+                "the token that fills up shorter texts ends texts too: it tells nothing of where they stand",
+                where=str(path),
+                expected="a padding of its own",
+            )
+        return encoder(network, tokenizer, filler, pooling_beside(path.parent))
+    return _described(network, tokenizer)
+
+
+def _numbered(network: GraphNetwork, path: Path, said: Mapping[str, Any]) -> GraphNetwork:
+    vocabulary, rows = read_vocabulary(path, said), _rows(network, _tokens(network).name)
     if rows is not None and (beyond := sum(number >= rows for number in vocabulary.numbers.values())):
         warnings.warn(
             f"{path.name}: {beyond:,} of {len(vocabulary.numbers):,} words are unknown to the network, which has "
             f"{rows:,} rows for them",
-            stacklevel=3,
+            stacklevel=4,
         )
         vocabulary = vocabulary.within(rows)
-    shape = spec.shape or (None, None)
-    spec = replace(spec, shape=shape, layout="tokens", tokenizer=vocabulary.said())
-    spec = with_user(spec, {"length": said["length"]}) if "length" in said else spec
-    if spec.shape[1] is None:
-        raise BadArgument(
-            "nobody says how long texts are, and what fills them up is read by the network too",
-            where=spec.name,
-            fix="say how long they were in its training: --input vocabulary=FILE,length=50",
-        )
-    return network.with_input(spec)
+    return _described(network, vocabulary.said())
+
+
+def _described(network: GraphNetwork, tokenizer: str) -> GraphNetwork:
+    spec = _tokens(network)
+    return network.with_input(replace(spec, shape=spec.shape or (None, None), layout="tokens", tokenizer=tokenizer))
 
 
 def _tokens(network: GraphNetwork) -> InputSpec:
@@ -68,7 +101,7 @@ def _tokens(network: GraphNetwork) -> InputSpec:
         )
     if found[0].tokenizer:
         raise BadArgument(
-            "the network itself says how it reads texts", where=found[0].name, fix="leave out the vocabulary"
+            "the network itself says how it reads texts", where=found[0].name, fix="leave that out of --input"
         )
     return found[0]
 

@@ -121,8 +121,8 @@ def _attribute(
         readable = re.sub(r"[^0-9A-Za-z_/]", "_", name)
         numbered = chain([readable], (f"{readable}_{number}" for number in count(2)))
         attribute = next(
-            free for free in numbered if not hasattr(root, free)
-        )  # a weight may be called "half" or "type"
+            free for free in numbered if not hasattr(root, free) and not iskeyword(free)
+        )  # a weight may be called "half" or "and"
         attributes[name] = attribute
         if isinstance(tensor, nn.Parameter):
             root.register_parameter(attribute, tensor)

@@ -1,0 +1,89 @@
+"""A text encoder whose one input are the tokens of texts; the vector of a sentence made of its words'."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from regraft.network.graph import CODE, NAMED, SENTENCE, Node, Ref
+from regraft.network.network import GraphNetwork
+
+TOKENS, MASK, KINDS = "input_ids", "attention_mask", "token_type_ids"  # the inputs of text encoders
+_SEQUENCE = 3  # axes of one
+
+
+def encoder(network: GraphNetwork, tokenizer: str, filler: int | None, pooling: str | None) -> GraphNetwork:
+    """A text encoder that reads texts, with the vector of a sentence where its first output are words (b t d)."""
+    if TOKENS not in network.inputs:
+        return network
+    network = reading_tokens(network, tokenizer, filler)
+    shape = network.tensors[network.outputs[0]].shape or ()
+    words = len(shape) == _SEQUENCE and MASK in network.nodes and MASK not in network.inputs
+    return with_sentence(network, pooling) if pooling and words else network
+
+
+def reading_tokens(network: GraphNetwork, tokenizer: str, filler: int | None, *, causal: bool = False) -> GraphNetwork:
+    """A text encoder whose one input of texts is their tokens: what fills them up tells where they stand.
+
+    Args:
+        filler: the token that fills up; None: it ends texts too.
+        causal: no word looks at later ones, and so what fills up may also end texts, as in CLIP; of another encoder
+            that would tell nothing, and it keeps both inputs.
+    """
+    if filler is None and not causal:
+        return network
+    told = ("aten.ones_like.default", {}) if filler is None else ("token_mask", {"filler": filler})
+    tokens = replace(network.inputs[TOKENS], layout="tokens", tokenizer=tokenizer)
+    first = [node for node in network.graph.nodes if node.name == TOKENS]
+    known = {name: network.inputs[name].dtype for name in (MASK, KINDS) if name in network.inputs}
+    if MASK in known:
+        first += _typed(Node(name=MASK, function=told[0], args=(Ref(TOKENS),), kwargs=told[1]), known[MASK])
+    if KINDS in known:  # of the first text, and the only one
+        first += _typed(Node(name=KINDS, function="aten.zeros_like.default", args=(Ref(TOKENS),)), known[KINDS])
+    gone = {node.name for node in first}
+    others = [node for node in network.graph.nodes if node.name not in gone]
+    inputs = tuple(tokens if spec.name == TOKENS else spec for spec in network.graph.inputs if spec.name not in known)
+    graph = replace(network.graph, nodes=(*first, *others), inputs=inputs)
+    return GraphNetwork(graph, network.values, format=network.format)
+
+
+def _typed(node: Node, dtype: str) -> list[Node]:
+    """A node of int64 as the type that an input has in whose place it stands."""
+    if dtype == "int64":
+        return [node]
+    whole = replace(node, name=f"{node.name}@int64")
+    return [whole, Node(name=node.name, function="cast", args=(Ref(whole.name),), kwargs={"DstT": dtype})]
+
+
+def with_sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
+    """A text encoder with one more output, the vector of a sentence: the mean of its words' or that of the first."""
+    words = Ref(network.outputs[0])
+    if pooling == "cls":
+        new = [(SENTENCE, "aten.select.int", (words, 1, 0))]
+    else:
+        new = [
+            ("sentence/mask", "aten.unsqueeze.default", (Ref(MASK), -1)),
+            ("sentence/weights", "aten.type_as.default", (Ref("sentence/mask"), words)),
+            ("sentence/weighted", "aten.mul.Tensor", (words, Ref("sentence/weights"))),
+            ("sentence/sum", "aten.sum.dim_IntList", (Ref("sentence/weighted"), (1,))),
+            ("sentence/count", "aten.sum.dim_IntList", (Ref("sentence/weights"), (1,))),
+            ("sentence/least", "aten.clamp.default", (Ref("sentence/count"), 1e-9)),
+            (SENTENCE, "aten.div.Tensor", (Ref("sentence/sum"), Ref("sentence/least"))),
+        ]
+    found = with_outputs(network, new, (*network.outputs, SENTENCE))
+    collections = {**found.collections, CODE: (SENTENCE,)}
+    return GraphNetwork(replace(found.graph, collections=collections), found.values, format=found.format)
+
+
+def with_outputs(
+    network: GraphNetwork, new: Sequence[tuple[str, str, tuple[Any, ...]]], outputs: tuple[str, ...]
+) -> GraphNetwork:
+    """The network with more nodes, each a name, a function and its arguments, and with these outputs."""
+    nodes = [Node(name=name, function=function, args=args) for name, function, args in new]
+    known = set(network.outputs)
+    collections = dict(network.collections)
+    if NAMED in collections:
+        collections[NAMED] = (*collections[NAMED], *(name for name in outputs if name not in known))
+    graph = replace(network.graph, nodes=(*network.graph.nodes, *nodes), outputs=outputs, collections=collections)
+    return GraphNetwork(graph, network.values, format=network.format)
