@@ -8,14 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from regraft.data.said import with_user
 from regraft.data.vocabularies import read_vocabulary
-from regraft.errors import BadArgument
+from regraft.errors import BadArgument, ShapeMismatch
 from regraft.files.tokenizers import filler_of, pooling_beside, record, tokenizer_at
 from regraft.network.graph import InputSpec
 from regraft.network.network import GraphNetwork
-from regraft.network.texts import TOKENS, encoder
+from regraft.network.texts import TOKENS, encoder, word_vectors
+from regraft.network.vocabulary import Vocabulary
 
+_TABLE = 2  # axes of one
 _PASSING = frozenset({"cast", "identity"})  # on the way from an input to the table that it names rows of
 _TABLES = {"embedding": 1, "gather": 0, "onnx_gather": 0, "aten.embedding.default": 0}  # and where the table stands
 
@@ -24,7 +28,8 @@ def reads_texts(network: GraphNetwork, said: Mapping[str, Any]) -> GraphNetwork:
     """The network with its input described as `--input vocabulary=FILE,rules=NAME,length=NUMBER` says.
 
     Or as `tokenizer=FILE` does, a tokenizer.json: of an encoder the mask is then computed from the tokens. Words whose
-    numbers the network's table has no rows for are unknown ones, which is warned of.
+    numbers the network's table has no rows for are unknown ones, which is warned of. Of a file with one array,
+    vectors of words, a network is made.
 
     Raises:
         BadArgument: more is said than belongs together, the network has no input of tokens, or nobody says how long
@@ -59,7 +64,7 @@ def _tokenized(network: GraphNetwork, path: Path) -> GraphNetwork:
         raise BadArgument(
             "nobody says what fills up shorter texts" if path.is_file() else "there is no such tokenizer",
             where=str(path),
-            expected="its padding, or beside it a tokenizer_config.json with a pad_token, or config.json with a pad_token_id",
+            expected="its padding, or beside it a pad_token in tokenizer_config.json or a pad_token_id in config.json",
         )
     if TOKENS in network.inputs and not network.inputs[TOKENS].tokenizer:
         if (filler := filler_of(tokenizer)) is None:
@@ -73,7 +78,10 @@ def _tokenized(network: GraphNetwork, path: Path) -> GraphNetwork:
 
 
 def _numbered(network: GraphNetwork, path: Path, said: Mapping[str, Any]) -> GraphNetwork:
-    vocabulary, rows = read_vocabulary(path, said), _rows(network, _tokens(network).name)
+    vocabulary = read_vocabulary(path, said)
+    if not network.inputs and len(network.values) == 1:
+        return _of_table(next(iter(network.values.values())), vocabulary, str(path))
+    rows = _rows(network, _tokens(network).name)
     if rows is not None and (beyond := sum(number >= rows for number in vocabulary.numbers.values())):
         warnings.warn(
             f"{path.name}: {beyond:,} of {len(vocabulary.numbers):,} words are unknown to the network, which has "
@@ -82,6 +90,21 @@ def _numbered(network: GraphNetwork, path: Path, said: Mapping[str, Any]) -> Gra
         )
         vocabulary = vocabulary.within(rows)
     return _described(network, vocabulary.said())
+
+
+def _of_table(table: np.ndarray, vocabulary: Vocabulary, where: str) -> GraphNetwork:
+    """A file with one array, vectors of words: it has a row for each number, or for each but 0, which fills up."""
+    most = max(vocabulary.numbers.values())
+    if table.ndim != _TABLE or table.dtype.kind != "f" or len(table) not in (most, most + 1):
+        raise ShapeMismatch(
+            "the vocabulary does not fit the vectors",
+            where=where,
+            expected=f"({most + 1}, width), a row for each number, or ({most}, width), for each but 0",
+            got=str(table.shape),
+        )
+    if len(table) == most:
+        table = np.concatenate([np.zeros_like(table[:1]), table])
+    return word_vectors(table, vocabulary, format="vectors")
 
 
 def _described(network: GraphNetwork, tokenizer: str) -> GraphNetwork:

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from regraft.network.graph import CODE, NAMED, SENTENCE, Node, Ref
+import numpy as np
+
+from regraft.network.graph import CODE, NAMED, SENTENCE, Graph, InputSpec, Node, Ref
 from regraft.network.network import GraphNetwork
+from regraft.network.vocabulary import Vocabulary
 
 TOKENS, MASK, KINDS = "input_ids", "attention_mask", "token_type_ids"  # the inputs of text encoders
+VECTORS, WORDS = "vectors", "words"  # of a network of word vectors: its table, and the rows of a text
 _SEQUENCE = 3  # axes of one
 
 
@@ -21,6 +25,25 @@ def encoder(network: GraphNetwork, tokenizer: str, filler: int | None, pooling: 
     shape = network.tensors[network.outputs[0]].shape or ()
     words = len(shape) == _SEQUENCE and MASK in network.nodes and MASK not in network.inputs
     return with_sentence(network, pooling) if pooling and words else network
+
+
+def word_vectors(table: np.ndarray, vocabulary: Vocabulary, *, format: str) -> GraphNetwork:
+    """A network of vectors of words: each word's, and their mean over the words of a text.
+
+    Args:
+        table: (n d), a row for each number of the vocabulary.
+    """
+    tokens = InputSpec(
+        name=TOKENS, shape=(None, None), dtype="int64", layout="tokens", tokenizer=vocabulary.said(), origin="file"
+    )
+    nodes = (
+        Node(name=TOKENS, function="input"),
+        Node(name=MASK, function="token_mask", args=(Ref(TOKENS),), kwargs={"filler": vocabulary.filler}),
+        Node(name=VECTORS, function="parameter", args=(VECTORS,), kwargs={"trainable": True}),
+        Node(name=WORDS, function="embedding", args=(Ref(TOKENS), Ref(VECTORS))),
+    )
+    graph = Graph(nodes=nodes, inputs=(tokens,), outputs=(WORDS,), collections={NAMED: (WORDS,)})
+    return with_sentence(GraphNetwork(graph, {VECTORS: table}, format=format), "mean")
 
 
 def reading_tokens(network: GraphNetwork, tokenizer: str, filler: int | None, *, causal: bool = False) -> GraphNetwork:

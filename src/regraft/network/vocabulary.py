@@ -32,6 +32,7 @@ class Rules:
         lower: which letters are made small.
         apart: characters at which words end, and which are left out.
         gone: characters that are left out, and end no word.
+        whole: words between spaces that have a number are not parted.
         before: texts that are too short are filled up in front of them, and of those too long the end is kept.
     """
 
@@ -39,6 +40,7 @@ class Rules:
     lower: Literal["all", "ascii", "none"] = "none"
     apart: str = _SPACES
     gone: str = ""
+    whole: bool = False
     before: bool = False
 
 
@@ -49,6 +51,8 @@ RULES: Mapping[str, Rules] = {
     "spaces": Rules(),
     "characters": Rules(unit="characters"),
 }
+# Of word vectors: punctuation parts what has no vector by itself.
+APART = Rules(apart=_SPACES + string.punctuation, whole=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +79,14 @@ class Vocabulary:
 
     def units(self, text: str) -> Sequence[str]:
         """The words or characters of a text."""
-        text = (text.lower() if self.rules.lower == "all" else text).translate(self._changed)
-        return text if self.rules.unit == "characters" else [word for word in text.split(" ") if word]
+        text = text.lower() if self.rules.lower == "all" else text
+        if self.rules.whole:
+            pieces = ([word] if word in self.numbers else self._parted(word) for word in text.split())
+            return [word for piece in pieces for word in piece]
+        return text.translate(self._changed) if self.rules.unit == "characters" else self._parted(text)
+
+    def _parted(self, text: str) -> list[str]:
+        return [word for word in text.translate(self._changed).split(" ") if word]
 
     def numbered(self, text: str) -> list[int]:
         """The numbers of a text."""
@@ -111,7 +121,7 @@ def vocabulary_of(said: str) -> Vocabulary:
         rules = Rules(**record)
         whole = all(type(number) is int and number >= 0 for number in (*numbers.values(), unknown or 0, filler))
         texts = all(type(value) is str for value in (rules.unit, rules.lower, rules.apart, rules.gone))
-        if not whole or not texts or type(rules.before) is not bool:
+        if not whole or not texts or {type(rules.before), type(rules.whole)} != {bool}:
             raise TypeError("a number or a rule is none")
         return Vocabulary(numbers=numbers, rules=rules, unknown=unknown, filler=filler)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

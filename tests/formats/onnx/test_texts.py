@@ -72,7 +72,7 @@ def test_a_tokenizer_that_is_named(bert: Path, tmp_path: Path) -> None:
 
 def test_tokenizers_that_cannot_be_used(bert: Path, tmp_path: Path) -> None:
     network = regraft.open(alone(bert, tmp_path))
-    beside = "beside it a tokenizer_config.json with a pad_token, or config.json with a pad_token_id"
+    beside = "beside it a pad_token in tokenizer_config.json or a pad_token_id in config.json"
     for path, what in (
         (tmp_path / "none.json", "there is no such tokenizer"),
         (Path(shutil.copy(bert / "tokenizer.json", tmp_path)), "nobody says what fills up shorter texts"),
