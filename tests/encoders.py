@@ -47,7 +47,8 @@ def bert_in(folder: Path, kind: str = "Bert") -> Path:
     )
     made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     ends = [(word, vocabulary.index(word)) for word in (first, last)]
-    made.post_processor = tokenizers.processors.TemplateProcessing(f"{first} $A {last}", None, ends)
+    pair = f"{first} $A {last} $B:1 {last}:1" if kind == "Bert" else f"{first} $A {last} {last} $B {last}"
+    made.post_processor = tokenizers.processors.TemplateProcessing(f"{first} $A {last}", pair, ends)
     transformers.PreTrainedTokenizerFast(tokenizer_object=made, unk_token=unknown).save_pretrained(folder)
     return folder
 
@@ -109,6 +110,20 @@ def sentences(count: int) -> list[tuple[str, str]]:
         words.insert(dice.randrange(len(words)), name)
         found.append((" ".join(words), name))
     return found
+
+
+def pairs(count: int) -> list[tuple[str, str, str]]:
+    """Two sentences, each of a dog or of a cat, and which of them the second is of."""
+    known = sentences(2 * count)
+    random.Random(1).shuffle(known)
+    return [(known[k][0], *known[count + k]) for k in range(count)]
+
+
+def table_of_pairs(path: Path, count: int = 240) -> Path:
+    """They as a table."""
+    rows = "".join(f"{first},{second},{label}\n" for first, second, label in pairs(count))
+    path.write_text("premise,hypothesis,label\n" + rows)
+    return path
 
 
 def table(path: Path, count: int = 240) -> Path:

@@ -1,4 +1,4 @@
-"""`fewshot`, `recognise`, `zeroshot`, `pretrain`, `languages`: with few labels or none; from addresses and paths."""
+"""`fewshot`, `recognise`, `zeroshot`, `pretrain`: with few labels or none; from addresses and paths."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from regraft.few_labels.nearest import recognised
 from regraft.few_labels.semantics import encoded_by, read_semantics
 from regraft.few_labels.sentences import AS_IT_IS, Sentences
 from regraft.few_labels.zero_shot import recognised as told_unseen
-from regraft.multilingual import Transfer, transfer
 from regraft.network import GraphNetwork
 from regraft.network.graph import SENTENCE
-from regraft.network.plan import New, Plan
+from regraft.network.plan import New
 from regraft.opening import as_network, fed
 from regraft.pretraining import DEFAULTS, Choices, Goal, Method, Pretrained
 from regraft.pretraining import pretrain as carry_out
 from regraft.run import Progress
-from regraft.train.settings import Settings, seed_of
+from regraft.train.settings import Settings
 
 
 def fewshot(  # noqa: PLR0913 - each but two has a default
@@ -238,45 +237,6 @@ def pretrain(  # noqa: PLR0913 - each but one has a default
         known(data, skip_bad),
         Choices(method=method, layers=tuple(layers), turns=turns, settings=given),
         goal=goal,
-        out=None if out is None else Path(out),
-        input=input,
-        resume=resume,
-    )
-
-
-def languages(  # noqa: PLR0913 - each but two has a default
-    source: str | PathLike[str] | GraphNetwork,
-    data: Mapping[str, str | PathLike[str] | Splits],
-    *,
-    plan: Plan | None = None,
-    settings: Mapping[str, Any] | None = None,
-    few: Sequence[int] = (),
-    out: str | PathLike[str] | None = None,
-    input: str | None = None,
-    resume: bool = False,
-    weights: str | PathLike[str] | None = None,
-) -> Transfer:
-    """Train on each language and on all together, and test each on every language: the transfer matrix.
-
-    Args:
-        source: a network, or the address of one.
-        data: labelled texts or tagged sentences of each language, by its name.
-        few: how many sentences of a language are known where few are: learned alone, and beside each other language.
-        plan, settings, out, input, resume, weights: as for `fit`.
-
-    Raises:
-        RegraftError: the plan or the data do not fit the network.
-    """
-    network, input = fed(source, input, weights=weights)
-    return transfer(
-        network,
-        {
-            name: open_splits(Path(one), seed=seed_of(settings)) if isinstance(one, str | PathLike) else one
-            for name, one in data.items()
-        },
-        plan=plan,
-        settings=settings,
-        few=few,
         out=None if out is None else Path(out),
         input=input,
         resume=resume,

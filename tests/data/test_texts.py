@@ -145,8 +145,9 @@ def test_a_table_without_what_is_needed(tmp_path: Path) -> None:
         open_unlabelled([table])
     assert str(caught.value) == (
         f"the table has no column of texts\n  where: {table}, line 1\n"
-        "  expected: text, sentence, question, message, review, comment, tweet, content, document\n"
-        "  got: words, label\n  to do: name it: --text COLUMN"
+        "  expected: text, sentence, question, message, review, comment, tweet, content, document; or two: "
+        "sentence1 and sentence2, premise and hypothesis, question1 and question2\n"
+        "  got: words, label\n  to do: name it: --text COLUMN, or two for pairs: --text COLUMN,COLUMN"
     )
     written(table, b"text,label\n")
     for opened in (open_data, lambda path: open_unlabelled([path])):

@@ -233,9 +233,9 @@ def test_every_operation_the_rules_name_exists() -> None:
 
 
 def test_a_parameter_may_be_called_like_a_part_of_torch_s_modules() -> None:
-    names = ("half", "type", "training", "forward", "weight")
+    names = ("half", "type", "training", "forward", "weight", "and")
     nodes = [Node(name=f"{n}:0", function="parameter", args=(n,), kwargs={"trainable": True}) for n in names]
     total = Node(name="y:0", function="add_n", args=tuple(Ref(f"{name}:0") for name in names))
     values = {name: np.ones(2, np.float32) for name in names}
     network = GraphNetwork(Graph(nodes=(*nodes, total), inputs=(), outputs=("y:0",)), values, format="test")
-    assert network.run({}, "y:0").tolist() == [5, 5]
+    assert network.run({}, "y:0").tolist() == [6, 6]

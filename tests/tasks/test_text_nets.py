@@ -126,7 +126,7 @@ def test_thawed_it_learns_a_new_task(tmp_path: Path) -> None:
     result = regraft.fit(
         "kinds.keras",
         table(tmp_path / "t.csv"),
-        plan=Plan(freeze_below=None, new=(New(kind="dense"),)),
+        plan=Plan(freeze=None, new=(New(kind="dense"),)),
         settings={"epochs": 30, "lr": 0.02},
         input="vocabulary=vocabulary.txt,length=8",
         out=tmp_path / "run",

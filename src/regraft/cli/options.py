@@ -18,7 +18,9 @@ Input = Annotated[
     Option(metavar="SPEC", help="How examples are fed: range=-1..1,channels=rgb; length=64; vocabulary=FILE."),
 ]
 SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")]
-TextColumn = Annotated[str | None, Option("--text", metavar="COLUMN", help="Of a table: the one that holds the texts.")]
+TextColumn = Annotated[
+    str | None, Option("--text", metavar="COLUMN", help="Of a table: the one that holds the texts; A,B: two, of pairs.")
+]
 LabelColumn = Annotated[
     str | None, Option("--label", metavar="COLUMN", help="Of a table: the one that holds the labels.")
 ]

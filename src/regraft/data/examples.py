@@ -10,10 +10,12 @@ from typing import Literal, cast
 
 import numpy as np
 
+from regraft.data.pairs import Pair, Text
 from regraft.data.tags import Tags
 from regraft.errors import BadData, nearest_names
 
 Sentence = tuple[str, ...]  # its words
+TEXT_KINDS = ("text", "pair")  # kinds of examples that are read as texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Examples:
-    """What was found in one place: pictures still encoded, texts, sentences of words, or the rows of an array.
+    """What was found in one place: pictures still encoded, texts or pairs, sentences of words, or the rows of an array.
 
     `labels` is (n) int64, positions in `classes`, or -1 throughout where nothing is labelled. `tags` has those of
     words, where they are. `hashes` tells equal contents; `skipped` names the unreadable pictures that were left out,
@@ -34,7 +36,7 @@ class Examples:
     """
 
     source: str
-    items: Sequence[Picture] | Sequence[str] | Sequence[Sentence] | np.ndarray
+    items: Sequence[Picture] | Sequence[Text] | Sequence[Sentence] | np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
     hashes: Sequence[bytes]
@@ -45,17 +47,24 @@ class Examples:
         return len(self.items)
 
     @cached_property
-    def kind(self) -> Literal["picture", "text", "words", "array"]:
+    def kind(self) -> Literal["picture", "text", "pair", "words", "array"]:
         """What the items are."""
         if isinstance(self.items, np.ndarray):
             return "array"
         first = self.items[0] if len(self.items) else None
+        if isinstance(first, Pair):
+            return "pair"
         return "text" if isinstance(first, str) else "words" if isinstance(first, tuple) else "picture"
 
     @property
     def texts(self) -> Sequence[str]:
         """The items, where they are texts."""
         return cast("Sequence[str]", self.items)
+
+    @property
+    def texts_or_pairs(self) -> Sequence[Text]:
+        """The items, where they are texts or pairs of texts."""
+        return cast("Sequence[Text]", self.items)
 
     @property
     def sentences(self) -> Sequence[Sentence]:
@@ -77,6 +86,8 @@ class Examples:
         item = self.items[index]
         if isinstance(item, Picture):
             return item.name
+        if isinstance(item, Pair):
+            return str(item)
         if isinstance(item, tuple):
             return " ".join(item)
         return item if isinstance(item, str) else f"row {index}"
@@ -95,6 +106,12 @@ class Examples:
         hashes = tuple(self.hashes[index] for index in indices)
         tags = None if self.tags is None else self.tags[indices]
         return whole(replace(self, items=items, labels=self.labels[indices], tags=tags, hashes=hashes, skipped=()))
+
+    def between(self, start: int, stop: int) -> Examples:
+        """Some that follow each other, without their tags; texts of a file are read at once."""
+        span = slice(start, stop)
+        kept = {"items": self.items[span], "labels": self.labels[span], "hashes": self.hashes[span]}
+        return replace(self, **kept, tags=None, skipped=())
 
     def require_classes(self) -> None:
         """Make sure that examples are labelled as wholes.

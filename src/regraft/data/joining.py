@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data.examples import Examples, Part, Splits
+from regraft.data.examples import TEXT_KINDS, Examples, Part, Splits
 from regraft.data.labels import number
 from regraft.data.tags import Tags
 from regraft.errors import BadArgument
@@ -39,9 +39,11 @@ class Joined:
 
 def _joined(given: Sequence[Examples]) -> Examples:
     kinds = {examples.kind for examples in given}
-    if len(kinds) != 1 or not kinds <= {"text", "words"}:
+    if len(kinds) != 1 or not kinds <= {*TEXT_KINDS, "words"}:
         raise BadArgument(
-            "these examples cannot be joined", expected="texts, or sentences of words", got=" and ".join(sorted(kinds))
+            "these examples cannot be joined",
+            expected="texts, pairs of texts, or sentences of words",
+            got=" and ".join(sorted(kinds)),
         )
     classes = number([name for examples in given for name in examples.classes])[1]
     same = [examples.with_classes(classes) for examples in given]

@@ -16,13 +16,14 @@ from regraft.data.arrays import open_arrays, open_rows
 from regraft.data.examples import Examples, Picture
 from regraft.data.labels import number
 from regraft.data.listing import Listing, by_class, list_folder, pictures
+from regraft.data.pairs import Text
 from regraft.data.pictures import is_picture, problem
 from regraft.data.sentences import ENDINGS as TAGGED_ENDINGS
 from regraft.data.sentences import Tagged, read_sentences, read_tagged
 from regraft.data.sheets import SHEETS, Sheet, read_sheet
 from regraft.data.tables import Columns, Table, read_table, read_texts
 from regraft.data.tags import Tags
-from regraft.data.texts import TEXT_ENDINGS, Digests, Lines, digest
+from regraft.data.texts import TEXT_ENDINGS, Lines, Made, digest
 from regraft.errors import BadArgument, BadData, MissingFile, UnreadableFile, UnsupportedFormat
 from regraft.run import Progress
 
@@ -178,7 +179,7 @@ def _rows(path: Path, columns: Columns, progress: Progress) -> Examples:
 def _lines(path: Path, columns: Columns, progress: Progress) -> Examples:
     lines = Lines(path)
     _say_encoding(path, lines.unfit, progress)
-    return _unlabelled(str(path), lines)
+    return unlabelled_texts(str(path), lines)
 
 
 def _column(path: Path, columns: Columns, progress: Progress) -> Examples:
@@ -186,7 +187,7 @@ def _column(path: Path, columns: Columns, progress: Progress) -> Examples:
     texts = read_texts(sheet, columns)
     if len(texts) < len(sheet.rows):
         progress.say(f"note: {len(sheet.rows) - len(texts)} rows of {path} have no text and are left out")
-    return _unlabelled(str(path), texts)
+    return unlabelled_texts(str(path), texts)
 
 
 def _words(path: Path, columns: Columns, progress: Progress) -> Examples:
@@ -223,9 +224,10 @@ def _require_table(path: Path, ending: str, columns: Columns) -> None:
         )
 
 
-def _unlabelled(source: str, texts: Sequence[str]) -> Examples:
+def unlabelled_texts(source: str, texts: Sequence[Text]) -> Examples:
+    """Texts, or pairs of them, without labels."""
     labels = np.broadcast_to(np.int64(-1), len(texts))  # one number, however many texts there are
-    return Examples(source=source, items=texts, labels=labels, classes=(), hashes=Digests(texts))
+    return Examples(source=source, items=texts, labels=labels, classes=(), hashes=Made(digest, texts))
 
 
 def _texts(source: str, table: Table) -> Examples:

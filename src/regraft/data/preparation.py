@@ -8,9 +8,10 @@ from math import isqrt, prod
 
 import numpy as np
 
-from regraft.data.examples import Examples, Picture
+from regraft.data.examples import TEXT_KINDS, Examples, Picture
 from regraft.data.fitting import Frame, fitted, frame, scaled, stacked, unreachable
 from regraft.data.opening import workers
+from regraft.data.pairs import Text
 from regraft.data.pictures import decode
 from regraft.data.tokens import LOOKED, TEXT_LAYOUTS, encoded, encoded_words, lengths, longest
 from regraft.data.views import PLAIN, View, viewed
@@ -22,7 +23,7 @@ def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
     """The examples at `indices` as one input (b ...), in the network's layout and type, in a view.
 
     Texts become the bytes of their UTF-8 or tokens, filled up behind the end; what is longer than the input is cut off.
-    So do sentences, word by word.
+    So do pairs of texts, with a byte or a token between, and sentences, word by word.
 
     Pictures are decoded, turned as their EXIF orientation says, cropped, made grey or RGB, stretched to the input's
     height and width, put in its order of channels, and brought to its range: v / 255 * (high - low) + low, minus mean,
@@ -45,7 +46,7 @@ def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
     batch = arrange(examples, indices, spec)
     if view.number:
         batch = viewed(batch, [examples.hashes[int(index)] for index in indices], spec, view)
-    if examples.kind in ("text", "words"):
+    if examples.kind in (*TEXT_KINDS, "words"):
         return batch
     if examples.pixels:
         return scaled(batch, spec)
@@ -57,10 +58,10 @@ def arrange(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
     """The examples at `indices` in the input's shape (b ...) and order, their values not yet brought to its range."""
     if isinstance(examples.items, np.ndarray):
         return _rows(examples.items[np.asarray(indices)], spec, examples)
-    if examples.kind == "text":
+    if examples.kind in TEXT_KINDS:
         if spec.layout not in TEXT_LAYOUTS:
-            raise unreachable(spec, examples.source, "texts")
-        return encoded([examples.texts[int(index)] for index in indices], spec)
+            raise unreachable(spec, examples.source, "texts" if examples.kind == "text" else "pairs of texts")
+        return encoded([examples.texts_or_pairs[int(index)] for index in indices], spec)
     if examples.kind == "words":
         if spec.layout not in TEXT_LAYOUTS:
             raise unreachable(spec, examples.source, "sentences of words")
@@ -82,8 +83,8 @@ def change_of_shape(examples: Examples, spec: InputSpec) -> str | None:
         ShapeMismatch: no known step leads from the rows to the input.
         BadArgument: the size of the input is not known.
     """
-    if examples.kind == "text" and spec.layout in TEXT_LAYOUTS:
-        return _cut_off(examples.texts, spec)
+    if examples.kind in TEXT_KINDS and spec.layout in TEXT_LAYOUTS:
+        return _cut_off(examples.texts_or_pairs, spec)
     if not isinstance(examples.items, np.ndarray) or _same_numbers(examples.items.shape[1:], spec):
         return None
     own = examples.items.shape[1:]
@@ -104,7 +105,7 @@ def needs_range(examples: Examples, spec: InputSpec) -> bool:
     return examples.pixels and np.dtype(spec.dtype).kind == "f"
 
 
-def _cut_off(texts: Sequence[str], spec: InputSpec) -> str | None:
+def _cut_off(texts: Sequence[Text], spec: InputSpec) -> str | None:
     length, looked = longest(spec), texts[:LOOKED]
     longer = int((lengths(looked, spec) > length).sum()) if length else 0
     return f"texts are cut off after {length} {spec.layout}: {longer} of {len(looked)} are longer" if longer else None

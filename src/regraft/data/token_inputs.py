@@ -13,7 +13,7 @@ import numpy as np
 from regraft.data.said import with_user
 from regraft.data.vocabularies import read_vocabulary
 from regraft.errors import BadArgument, ShapeMismatch
-from regraft.files.tokenizers import filler_of, pooling_beside, record, tokenizer_at
+from regraft.files.tokenizers import filler_of, pooling_beside, record, separator_of, tokenizer_at
 from regraft.network.graph import InputSpec
 from regraft.network.network import GraphNetwork
 from regraft.network.texts import TOKENS, encoder, word_vectors
@@ -73,7 +73,7 @@ def _tokenized(network: GraphNetwork, path: Path) -> GraphNetwork:
                 where=str(path),
                 expected="a padding of its own",
             )
-        return encoder(network, tokenizer, filler, pooling_beside(path.parent))
+        return encoder(network, tokenizer, filler, separator_of(tokenizer), pooling_beside(path.parent))
     return _described(network, tokenizer)
 
 

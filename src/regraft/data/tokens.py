@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from regraft.data.pairs import Pair, Text, as_bytes
 from regraft.errors import BadArgument, MissingExtra, UnreadableFile
 from regraft.network.graph import InputSpec
 from regraft.network.vocabulary import Vocabulary, is_vocabulary, vocabulary_of
@@ -23,13 +24,14 @@ _LONGEST_BYTES = 256  # where nobody says another length
 _WHOLE = -1  # in place of a length: nothing is cut off
 
 
-def encoded(texts: Sequence[str], spec: InputSpec) -> np.ndarray:
+def encoded(texts: Sequence[Text], spec: InputSpec) -> np.ndarray:
     """Texts as such an input has them, (b t), filled up behind the end; what is longer than the input is cut off.
 
-    Where a vocabulary says so they are filled up, and cut off, in front of the beginning.
+    Where a vocabulary says so they are filled up, and cut off, in front of the beginning. Of a pair the longer text is
+    cut off first.
 
     Raises:
-        BadArgument: the input reads tokens, and no tokenizer is known.
+        BadArgument: the input reads tokens, and no tokenizer is known, or none that keeps two texts apart.
     """
     rows = _numbers(texts, spec)
     length = spec.shape[1] or max(1, *map(len, rows))
@@ -101,10 +103,10 @@ def _made_of(sentences: Sequence[Sequence[str]], spec: InputSpec) -> list[Any]:
     return encode(read, is_pretokenized=True)
 
 
-def lengths(texts: Sequence[str], spec: InputSpec) -> np.ndarray:
-    """How many numbers (n) each text has, cut off nowhere."""
+def lengths(texts: Sequence[Text], spec: InputSpec) -> np.ndarray:
+    """How many numbers (n) each text or pair has, cut off nowhere."""
     if spec.layout == "bytes":
-        return np.array([len(text.encode()) for text in texts])
+        return np.array([len(as_bytes(text, None)) for text in texts])
     return np.array([len(one.ids) for one in _tokenizer(spec.tokenizer, _WHOLE).encode_batch(list(texts))])
 
 
@@ -115,16 +117,23 @@ def limits(spec: InputSpec) -> tuple[int, int | None]:
     return 1 + len(_tokenizer(spec.tokenizer, _WHOLE).encode_batch([""])[0].ids), _most(spec)
 
 
-def usual_length(texts: Sequence[str], spec: InputSpec) -> int:
+def usual_length(texts: Sequence[Text], spec: InputSpec) -> int:
     """How many numbers of a text are read where nobody says it: as many as 95 % of the first thousand have."""
     wanted = _STEP * ceil(float(np.quantile(lengths(texts[:LOOKED], spec), _FITTING)) / _STEP)
     return min(wanted, _LONGEST_BYTES if spec.layout == "bytes" else _most(spec) or wanted)
 
 
-def _numbers(texts: Sequence[str], spec: InputSpec) -> list[np.ndarray]:
+def _numbers(texts: Sequence[Text], spec: InputSpec) -> list[np.ndarray]:
     if spec.layout == "bytes":
-        return [np.frombuffer(text.encode()[: spec.shape[1]], np.uint8) for text in texts]
+        return [np.frombuffer(as_bytes(text, spec.shape[1]), np.uint8) for text in texts]
     made = _tokenizer(spec.tokenizer, spec.shape[1])
+    if not made.reads_pairs and any(isinstance(text, Pair) for text in texts):
+        raise BadArgument(
+            "the network reads no pairs of texts",
+            where=spec.name,
+            expected="a tokenizer that puts a token between two texts, and types from there on if it has types",
+            fix="name one column of texts: --text COLUMN",
+        )
     return [np.array(one.ids) for one in made.encode_batch(list(texts))]
 
 
@@ -158,6 +167,7 @@ class _Words:
     """A vocabulary, as tokenizers are asked."""
 
     most = None
+    reads_pairs = False
 
     def __init__(self, made: Vocabulary, length: int | None) -> None:
         self.filler, self.before = made.filler, made.rules.before
@@ -190,11 +200,24 @@ class _Tokenizer:
         self.filler = int((made.padding or {}).get("pad_id", 0))
         self.most: int | None = (made.truncation or {}).get("max_length")
         made.no_padding()
+        self.reads_pairs = _told_apart(made.encode("a", "b"))
         if length == _WHOLE:
             made.no_truncation()
         elif length is not None:
             made.enable_truncation(length)
         self.encode_batch = made.encode_batch
+
+
+def _told_apart(pair: Any) -> bool:
+    """Whether a token stands between two texts, and only what is behind it may be of type 1."""
+    texts, types = list(pair.sequence_ids), list(pair.type_ids)
+    if 1 not in texts or texts[texts.index(1) - 1] is not None:
+        return False
+    if not any(types):
+        return True
+    first = texts.index(1)
+    told = pair.ids.index(pair.ids[first - 1]) == first - 1  # by the first token of the kind that stands between
+    return told and types == [int(place >= first) for place in range(len(types))]
 
 
 @lru_cache(maxsize=16)

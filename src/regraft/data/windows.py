@@ -9,10 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from regraft.data.examples import Examples, Part
+from regraft.data.examples import Examples, Part, Sentence
 from regraft.data.tags import Tags, spread
-from regraft.data.texts import digest
+from regraft.data.texts import Made, digest
 from regraft.data.tokens import LOOKED, limits, longest, word_sizes
+from regraft.errors import BadData
 from regraft.network.graph import InputSpec
 
 _LONGEST = 128  # numbers of a sentence that are read at once where nobody says another length
@@ -59,10 +60,25 @@ def windowed(examples: Examples, spec: InputSpec) -> Windows:
 
 
 def in_words(examples: Examples) -> Examples:
-    """Texts as sentences of words: letters and digits together are one, every other mark is one by itself."""
+    """Texts as sentences of words: letters and digits together are one, every other mark is one by itself.
+
+    Raises:
+        BadData: they are pairs of texts.
+    """
+    if examples.kind == "pair":
+        raise BadData(
+            "the words of pairs cannot be told",
+            where=examples.source,
+            expected="sentences",
+            fix="name one column of texts: --text COLUMN",
+        )
     if examples.kind != "text":
         return examples
-    return replace(examples, items=[tuple(_WORD.findall(text)) for text in examples.texts])
+    return replace(examples, items=Made(_words, examples.texts))
+
+
+def _words(text: str) -> Sentence:
+    return tuple(_WORD.findall(text))
 
 
 def in_texts(examples: Examples) -> Examples:

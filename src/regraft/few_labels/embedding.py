@@ -11,7 +11,7 @@ from regraft.data import Examples, prepare, whole
 from regraft.errors import BadArgument
 from regraft.features import Engine, Place, cache_folder, choose, extract, make_engine
 from regraft.network import GraphNetwork, InputSpec
-from regraft.network.surgery import untrained
+from regraft.network.fresh import untrained
 from regraft.network.vectors import with_vectors
 from regraft.run import Progress
 from regraft.tasks.inputs import only_input, settled
@@ -77,8 +77,10 @@ def pixels(examples: Examples, spec: InputSpec) -> np.ndarray:
 
 
 def words(examples: Examples) -> np.ndarray:
-    """Texts as their words, (n d): how often each stands there, the rare ones being weightier (TF-IDF)."""
+    """Texts or pairs as their words, (n d): how often each stands there, the rare ones being weightier (TF-IDF)."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    counted = TfidfVectorizer(max_features=_WORDS, token_pattern=r"\S+").fit_transform(examples.texts)
+    counted = TfidfVectorizer(max_features=_WORDS, token_pattern=r"\S+").fit_transform(
+        map(str, examples.texts_or_pairs)
+    )
     return np.asarray(counted.todense(), np.float32)

@@ -11,6 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from regraft.data import Examples
+from regraft.data.examples import TEXT_KINDS
 from regraft.few_labels.embedding import Embedding, pixels, words
 from regraft.few_labels.episodes import Episode, Episodes, Setup
 from regraft.few_labels.methods import CENTROID, METHODS, Handful, chosen
@@ -77,7 +78,7 @@ def study(
     started = time.monotonic()
     embedding = Embedding(network, [examples], at, input, progress)
     points, fresh = embedding.points(examples), embedding.untrained(examples, setup.seed)
-    texts = examples.kind == "text"
+    texts = examples.kind in TEXT_KINDS
     plain = words(examples) if texts else pixels(examples, embedding.spec)
     passed = time.monotonic()
     with threadpool_limits(1):  # several threads take longer to share such small work than to do it

@@ -57,6 +57,21 @@ def filler_of(tokenizer: str) -> int | None:
     return None if filler in made.encode("").ids else int(filler)
 
 
+def separator_of(tokenizer: str) -> int | None:
+    """The token behind which those of the second of two texts are of type 1; None where types are told otherwise."""
+    from tokenizers import Tokenizer
+
+    made = Tokenizer.from_str(tokenizer)
+    made.no_padding()
+    pair = made.encode("a", "b")
+    first = pair.type_ids.index(1) if 1 in pair.type_ids else 0
+    if first == 0 or pair.sequence_ids[first - 1] is not None or filler_of(tokenizer) is None:
+        return None
+    separator = pair.ids[first - 1]
+    told = pair.type_ids == [int(place >= first) for place in range(len(pair.ids))]
+    return int(separator) if told and pair.ids.index(separator) == first - 1 else None
+
+
 def _positions(config: Mapping[str, Any]) -> int | None:
     """How many tokens a model of this configuration has positions for; None: any number."""
     most, filler = config.get("max_position_embeddings"), config.get("pad_token_id") or 0

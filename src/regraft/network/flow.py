@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from regraft.network.graph import Graph, Node, refs
 
-# These read a tensor's shape, or how long each text in it is, not its values: counted as data flow they would hide
-# most cuts.
+# How long each text is, and where the second of two begins.
+TOLD_BY_TOKENS = ("token_mask", "token_types")
+
+# These read a tensor's shape, or how texts lie in it, not its values: counted as data flow they would hide most cuts.
 SHAPE_READS = frozenset(
     {
         "shape", "shape_n", "size", "rank", "zeros_like", "ones_like", "onnx_shape", "eye_like", "aten.sym_size.int",
         "aten.zeros_like.default", "aten.ones_like.default", "aten.full_like.default", "aten.new_zeros.default",
-        "aten.new_ones.default", "aten.new_full.default", "token_mask",
+        "aten.new_ones.default", "aten.new_full.default", *TOLD_BY_TOKENS,
     }
 )  # fmt: skip
 

@@ -120,9 +120,8 @@ def _attribute(
     if name not in attributes:
         readable = re.sub(r"[^0-9A-Za-z_/]", "_", name)
         numbered = chain([readable], (f"{readable}_{number}" for number in count(2)))
-        attribute = next(
-            free for free in numbered if not hasattr(root, free) and not iskeyword(free)
-        )  # a weight may be called "half" or "and"
+        # a weight may be called "half" or "type", a constant "and"
+        attribute = next(free for free in numbered if not hasattr(root, free) and not iskeyword(free))
         attributes[name] = attribute
         if isinstance(tensor, nn.Parameter):
             root.register_parameter(attribute, tensor)

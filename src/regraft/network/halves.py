@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regraft.errors import BadArgument
-from regraft.network.flow import ancestors
+from regraft.network.flow import TOLD_BY_TOKENS, ancestors
 from regraft.network.graph import WORD, Graph, InputSpec, Node, Ref
 
 if TYPE_CHECKING:
@@ -80,16 +80,16 @@ def restricted(graph: Graph, outputs: Sequence[str]) -> Graph:
 
 def _above(graph: Graph, specs: tuple[InputSpec, ...]) -> Graph:
     cut = {spec.name for spec in specs}
-    # How long texts are goes round the cut: the mask that tells it is an input of the rest.
-    masks = tuple(
+    # How long texts are, and which of two is which, goes round the cut: what tells it is an input of the rest.
+    told = tuple(
         InputSpec(name=node.name, shape=(None, None), dtype="int64", side=True)
         for node in graph.nodes
-        if node.function == "token_mask" and node.name not in cut
+        if node.function in TOLD_BY_TOKENS and node.name not in cut
     )
-    known = {spec.name for spec in (*specs, *masks)}
-    inputs = [Node(name=spec.name, function="input") for spec in (*specs, *masks)]
+    known = {spec.name for spec in (*specs, *told)}
+    inputs = [Node(name=spec.name, function="input") for spec in (*specs, *told)]
     nodes = (*inputs, *(node for node in graph.nodes if node.name not in known))
-    opened = replace(graph, nodes=nodes, inputs=(*specs, *masks, *(s for s in graph.inputs if s.name not in known)))
+    opened = replace(graph, nodes=nodes, inputs=(*specs, *told, *(s for s in graph.inputs if s.name not in known)))
     return restricted(opened, graph.outputs)
 
 

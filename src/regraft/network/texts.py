@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,16 +12,18 @@ from regraft.network.graph import CODE, NAMED, SENTENCE, Graph, InputSpec, Node,
 from regraft.network.network import GraphNetwork
 from regraft.network.vocabulary import Vocabulary
 
-TOKENS, MASK, KINDS = "input_ids", "attention_mask", "token_type_ids"  # the inputs of text encoders
+TOKENS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"  # the inputs of text encoders
 VECTORS, WORDS = "vectors", "words"  # of a network of word vectors: its table, and the rows of a text
 _SEQUENCE = 3  # axes of one
 
 
-def encoder(network: GraphNetwork, tokenizer: str, filler: int | None, pooling: str | None) -> GraphNetwork:
+def encoder(
+    network: GraphNetwork, tokenizer: str, filler: int | None, separator: int | None, pooling: str | None
+) -> GraphNetwork:
     """A text encoder that reads texts, with the vector of a sentence where its first output are words (b t d)."""
     if TOKENS not in network.inputs:
         return network
-    network = reading_tokens(network, tokenizer, filler)
+    network = reading_tokens(network, tokenizer, filler, separator)
     shape = network.tensors[network.outputs[0]].shape or ()
     words = len(shape) == _SEQUENCE and MASK in network.nodes and MASK not in network.inputs
     return with_sentence(network, pooling) if pooling and words else network
@@ -46,29 +48,46 @@ def word_vectors(table: np.ndarray, vocabulary: Vocabulary, *, format: str) -> G
     return with_sentence(GraphNetwork(graph, {VECTORS: table}, format=format), "mean")
 
 
-def reading_tokens(network: GraphNetwork, tokenizer: str, filler: int | None, *, causal: bool = False) -> GraphNetwork:
-    """A text encoder whose one input of texts is their tokens: what fills them up tells where they stand.
+def reading_tokens(
+    network: GraphNetwork, tokenizer: str, filler: int | None, separator: int | None, *, causal: bool = False
+) -> GraphNetwork:
+    """A text encoder whose one input of texts is their tokens: they tell where texts stand, and which of two is which.
 
     Args:
         filler: the token that fills up; None: it ends texts too.
+        separator: the token behind which tokens are of type 1; None: all are of type 0.
         causal: no word looks at later ones, and so what fills up may also end texts, as in CLIP; of another encoder
-            that would tell nothing, and it keeps both inputs.
+            that would tell nothing, and it keeps all inputs.
     """
     if filler is None and not causal:
         return network
-    told = ("aten.ones_like.default", {}) if filler is None else ("token_mask", {"filler": filler})
     tokens = replace(network.inputs[TOKENS], layout="tokens", tokenizer=tokenizer)
     first = [node for node in network.graph.nodes if node.name == TOKENS]
-    known = {name: network.inputs[name].dtype for name in (MASK, KINDS) if name in network.inputs}
-    if MASK in known:
-        first += _typed(Node(name=MASK, function=told[0], args=(Ref(TOKENS),), kwargs=told[1]), known[MASK])
-    if KINDS in known:  # of the first text, and the only one
-        first += _typed(Node(name=KINDS, function="aten.zeros_like.default", args=(Ref(TOKENS),)), known[KINDS])
+    for node in _told_by_tokens(filler, separator):
+        if node.name in network.inputs:
+            first += _typed(node, network.inputs[node.name].dtype)
     gone = {node.name for node in first}
-    others = [node for node in network.graph.nodes if node.name not in gone]
-    inputs = tuple(tokens if spec.name == TOKENS else spec for spec in network.graph.inputs if spec.name not in known)
-    graph = replace(network.graph, nodes=(*first, *others), inputs=inputs)
-    return GraphNetwork(graph, network.values, format=network.format)
+    nodes = (*first, *(node for node in network.graph.nodes if node.name not in gone))
+    inputs = tuple(
+        tokens if spec.name == TOKENS else spec
+        for spec in network.graph.inputs
+        if spec.name == TOKENS or spec.name not in gone
+    )
+    return GraphNetwork(replace(network.graph, nodes=nodes, inputs=inputs), network.values, format=network.format)
+
+
+def _told_by_tokens(filler: int | None, separator: int | None) -> Iterator[Node]:
+    """What is computed of tokens in place of a further input."""
+    tokens = (Ref(TOKENS),)
+    if filler is None:
+        yield Node(name=MASK, function="aten.ones_like.default", args=tokens)
+    else:
+        yield Node(name=MASK, function="token_mask", args=tokens, kwargs={"filler": filler})
+    if filler is None or separator is None:
+        yield Node(name=TYPES, function="aten.zeros_like.default", args=tokens)
+    else:
+        said = {"separator": separator, "filler": filler}
+        yield Node(name=TYPES, function="token_types", args=tokens, kwargs=said)
 
 
 def _typed(node: Node, dtype: str) -> list[Node]:

@@ -200,9 +200,15 @@ def _require_fitting(examples: Examples, method: Method) -> None:
     """Refuse examples that a method cannot learn from.
 
     Raises:
-        BadArgument: texts shall be given back.
+        BadArgument: they are pairs of texts, or texts shall be given back.
         BadData: the method needs classes and there is one at most.
     """
+    if examples.kind == "pair":
+        raise BadArgument(
+            "a network is pretrained on single texts, and these are pairs",
+            where=examples.source,
+            fix="name one column: --text COLUMN",
+        )
     if method == "autoencoder" and examples.kind == "text":
         raise BadArgument(
             "an autoencoder gives back numbers, and texts are none",

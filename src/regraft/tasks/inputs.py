@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from regraft.data import Part
+from regraft.data.examples import TEXT_KINDS
 from regraft.data.preparation import change_of_shape
 from regraft.data.ranges import SAMPLE, UNLIKE, gap, settle
 from regraft.data.said import as_flag, parse_input
@@ -41,9 +42,9 @@ def only_input(network: GraphNetwork, tensors: Sequence[str]) -> InputSpec:
 
 def of_one_length(spec: InputSpec, part: Part, progress: Progress) -> InputSpec:
     """The input with a length of texts where it has none: what is stored of their words has to be of one shape."""
-    if spec.layout not in TEXT_LAYOUTS or spec.shape[1] is not None or part.examples.kind != "text":
+    if spec.layout not in TEXT_LAYOUTS or spec.shape[1] is not None or part.examples.kind not in TEXT_KINDS:
         return spec
-    looked = [part.examples.texts[int(index)] for index in part.indices[:LOOKED]]
+    looked = [part.examples.texts_or_pairs[int(index)] for index in part.indices[:LOOKED]]
     found = replace(spec, shape=(spec.shape[0], usual_length(looked, spec)))
     note = change_of_shape(part.examples, found) or f"texts are read as {found.shape[1]} {spec.layout}"
     progress.say(f"note: {note}")

@@ -145,7 +145,7 @@ def test_fitted_thawed_and_predicted(tmp_path: Path) -> None:
 
 def test_vectors_are_trained_but_for_what_fills_up(tmp_path: Path) -> None:
     source, data = written(tmp_path / "vectors.txt"), table(tmp_path / "t.csv", 60)
-    plan = Plan(at="sentence", new=(New(kind="dense"),))
+    plan = Plan(freeze=None, new=(New(kind="dense"),))
     thawed = regraft.fit(source, data, plan=plan, settings={"epochs": 3}, out=tmp_path / "run")
     before, after = regraft.open(source).values["vectors"], regraft.open(thawed.model).values["vectors"]
     assert not after[0].any()

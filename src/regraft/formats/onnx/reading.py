@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from regraft.errors import UnknownName, UnreadableFile, UnsupportedOp, nearest_names
-from regraft.files.tokenizers import filler_of, pooling_beside, record, tokenizer_at
+from regraft.files.tokenizers import filler_of, pooling_beside, record, separator_of, tokenizer_at
 from regraft.formats.onnx.batch import freed
 from regraft.formats.onnx.building import Net, called, require_asked
 from regraft.formats.onnx.inputs import spec_of
@@ -50,7 +50,9 @@ def _reading_texts(network: GraphNetwork, folder: Path, *, whole: bool) -> Graph
     """A text encoder with the tokenizer that lies beside it, if one does."""
     tokenizer = tokenizer_at(folder / "tokenizer.json", record(folder / "config.json", "the encoder"))
     pooling = pooling_beside(folder) if whole else None
-    return encoder(network, tokenizer, filler_of(tokenizer), pooling) if tokenizer else network
+    if not tokenizer:
+        return network
+    return encoder(network, tokenizer, filler_of(tokenizer), separator_of(tokenizer), pooling)
 
 
 @dataclass(kw_only=True)

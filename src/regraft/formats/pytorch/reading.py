@@ -60,7 +60,9 @@ def network_of_native(native: Native, format: str) -> GraphNetwork:
         spec = next(iter(network.inputs.values()))
         network = network.with_input(replace(native.picture, name=spec.name, shape=spec.shape))
     if native.tokenizer:
-        network = reading_tokens(network, native.tokenizer, filler_of(native.tokenizer), causal=bool(native.outputs))
+        network = reading_tokens(
+            network, native.tokenizer, filler_of(native.tokenizer), native.separator, causal=bool(native.outputs)
+        )
     if native.outputs:
         named = zip(native.outputs, network.outputs, strict=True)
         return with_outputs(network, [(name, "identity", (Ref(old),)) for name, old in named], native.outputs)

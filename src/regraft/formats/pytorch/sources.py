@@ -12,7 +12,8 @@ import socket
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from types import MethodType
 from typing import Any
@@ -22,11 +23,11 @@ import torch
 from torch import Tensor, nn
 
 from regraft.errors import BadArgument, MissingExtra, MissingFile, UnknownName, UnreadableFile, nearest_names
-from regraft.files.tokenizers import pooling_beside, tokenizer_at
+from regraft.files.tokenizers import pooling_beside, separator_of, tokenizer_at
 from regraft.formats.pytorch.pictures import USUAL, timm_picture, torchvision_picture
 from regraft.formats.pytorch.processors import processor_picture
 from regraft.network.graph import PICTURE, SENTENCE, InputSpec
-from regraft.network.texts import MASK, TOKENS
+from regraft.network.texts import MASK, TOKENS, TYPES
 
 _SEED = 0  # of random weights: the same for every call
 
@@ -42,6 +43,7 @@ class Native:
         side: inputs that go to every layer beside the data.
         pooling: for text, how the sentence is made of its words: "mean" or "cls"; None: there is none.
         tokenizer: for text, the tokenizer.json; "": there is none.
+        separator: for pairs of texts, the token that ends the first; None: what follows has no type of its own.
         outputs: what the outputs are called; (): by the modules that give them.
         together: whether all inputs have one batch.
     """
@@ -53,6 +55,7 @@ class Native:
     side: tuple[str, ...] = ()
     pooling: str | None = None
     tokenizer: str = ""
+    separator: int | None = None
     outputs: tuple[str, ...] = ()
     together: bool = True
 
@@ -149,7 +152,7 @@ def _hf(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
         return picture_model(module, name)
     module = getattr(module, "encoder", module) if config.is_encoder_decoder else module
     place = _place_of(name, ("tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json"))
-    return replace(text_model(module, pooling_beside(place)), tokenizer=_tokenizer(place, config))
+    return text_model(module, pooling_beside(place), _tokenizer(place, config))
 
 
 def _place_of(name: str, files: Sequence[str]) -> Path:
@@ -242,13 +245,32 @@ def _processor_class(said: Mapping[str, Any], config: Any) -> Any:
     return getattr(_package("transformers"), name, None) if name.endswith("ImageProcessor") else None
 
 
-def text_model(module: nn.Module, pooling: str | None = "mean") -> Native:
-    """A text encoder of transformers, whose inputs are the numbers of tokens and which of them are none."""
+def text_model(module: nn.Module, pooling: str | None = "mean", tokenizer: str = "") -> Native:
+    """A text encoder of transformers, whose inputs are the numbers of tokens and which of them are none.
+
+    A third are the types of tokens, where it has some and they follow from the tokens of its tokenizer.
+    """
     tokens = torch.arange(2 * 13).reshape(2, 13) % 5 + 1
     mask = torch.ones_like(tokens)
     mask[1, 9:] = 0
     sample = {TOKENS: tokens, MASK: mask}
-    return Native(module=module, sample=sample, free=2, side=(MASK,), pooling=pooling)
+    separator = separator_of(tokenizer) if tokenizer and _has_types(module) else None
+    if separator is not None:
+        sample[TYPES] = torch.zeros_like(tokens)
+    return Native(
+        module=module,
+        sample=sample,
+        free=2,
+        side=(MASK,),
+        pooling=pooling,
+        tokenizer=tokenizer,
+        separator=separator,
+    )
+
+
+def _has_types(module: Any) -> bool:
+    """Whether a text encoder knows the first of two texts from the second by types."""
+    return TYPES in signature(module.forward).parameters and getattr(module.config, "type_vocab_size", 0) > 1
 
 
 def _tokenizer(folder: Path, config: Any) -> str:

@@ -163,6 +163,13 @@ def token_mask(tokens: Tensor, *, filler: int) -> Tensor:
     return (tokens != filler).to(torch.int64)
 
 
+def token_types(tokens: Tensor, *, separator: int, filler: int) -> Tensor:
+    """Which of two texts a token (b t) is of: 1 behind the first separator, 0 before it and where it was filled up."""
+    ends = (tokens == separator).to(torch.int64)
+    behind = ends.cumsum(1) - ends > 0
+    return (behind & (tokens != filler)).to(torch.int64)
+
+
 def filled_beyond(input: Tensor, mask: Tensor, *, value: float) -> Tensor:
     """A sequence (b t c) with a value wherever the mask (b t) leaves a step out."""
     input, mask = together(input, mask)
@@ -223,6 +230,7 @@ FUNCTIONS = {
     "upsample": upsample,
     "masked_mean": masked_mean,
     "token_mask": token_mask,
+    "token_types": token_types,
     "filled_beyond": filled_beyond,
     "dot_axes": dot_axes,
     "embedding": embedding,
