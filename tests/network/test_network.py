@@ -46,15 +46,6 @@ def test_a_tensor_of_any_name_can_be_fed(name: str) -> None:
     assert np.array_equal(GraphNetwork(graph, {}, format="small").run({name: x}), 2 * x)
 
 
-@pytest.mark.parametrize("name", ["and", "half", "1"])
-def test_a_constant_may_have_any_name(name: str) -> None:
-    constant = Node(name=name, function="constant", args=((1.0, 2.0),), kwargs={"dtype": "float32"})
-    nodes = (Node(name="x", function="input"), constant, Node(name="y", function="add", args=(Ref("x"), Ref(name))))
-    graph = Graph(nodes=nodes, inputs=(InputSpec(name="x", shape=(None, 2)),), outputs=("y",))
-    x = np.ones((1, 2), np.float32)
-    assert GraphNetwork(graph, {}, format="small").run(x).tolist() == [[2, 3]]
-
-
 def test_a_pickle_holds_the_data_and_gives_the_same(conv_net: GraphNetwork, pictures: np.ndarray) -> None:
     before = pickle.dumps(conv_net)
     whole = conv_net.run(pictures)
