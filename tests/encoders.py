@@ -71,6 +71,37 @@ def module_of(folder: Path) -> tuple[Any, Any]:
     return module, tokenizer
 
 
+class _Words(torch.nn.Module):
+    """A module whose one output are the words, as files of ONNX have them."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self.encoder = module
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor) -> Any:
+        fed = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
+        return self.encoder(**fed).last_hidden_state
+
+
+def as_onnx(folder: Path, path: Path) -> Path:
+    """The encoder of a folder as an ONNX file with its usual inputs, written by torch."""
+    pytest.importorskip("onnx")
+    tokens = torch.arange(2 * 13).reshape(2, 13) % 5 + 1
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    free = {name: {0: "batch", 1: "sequence"} for name in (*names, "last_hidden_state")}
+    with warnings.catch_warnings(action="ignore"):
+        torch.onnx.export(
+            _Words(module_of(folder)[0]),
+            (tokens, torch.ones_like(tokens), torch.zeros_like(tokens)),
+            path,
+            input_names=names,
+            output_names=["last_hidden_state"],
+            dynamic_axes=free,
+            dynamo=False,
+        )
+    return path
+
+
 def sentences(count: int) -> list[tuple[str, str]]:
     """Sentences of three to twelve words, and whether they are of a dog or of a cat."""
     dice, found = random.Random(0), list[tuple[str, str]]()

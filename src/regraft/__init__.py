@@ -206,18 +206,20 @@ def fit(
         plan: what is reused, frozen and new; None: all up to the bottleneck is frozen, a linear layer goes on it.
         settings: of the training, all or those that differ from the defaults: {"epochs": 20, "lr": 0.01}.
         out: the run folder; None: a new one in `runs`.
-        input: how pictures are fed ("range=-1..1,channels=rgb"); None: as the file says, or guessed.
+        input: how pictures are fed ("range=-1..1,channels=rgb"), or texts ("vocabulary=words.txt,rules=keras"); None:
+            as the file says, or guessed.
         resume: go on with the run in `out`.
         weights: of the source, as for `open`.
 
     Raises:
         RegraftError: the plan or the data do not fit the network, or there is nothing to train.
     """
-    from regraft.opening import as_network
+    from regraft.opening import fed
     from regraft.tasks.fit import fit as carry_out
 
+    network, input = fed(source, input, weights=weights)
     return carry_out(
-        as_network(source, weights=weights),
+        network,
         Path(data) if isinstance(data, PathLike) else data,
         plan=plan,
         settings=settings,
@@ -248,11 +250,12 @@ def fit_like_source(
     Raises:
         RegraftError: the source does not say how it was trained, or the data do not fit its loss.
     """
-    from regraft.opening import as_network
+    from regraft.opening import fed
     from regraft.tasks.like_source import fit_like_source as carry_out
 
+    network, input = fed(source, input, weights=weights)
     return carry_out(
-        as_network(source, weights=weights),
+        network,
         Path(data) if isinstance(data, PathLike) else data,
         settings=settings,
         out=None if out is None else Path(out),
@@ -296,15 +299,16 @@ def search(  # noqa: PLR0913 - each but two has a default
     Raises:
         RegraftError: the network or the data cannot be searched, or a scheme does not fit.
     """
-    from regraft.opening import as_network
+    from regraft.opening import fed
     from regraft.trials.augmentation import augmentation_of
     from regraft.trials.budget import Budget
     from regraft.trials.ground import Choices
     from regraft.trials.schemes import as_schemes
     from regraft.trials.search import search as carry_out
 
+    network, input = fed(source, input, weights=weights)
     return carry_out(
-        as_network(source, weights=weights),
+        network,
         Path(data) if isinstance(data, PathLike) else data,
         choices=Choices(
             schemes=None if schemes is None else as_schemes(schemes),

@@ -22,7 +22,7 @@ from regraft.data.arrays import unlabelled
 from regraft.data.splits import split
 from regraft.errors import BadArgument, BadData
 from regraft.network import GraphNetwork, Plan
-from regraft.opening import Address, as_network
+from regraft.opening import Address, fed
 from regraft.run import Progress, new_place
 from regraft.tasks.fit import FitResult, fit
 from regraft.tasks.judging import outputs
@@ -143,12 +143,13 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
     def _searched(self, splits: Splits, seed: int, place: Path, progress: Progress) -> Found:
         _refuse("a search finds plan and settings by itself", "search=False", plan=self.plan, settings=self.settings)
         budget = Budget(passes=self.passes, minutes=self.minutes)
+        network, input = fed(self.source, self.input)
         return search(
-            as_network(self.source),
+            network,
             splits,
             choices=Choices(budget=budget, seed=seed),
             out=place,
-            input=self.input,
+            input=input,
             progress=progress,
         )
 
@@ -159,13 +160,14 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
             raise BadArgument(
                 "the seed is no setting here", got=f"seed {given['seed']}", fix="say it: random_state=SEED"
             )
+        network, input = fed(self.source, self.input)
         return fit(
-            as_network(self.source),
+            network,
             splits,
             plan=self.plan,
             settings={**given, "seed": seed},
             out=place,
-            input=self.input,
+            input=input,
             progress=progress,
         )
 

@@ -22,7 +22,7 @@ from regraft.few_labels.zero_shot import recognised as told_unseen
 from regraft.network import GraphNetwork
 from regraft.network.graph import SENTENCE
 from regraft.network.plan import New
-from regraft.opening import as_network
+from regraft.opening import as_network, fed
 from regraft.pretraining import DEFAULTS, Choices, Goal, Method, Pretrained
 from regraft.pretraining import pretrain as carry_out
 from regraft.run import Progress
@@ -62,7 +62,8 @@ def fewshot(  # noqa: PLR0913 - each but two has a default
         RegraftError: the network or the data cannot be used, or classes have too few examples.
     """
     setup = Setup(ways=ways, shots=tuple(shots), queries=queries, count=episodes, seed=seed)
-    return study(as_network(source, weights=weights), _examples(data, skip_bad), setup, at=at, input=input)
+    network, input = fed(source, input, weights=weights)
+    return study(network, _examples(data, skip_bad), setup, at=at, input=input)
 
 
 def recognise(
@@ -92,7 +93,8 @@ def recognise(
         RegraftError: the network or the data cannot be used.
     """
     known, asked = _examples(support, skip_bad), _unlabelled(query, skip_bad)
-    return told_by(as_network(source, weights=weights), known, asked, at=at, input=input, seed=seed)
+    network, input = fed(source, input, weights=weights)
+    return told_by(network, known, asked, at=at, input=input, seed=seed)
 
 
 def zeroshot(  # noqa: PLR0913 - each but two has a default
@@ -137,7 +139,7 @@ def zeroshot(  # noqa: PLR0913 - each but two has a default
     Raises:
         RegraftError: something cannot be used, nothing is known of a class, or too few are seen.
     """
-    network = as_network(source, weights=weights)
+    network, input = fed(source, input, weights=weights)
     examples = None if data is None else _examples(data, skip_bad)
     asked = None if query is None else _unlabelled(query, skip_bad)
     if SENTENCE in network.outputs and encoder is None:

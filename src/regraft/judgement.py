@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any
 
 from regraft.network import GraphNetwork
-from regraft.opening import as_network, classes_of
+from regraft.opening import classes_of, fed
 from regraft.tasks.evaluate import evaluate as compared
 from regraft.tasks.predict import Piece, joined
 from regraft.tasks.predict import predict_in_pieces as carry_out
@@ -64,7 +64,7 @@ def predict_in_pieces(
     Returns:
         One after the other, in the order of the examples; each is computed when it is asked for.
     """
-    network = as_network(model, to, weights=weights)
+    network, input = fed(model, input, to, weights=weights)
     classes = classes_of(model, labels, network)
     return carry_out(network, inputs, classes=classes, input=input, skip_bad=skip_bad, device=device)
 
@@ -86,6 +86,6 @@ def evaluate(
         data: labelled data as `fit` takes them; of data that come in parts, the test part.
         model, to, labels, input, skip_bad, device, weights: as for `predict`.
     """
-    network = as_network(model, to, weights=weights)
+    network, input = fed(model, input, to, weights=weights)
     classes = classes_of(model, labels, network)
     return compared(network, data, classes=classes, input=input, skip_bad=skip_bad, device=device)

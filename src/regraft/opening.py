@@ -68,6 +68,22 @@ def as_network(
     return network if to is None else network.towards(to)
 
 
+def fed(
+    source: Address | GraphNetwork | nn.Module, input: str | None, to: str | None = None, **how: Any
+) -> tuple[GraphNetwork, str | None]:
+    """A source opened that reads texts as `input` says, and what is left of that to be said of its input.
+
+    Args:
+        how: weights, as `as_network` takes them.
+    """
+    from regraft.data.said import TEXTS, parse_input
+    from regraft.data.token_inputs import reads_texts
+
+    network = as_network(source, to, **how)
+    said = parse_input(input) if input else {}
+    return (network, input) if said.keys().isdisjoint(TEXTS) else (reads_texts(network, said), None)
+
+
 def fresh_module(address: Any) -> nn.Module | None:
     """The module at an address with random weights, for its names and shapes; None where it is no address."""
     if not isinstance(address, str | PathLike) or not package_of(address):

@@ -12,7 +12,7 @@ from regraft.joint import Balance, Choices, Learned, learn
 from regraft.multilingual import Transfer, transfer
 from regraft.network import GraphNetwork
 from regraft.network.plan import Plan
-from regraft.opening import as_network
+from regraft.opening import fed
 from regraft.train.settings import seed_of
 
 
@@ -39,8 +39,9 @@ def languages(  # noqa: PLR0913 - each but two has a default
     Raises:
         RegraftError: the plan or the data do not fit the network.
     """
+    network, input = fed(source, input, weights=weights)
     return transfer(
-        as_network(source, weights=weights),
+        network,
         _opened(data, settings),
         plan=plan,
         settings=settings,
@@ -85,8 +86,9 @@ def multitask(  # noqa: PLR0913 - each but two has a default
         RegraftError: the plans or the data do not fit the network or each other.
     """
     balance = Balance(weights=loss_weights or {}, temperature=temperature)
+    network, input = fed(source, input, weights=weights)
     return learn(
-        as_network(source, weights=weights),
+        network,
         _opened(tasks, settings),
         Choices(plan=plan or Plan(), plans=plans or {}, detached=detached, balance=balance),
         settings=settings,

@@ -13,6 +13,7 @@ from regraft.errors import BadArgument, ShapeMismatch
 from regraft.network import InputSpec
 
 SPEC = InputSpec(name="x", shape=(None, 224, 224, 3), layout="NHWC")
+TEXTS = "vocabulary, tokenizer, rules, lower, pad"
 FLAT = InputSpec(name="x", shape=(None, 784), layout="flat")
 
 
@@ -26,6 +27,8 @@ FLAT = InputSpec(name="x", shape=(None, 784), layout="flat")
         ("range=0..1, mean=0.4,0.5,0.6, std=.2", {"range": (0.0, 1.0), "mean": (0.4, 0.5, 0.6), "std": (0.2,)}),
         ("size=224,crop=0.875", {"size": (224, 224), "crop": 0.875}),
         ("length=200", {"length": 200}),
+        ("vocabulary=a,b.txt,rules=keras,pad=post", {"vocabulary": "a,b.txt", "rules": "keras", "pad": "post"}),
+        ("vocabulary=w.txt,lower=no", {"vocabulary": "w.txt", "lower": False}),
         ("mean=1e-1,channels=grey", {"mean": (0.1,), "channels": "grey"}),
     ],
 )
@@ -36,9 +39,9 @@ def test_what_it_may_say(text: str, said: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected", "got"),
     [
-        ("", "KEY=VALUE, KEY one of range, channels, size, crop, mean, std, length", "''"),
-        ("rgb", "KEY=VALUE, KEY one of range, channels, size, crop, mean, std, length", "'rgb'"),
-        ("rang=0..1", "one of range, channels, size, crop, mean, std, length", "'rang'"),
+        ("", "KEY=VALUE, KEY one of range, channels, size, crop, mean, std, length, " + TEXTS, "''"),
+        ("rgb", "KEY=VALUE, KEY one of range, channels, size, crop, mean, std, length, " + TEXTS, "'rgb'"),
+        ("rang=0..1", "one of range, channels, size, crop, mean, std, length, " + TEXTS, "'rang'"),
         ("range=0-1", "range=LOW..HIGH, LOW below HIGH", "'0-1'"),
         ("range=1..0", "range=LOW..HIGH, LOW below HIGH", "'1..0'"),
         ("range=a..b", "range=LOW..HIGH, LOW below HIGH", "'a,b'"),
@@ -55,6 +58,9 @@ def test_what_it_may_say(text: str, said: dict[str, Any]) -> None:
         ("length=x", "length=160, the bytes or tokens of a text that are read", "'x'"),
         ("length=0", "length=160, the bytes or tokens of a text that are read", "'0'"),
         ("length=99999", "length=160, the bytes or tokens of a text that are read", "'99999'"),
+        ("rules=nltk", "rules=keras, vectorization, spaces, characters", "'nltk'"),
+        ("pad=left", "pad=pre, post", "'left'"),
+        ("lower=1", "lower=yes, no", "'1'"),
         ("std=0", "std=POSITIVE NUMBER, or one a channel", "'0'"),
     ],
 )

@@ -1,8 +1,8 @@
-"""What the user says of an input: `--input range=-1..1,channels=rgb,size=224,mean=...,std=...`, or `length=160`."""
+"""What the user says of an input: `--input range=-1..1,channels=rgb,size=224`, or `vocabulary=words.txt,length=50`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from typing import Any
@@ -10,17 +10,20 @@ from typing import Any
 from regraft.data.tokens import TEXT_LAYOUTS, limits
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
 from regraft.network.graph import InputSpec
+from regraft.network.vocabulary import RULES
 
-_KEYS = ("range", "channels", "size", "crop", "mean", "std", "length")
-_SIZES = ("size", "length")  # of pictures and of texts
+_PICTURES = ("range", "channels", "size", "crop", "mean", "std")
+TEXTS = ("vocabulary", "tokenizer", "rules", "lower", "pad")  # how texts become numbers, said before all else
+_KEYS = (*_PICTURES, "length", *TEXTS)
 
 
 def parse_input(text: str) -> dict[str, Any]:
     """What `--input range=-1..1,channels=rgb,size=224,mean=0.5,0.5,0.5,std=1` says.
 
     Returns:
-        Some of range (low, high), channels, size (height, width), crop (a share), mean (c), std (c), and the length of
-        texts in bytes or tokens.
+        Some of range (low, high), channels, size (height, width), crop (a share), mean (c), std (c), the length of
+        texts in bytes or tokens, and what says how they become tokens: a file, vocabulary or tokenizer, and of a
+        vocabulary the name of its rules, lower (whether letters are made small) and pad (pre or post).
 
     Raises:
         BadArgument: it cannot be understood.
@@ -47,7 +50,13 @@ def with_user(spec: InputSpec, given: Mapping[str, Any]) -> InputSpec:
         BadArgument: the file says otherwise, or mean and std come without the range they are for.
         ShapeMismatch: the network takes another size.
     """
-    known = {key: given[key] for key in _KEYS if key in given and key not in _SIZES}
+    if texts := [key for key in TEXTS if key in given]:
+        raise BadArgument(
+            f"how texts become numbers cannot be said of the input {spec.name}",
+            expected="a network that was trained on the numbers of words or characters",
+            got=", ".join(texts),
+        )
+    known = {key: given[key] for key in _PICTURES if key in given and key != "size"}
     if ("mean" in known or "std" in known) and "range" not in known and spec.range is None:
         raise BadArgument(
             "mean and std need the range they apply to", fix="add it: --input range=0..1,mean=...,std=..."
@@ -169,6 +178,15 @@ def _length(words: list[str]) -> int:
     return int(words[0])
 
 
+def _one_of(key: str, choices: Sequence[str]) -> Callable[[list[str]], str]:
+    def read(words: list[str]) -> str:
+        if len(words) != 1 or words[0] not in choices:
+            raise _misspelt(",".join(words), f"{key}=" + ", ".join(choices), nearest_names(words[0], choices))
+        return words[0]
+
+    return read
+
+
 def _crop(words: list[str]) -> float:
     expected = "crop=SHARE, the middle part of each side that is used, as 0.875"
     values = _numbers(words, expected)
@@ -192,4 +210,9 @@ _READERS = {
     "mean": lambda words: _numbers(words, "mean=NUMBER, or one a channel"),
     "std": _std,
     "length": _length,
+    "vocabulary": ",".join,
+    "tokenizer": ",".join,
+    "rules": _one_of("rules", tuple(RULES)),
+    "lower": lambda words: _one_of("lower", ("yes", "no"))(words) == "yes",
+    "pad": _one_of("pad", ("pre", "post")),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from regraft.data.pairs import Pair, Text, as_bytes
 from regraft.errors import BadArgument, MissingExtra, UnreadableFile
 from regraft.network.graph import InputSpec
+from regraft.network.vocabulary import Vocabulary, is_vocabulary, vocabulary_of
 
 TEXT_LAYOUTS = ("bytes", "tokens")
 LOOKED = 1000  # texts that tell how long they are
@@ -25,7 +27,8 @@ _WHOLE = -1  # in place of a length: nothing is cut off
 def encoded(texts: Sequence[Text], spec: InputSpec) -> np.ndarray:
     """Texts as such an input has them, (b t), filled up behind the end; what is longer than the input is cut off.
 
-    Of a pair the longer text is cut off first.
+    Where a vocabulary says so they are filled up, and cut off, in front of the beginning. Of a pair the longer text is
+    cut off first.
 
     Raises:
         BadArgument: the input reads tokens, and no tokenizer is known, or none that keeps two texts apart.
@@ -33,8 +36,9 @@ def encoded(texts: Sequence[Text], spec: InputSpec) -> np.ndarray:
     rows = _numbers(texts, spec)
     length = spec.shape[1] or max(1, *map(len, rows))
     found = np.full((len(rows), length), _filler(spec), spec.dtype)
+    before = _filled_before(spec)
     for row, numbers in zip(found, rows, strict=True):
-        row[: len(numbers)] = numbers
+        row[slice(length - len(numbers), None) if before else slice(len(numbers))] = numbers
     return found
 
 
@@ -50,9 +54,10 @@ def encoded_words(sentences: Sequence[Sequence[str]], spec: InputSpec) -> tuple[
     rows = [_spelled(words) for words in sentences] if spec.layout == "bytes" else _tokenized(sentences, spec)
     length = spec.shape[1] or max(len(numbers) for numbers, _ in rows)
     found = np.full((len(rows), length), _filler(spec), spec.dtype)
-    for row, (numbers, _) in zip(found, rows, strict=True):
-        row[: len(numbers)] = numbers[:length]
-    return found, [np.minimum(places, length - 1) for _, places in rows]
+    starts = [max(0, length - len(numbers)) * _filled_before(spec) for numbers, _ in rows]
+    for row, start, (numbers, _) in zip(found, starts, rows, strict=True):
+        row[start : start + len(numbers)] = numbers[:length]
+    return found, [np.minimum(start + places, length - 1) for start, (_, places) in zip(starts, rows, strict=True)]
 
 
 def word_sizes(sentences: Sequence[Sequence[str]], spec: InputSpec) -> list[np.ndarray]:
@@ -132,6 +137,10 @@ def _numbers(texts: Sequence[Text], spec: InputSpec) -> list[np.ndarray]:
     return [np.array(one.ids) for one in made.encode_batch(list(texts))]
 
 
+def _filled_before(spec: InputSpec) -> bool:
+    return spec.layout == "tokens" and _tokenizer(spec.tokenizer, None).before
+
+
 def _filler(spec: InputSpec) -> int:
     return 0 if spec.layout == "bytes" else _tokenizer(spec.tokenizer, None).filler
 
@@ -146,8 +155,46 @@ def _most(spec: InputSpec) -> int | None:
     return _tokenizer(spec.tokenizer, None).most
 
 
+@dataclass(frozen=True)
+class _Numbered:
+    """The numbers of a text or a sentence, and the word that each is of."""
+
+    ids: list[int]
+    word_ids: list[int]
+
+
+class _Words:
+    """A vocabulary, as tokenizers are asked."""
+
+    most = None
+    reads_pairs = False
+
+    def __init__(self, made: Vocabulary, length: int | None) -> None:
+        self.filler, self.before = made.filler, made.rules.before
+        self._made = made
+        kept = length if length not in (None, _WHOLE) else None
+        self._kept = slice(None) if kept is None else slice(-kept, None) if self.before else slice(kept)
+
+    def encode_batch(self, texts: Sequence[Any], *, is_pretokenized: bool = False) -> list[_Numbered]:
+        """The numbers of texts, or of sentences of words: there a word that has none is filled up."""
+        return [_Numbered(*(self._words(text) if is_pretokenized else self._text(text))) for text in texts]
+
+    def _text(self, text: str) -> tuple[list[int], list[int]]:
+        found = self._made.numbered(text)[self._kept]
+        return found, [0] * len(found)
+
+    def _words(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
+        apart = " " if self._made.rules.unit == "characters" else ""
+        spelled = [*(word + apart for word in words[:-1]), *words[-1:]]
+        found = [self._made.numbered(word) or [self.filler] for word in spelled]
+        of = [place for place, numbers in enumerate(found) for _ in numbers]
+        return [number for numbers in found for number in numbers][self._kept], of[self._kept]
+
+
 class _Tokenizer:
     """A tokenizer as its file describes it, with the number of the token that fills up."""
+
+    before = False
 
     def __init__(self, made: Any, length: int | None) -> None:
         self.filler = int((made.padding or {}).get("pad_id", 0))
@@ -174,13 +221,15 @@ def _told_apart(pair: Any) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _tokenizer(said: str, length: int | None) -> _Tokenizer:
+def _tokenizer(said: str, length: int | None) -> _Tokenizer | _Words:
     if not said:
         raise BadArgument(
             "nobody knows how texts become tokens",
             expected="a tokenizer.json beside the text encoder",
             fix="put it into the folder, and open that: hf:FOLDER",
         )
+    if is_vocabulary(said):
+        return _Words(vocabulary_of(said), length)
     try:
         from tokenizers import Tokenizer
     except ImportError as error:

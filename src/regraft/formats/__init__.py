@@ -40,9 +40,9 @@ def read(path: Path, *, to: Sequence[str] | None = None, weights: Path | None = 
 
     Args:
         path: a model folder or a run of regraft; a file of arrays, whatever its ending, which has weights and no
-            graph; a PyTorch exported program (.pt2); a Keras file (.h5, .keras); an ONNX file (.onnx); a Caffe network
-            (.prototxt, .caffemodel); or a TensorFlow 1 checkpoint (its prefix, one of its files, or the folder of its
-            `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
+            graph; a PyTorch exported program (.pt2); a Keras file (.h5, .keras); an ONNX file (.onnx); word vectors as
+            text; a Caffe network (.prototxt, .caffemodel); or a TensorFlow 1 checkpoint (its prefix, one of its files,
+            or the folder of its `checkpoint` file), a graph (.meta, .pb, .pbtxt) or a SavedModel folder.
         to: the tensors wanted; None: the outputs. Operations that are not needed for them need not be known.
         weights: the .caffemodel for a .prototxt, where it does not stand beside it.
 
@@ -85,7 +85,7 @@ def class_names(path: Path) -> list[str] | None:
 
 def _room(path: Path) -> _Room:
     """The format of what is at the path: its content says so, not its ending."""
-    from regraft.formats import arrays, caffe, keras, onnx, pytorch, saved, tf1
+    from regraft.formats import arrays, caffe, keras, onnx, pytorch, saved, tf1, vectors
 
     if saved.opens(path):
         return saved
@@ -97,6 +97,8 @@ def _room(path: Path) -> _Room:
         return onnx
     if keras.opens(path):
         return keras
+    if vectors.opens(path):
+        return vectors
     return caffe if caffe.opens(path) else tf1
 
 

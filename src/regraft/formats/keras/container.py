@@ -7,7 +7,7 @@ import json
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from regraft.files.zips import MAGIC as ZIP
 from regraft.files.zips import Zip
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_ASSETS = "assets/"
 _MOST_TEXT = 32 << 20  # bytes of a description of layers
 _MOST_THINGS = 200_000  # groups and datasets
 _DEPTH = 64
@@ -38,6 +39,7 @@ class Content:
         config: of the model; None where the file has weights only.
         groups: attributes of the groups, by path ("layers/dense/vars").
         arrays: by path, as in the file.
+        texts: of layers that keep words, by path.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Content:
     root: str = ""
     groups: dict[str, dict[str, Any]]
     arrays: dict[str, np.ndarray]
+    texts: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def by_layer(self) -> bool:
@@ -90,6 +93,7 @@ def content(path: Path) -> Content:
         with _opened(_Window(weights), where) as file:
             found = _content(file, path, "keras")
         found.config, found.version = config, _version(metadata.get("keras_version"))
+        found.texts = _texts(archive, where)
         return found
     hdf5.check_heaps(mapped(path), where)
     with _opened(where, where) as file:
@@ -213,6 +217,15 @@ def _text(archive: Zip, name: str, where: str) -> bytes:
     if size > _MOST_TEXT:
         raise _too_long(f"{where}, {name}", size)
     return bytes(archive.read(name))
+
+
+def _texts(archive: Zip, where: str) -> dict[str, str]:
+    """What layers keep in text files of their own, by path."""
+    names = [name for name in archive.members if name.startswith(_ASSETS) and name.endswith(".txt")]
+    try:
+        return {name.removeprefix(_ASSETS): str(_text(archive, name, where), "utf-8") for name in names}
+    except UnicodeDecodeError as error:
+        raise damaged(where, expected="UTF-8", got=str(error)) from error
 
 
 def _too_long(where: str, size: int) -> UnsafeFile:

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from regraft.formats.keras.building import Net, Value
 from regraft.formats.keras.container import Content, content
 from regraft.formats.keras.layers import WEIGHTS
 from regraft.formats.keras.model import Reader
+from regraft.formats.keras.vectorization import reading_texts
 from regraft.formats.keras.weights import assigned, plain
 from regraft.formats.keras.wiring import Wiring, run_layer
 from regraft.network.flow import ancestors
 from regraft.network.graph import NAMED, Graph, InputSpec, Layout, Node
 from regraft.network.network import GraphNetwork
 from regraft.network.new_layers import TRAINING
+from regraft.network.vocabulary import Vocabulary
 
 NOT_TRAINED = "keras/not_trainable"  # the collection of the parameters of layers that their author froze
 _MOST_NAMED = 5
@@ -36,7 +39,7 @@ def read_network(path: Path, to: Sequence[str] | None) -> GraphNetwork:
         network = _weights_only(file)
         return network if to is None else network.towards(*to)
     with _readable(path):
-        wiring = _built(file)
+        wiring, vocabularies = _built(file)
     net, names = wiring.net, wiring.names()
     for name in to or ():
         if name not in names:
@@ -51,7 +54,11 @@ def read_network(path: Path, to: Sequence[str] | None) -> GraphNetwork:
     for what, layers in net.said.items():
         listed = ", ".join(layers[:_MOST_NAMED]) + (", ..." if len(layers) > _MOST_NAMED else "")
         warnings.warn(f"{path.name}: {listed}: {what}", stacklevel=4)
-    return _network(file, wiring, wanted, whole=to is None)
+    network = _network(file, wiring, wanted, whole=to is None)
+    for name, vocabulary in vocabularies.items():
+        if name in network.inputs:
+            network = network.with_input(replace(network.inputs[name], layout="tokens", tokenizer=vocabulary.said()))
+    return network
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:
@@ -68,14 +75,15 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
         return assigned(file, model, WEIGHTS, reader.keras) or plain(file)
 
 
-def _built(file: Content) -> Wiring:
-    """The model of a file as nodes."""
+def _built(file: Content) -> tuple[Wiring, dict[str, Vocabulary]]:
+    """The model of a file as nodes, and how texts become numbers at its inputs of texts."""
     reader = Reader(str(file.path), _major(file))
     model = reader.model(file.config)
     stored = assigned(file, model, WEIGHTS, reader.keras)
+    model, vocabularies = reading_texts(model, file)
     wiring = Wiring(Net(where=str(file.path), keras=reader.keras, stored=stored, run=run_layer), model)
     wiring.build()
-    return wiring
+    return wiring, vocabularies
 
 
 @contextmanager

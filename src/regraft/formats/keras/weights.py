@@ -41,7 +41,7 @@ def declared(layer: Layer, kinds: Mapping[str, Any], keras: int) -> list[Weight]
     if layer.kind in MODELS and layer.model:
         inner = [
             replace(weight, path=f"{place}/{weight.path}")
-            for one, place in _placed(layer.model)
+            for one, place in placed(layer.model)
             for weight in declared(one, kinds, keras)
         ]
         found = [replace(weight, name=f"{layer.name}/{weight.name}") for weight in inner]
@@ -59,7 +59,7 @@ def declared(layer: Layer, kinds: Mapping[str, Any], keras: int) -> list[Weight]
     return found if layer.config.get("trainable", True) else [replace(one, trainable=False) for one in found]
 
 
-def _placed(model: Model) -> Iterator[tuple[Layer, str]]:
+def placed(model: Model) -> Iterator[tuple[Layer, str]]:
     """The layers of a model and the groups that Keras 3 keeps them in."""
     used: dict[str, int] = {}
     for layer in model.layers:
@@ -136,7 +136,7 @@ def listed(content: Content, layer: str) -> dict[str, np.ndarray]:
 def _by_group(content: Content, model: Model, kinds: Mapping[str, Any], keras: int) -> dict[str, np.ndarray]:
     values: dict[str, np.ndarray] = {}
     outer = _CONTAINERS[0] if _CONTAINERS[0] in content.groups else _CONTAINERS[1]
-    for layer, place in _placed(model):
+    for layer, place in placed(model):
         for weight in declared(layer, kinds, keras):
             path = f"{place}/{weight.path}"
             if outer != _CONTAINERS[0]:

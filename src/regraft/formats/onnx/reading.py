@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from regraft.errors import UnknownName, UnreadableFile, UnsupportedOp, nearest_names
+from regraft.files.tokenizers import filler_of, pooling_beside, record, separator_of, tokenizer_at
 from regraft.formats.onnx.batch import freed
 from regraft.formats.onnx.building import Net, called, require_asked
 from regraft.formats.onnx.inputs import spec_of
@@ -20,6 +21,7 @@ from regraft.network.graph import Graph, Node
 from regraft.network.network import GraphNetwork
 from regraft.network.new_layers import TRAINING
 from regraft.network.noted import with_note
+from regraft.network.texts import TOKENS, encoder
 from regraft.network.weights import Weights
 
 FORMAT = "onnx"
@@ -32,7 +34,8 @@ def read_network(path: Path, to: Sequence[str] | None) -> GraphNetwork:
     made = _made(source)
     wanted = list(dict.fromkeys(source.outputs if to is None else (_known(source, name) for name in to)))
     _require(source, made, wanted)
-    return _network(source, made, wanted)
+    network = _network(source, made, wanted)
+    return _reading_texts(network, path.parent, whole=to is None) if TOKENS in network.inputs else network
 
 
 def read_weights(path: Path) -> Weights:
@@ -41,6 +44,15 @@ def read_weights(path: Path) -> Weights:
     kept = {name: kind for name, kind in kinds(source).items() if kind in ("weight", "average")}
     values = {name: value for name, value in source.values.items() if name in kept}
     return Weights(values=values, layout="tensorflow", as_torch=lie_as_torch(source))
+
+
+def _reading_texts(network: GraphNetwork, folder: Path, *, whole: bool) -> GraphNetwork:
+    """A text encoder with the tokenizer that lies beside it, if one does."""
+    tokenizer = tokenizer_at(folder / "tokenizer.json", record(folder / "config.json", "the encoder"))
+    pooling = pooling_beside(folder) if whole else None
+    if not tokenizer:
+        return network
+    return encoder(network, tokenizer, filler_of(tokenizer), separator_of(tokenizer), pooling)
 
 
 @dataclass(kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,18 @@ import torch
 from torch import nn
 
 from regraft.errors import BadArgument
+from regraft.files.tokenizers import filler_of
 from regraft.formats.pytorch.archive import Archive
 from regraft.formats.pytorch.conversion import to_graph
 from regraft.formats.pytorch.document import read_archive
 from regraft.formats.pytorch.exported import read_exported
 from regraft.formats.pytorch.lost import attention_dropouts, lost_in_evaluation
 from regraft.formats.pytorch.program import Program
-from regraft.formats.pytorch.sources import MASK, TOKENS, TYPES, Native
-from regraft.formats.pytorch.tokenizers import filler_of
+from regraft.formats.pytorch.sources import Native
 from regraft.formats.pytorch.tracing import exported
-from regraft.network.graph import CODE, NAMED, SENTENCE, Node, Ref
+from regraft.network.graph import Ref
 from regraft.network.network import GraphNetwork
+from regraft.network.texts import reading_tokens, with_outputs, with_sentence
 from regraft.network.weights import Weights
 
 
@@ -59,76 +60,13 @@ def network_of_native(native: Native, format: str) -> GraphNetwork:
         spec = next(iter(network.inputs.values()))
         network = network.with_input(replace(native.picture, name=spec.name, shape=spec.shape))
     if native.tokenizer:
-        network = _reading_texts(network, native)
+        network = reading_tokens(
+            network, native.tokenizer, filler_of(native.tokenizer), native.separator, causal=bool(native.outputs)
+        )
     if native.outputs:
         named = zip(native.outputs, network.outputs, strict=True)
-        return _with_outputs(network, [(name, "identity", (Ref(old),)) for name, old in named], native.outputs)
-    return network if native.pooling is None else _sentence(network, native.pooling)
-
-
-def _reading_texts(network: GraphNetwork, native: Native) -> GraphNetwork:
-    """A text encoder whose one input of texts is their tokens: they tell where texts stand, and which of two is which.
-
-    Where no word looks at later ones, what fills up may also end texts, as in CLIP; of another encoder that would tell
-    nothing, and it keeps all inputs.
-    """
-    filler, causal = filler_of(native.tokenizer), bool(native.outputs)
-    if filler is None and not causal:
-        return network
-    tokens = replace(network.inputs[TOKENS], layout="tokens", tokenizer=native.tokenizer)
-    told = [node for node in _told_by_tokens(filler, native.separator) if node.name in network.inputs]
-    replaced = {TOKENS, *(node.name for node in told)}
-    first = [node for node in network.graph.nodes if node.name == TOKENS]
-    nodes = (*first, *told, *(node for node in network.graph.nodes if node.name not in replaced))
-    inputs = tuple(
-        tokens if spec.name == TOKENS else spec
-        for spec in network.graph.inputs
-        if spec.name == TOKENS or spec.name not in replaced
-    )
-    return GraphNetwork(replace(network.graph, nodes=nodes, inputs=inputs), network.values, format=network.format)
-
-
-def _told_by_tokens(filler: int | None, separator: int | None) -> Iterator[Node]:
-    """What is computed of tokens in place of a further input."""
-    tokens = (Ref(TOKENS),)
-    if filler is None:
-        yield Node(name=MASK, function="aten.ones_like.default", args=tokens)
-        return
-    yield Node(name=MASK, function="token_mask", args=tokens, kwargs={"filler": filler})
-    if separator is not None:
-        said = {"separator": separator, "filler": filler}
-        yield Node(name=TYPES, function="token_types", args=tokens, kwargs=said)
-
-
-def _sentence(network: GraphNetwork, pooling: str) -> GraphNetwork:
-    """A text encoder with one more output, the vector of a sentence: the mean of its words' or that of the first."""
-    words = Ref(network.outputs[0])
-    if pooling == "cls":
-        new = [(SENTENCE, "aten.select.int", (words, 1, 0))]
-    else:
-        new = [
-            ("sentence/mask", "aten.unsqueeze.default", (Ref(MASK), -1)),
-            ("sentence/weights", "aten.type_as.default", (Ref("sentence/mask"), words)),
-            ("sentence/weighted", "aten.mul.Tensor", (words, Ref("sentence/weights"))),
-            ("sentence/sum", "aten.sum.dim_IntList", (Ref("sentence/weighted"), (1,))),
-            ("sentence/count", "aten.sum.dim_IntList", (Ref("sentence/weights"), (1,))),
-            ("sentence/least", "aten.clamp.default", (Ref("sentence/count"), 1e-9)),
-            (SENTENCE, "aten.div.Tensor", (Ref("sentence/sum"), Ref("sentence/least"))),
-        ]
-    found = _with_outputs(network, new, (*network.outputs, SENTENCE))
-    collections = {**found.collections, CODE: (SENTENCE,)}
-    return GraphNetwork(replace(found.graph, collections=collections), found.values, format=found.format)
-
-
-def _with_outputs(
-    network: GraphNetwork, new: Sequence[tuple[str, str, tuple[Any, ...]]], outputs: tuple[str, ...]
-) -> GraphNetwork:
-    """The network with more nodes, each a name, a function and its arguments, and with these outputs."""
-    nodes = [Node(name=name, function=function, args=args) for name, function, args in new]
-    known = set(network.outputs)
-    layers = {NAMED: (*network.collections[NAMED], *(name for name in outputs if name not in known))}
-    graph = replace(network.graph, nodes=(*network.graph.nodes, *nodes), outputs=outputs, collections=layers)
-    return GraphNetwork(graph, network.values, format=network.format)
+        return with_outputs(network, [(name, "identity", (Ref(old),)) for name, old in named], native.outputs)
+    return network if native.pooling is None else with_sentence(network, native.pooling)
 
 
 def network_of_file(path: Path) -> GraphNetwork:

@@ -24,14 +24,12 @@ import torch
 from torch import Tensor, nn
 
 from regraft.errors import BadArgument, MissingExtra, MissingFile, UnknownName, UnreadableFile, nearest_names
+from regraft.files.tokenizers import pooling_beside, separator_of, tokenizer_at
 from regraft.formats.pytorch.pictures import USUAL, timm_picture, torchvision_picture
 from regraft.formats.pytorch.processors import processor_picture
-from regraft.formats.pytorch.tokenizers import separator_of, tokenizer_beside
 from regraft.network.graph import PICTURE, SENTENCE, InputSpec
+from regraft.network.texts import MASK, TOKENS, TYPES
 
-TOKENS, MASK, TYPES = "input_ids", "attention_mask", "token_type_ids"  # the inputs of text encoders
-_FROM_FILLER = ("roberta", "camembert", "mpnet")  # kinds whose first position is the one behind the filler
-_WAY = "pooling_mode_"
 _SEED = 0  # of random weights: the same for every call
 
 
@@ -185,7 +183,7 @@ def _hf(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
         return picture_model(module, name)
     module = getattr(module, "encoder", module) if config.is_encoder_decoder else module
     place = _place_of(name, ("tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json"))
-    return text_model(module, _pooling(place), _tokenizer(place, config))
+    return text_model(module, pooling_beside(place), _tokenizer(place, config))
 
 
 def _place_of(name: str, files: Sequence[str]) -> Path:
@@ -307,28 +305,7 @@ def _has_types(module: Any) -> bool:
 
 
 def _tokenizer(folder: Path, config: Any) -> str:
-    return tokenizer_beside(folder, _positions(config), config.pad_token_id)
-
-
-def _positions(config: Any) -> int | None:
-    """How many tokens a model has positions for; those of RoBERTa's kind begin behind the filler."""
-    most, filler = getattr(config, "max_position_embeddings", None), config.pad_token_id or 0
-    return most - filler - 1 if most and any(word in config.model_type for word in _FROM_FILLER) else most
-
-
-def _pooling(folder: Path) -> str | None:
-    """How the sentence is made, as sentence-transformers notes it beside a model; None: in another way than these."""
-    import json
-
-    path = folder / "1_Pooling" / "config.json"
-    if not path.is_file():
-        return "mean"
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        ways = [name.removeprefix(_WAY) for name, chosen in said.items() if name.startswith(_WAY) and chosen is True]
-        return {("mean_tokens",): "mean", ("cls_token",): "cls", (): "mean"}.get(tuple(ways))
-    except (ValueError, AttributeError) as error:
-        raise UnreadableFile("the pooling's config.json is damaged", where=str(path), got=str(error)) from error
+    return tokenizer_at(folder / "tokenizer.json", config.to_dict())
 
 
 _PACKAGES: Mapping[str, Callable[[str, bool, Mapping[str, Any]], Native]] = {
