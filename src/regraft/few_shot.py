@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data import Examples, Splits, open_data, open_splits, open_unlabelled
+from regraft.data import Examples, Splits, open_data, open_languages, open_splits, open_unlabelled
 from regraft.data.windows import in_texts
 from regraft.errors import BadArgument
 from regraft.few_labels import Nearest, Recognised, Study, ZeroShot, nearest, study, zero_shot
@@ -244,8 +244,9 @@ def pretrain(  # noqa: PLR0913 - each but one has a default
 
 def languages(  # noqa: PLR0913 - each but two has a default
     source: str | PathLike[str] | GraphNetwork,
-    data: Mapping[str, str | PathLike[str] | Splits],
+    data: Mapping[str, str | PathLike[str] | Splits] | str | PathLike[str],
     *,
+    language: str | None = None,
     plan: Plan | None = None,
     settings: Mapping[str, Any] | None = None,
     few: Sequence[int] = (),
@@ -258,19 +259,18 @@ def languages(  # noqa: PLR0913 - each but two has a default
 
     Args:
         source: a network, or the address of one.
-        data: labelled texts or tagged sentences of each language, by its name.
+        data: labelled texts or tagged sentences of each language, by its name; or the path of one table of texts.
+        language: of such a table, the column that tells the language.
         few: how many sentences of a language are known where few are: learned alone, and beside each other language.
         plan, settings, out, input, resume, weights: as for `fit`.
 
     Raises:
         RegraftError: the plan or the data do not fit the network.
     """
+    splits = _languages(data, language, seed_of(settings))
     return transfer(
         as_network(source, weights=weights),
-        {
-            name: open_splits(Path(one), seed=seed_of(settings)) if isinstance(one, str | PathLike) else one
-            for name, one in data.items()
-        },
+        splits,
         plan=plan,
         settings=settings,
         few=few,
@@ -278,6 +278,24 @@ def languages(  # noqa: PLR0913 - each but two has a default
         input=input,
         resume=resume,
     )
+
+
+def _languages(
+    data: Mapping[str, str | PathLike[str] | Splits] | str | PathLike[str], language: str | None, seed: int
+) -> Mapping[str, Splits]:
+    """The splits of each language."""
+    if isinstance(data, str | PathLike):
+        if language is None:
+            raise BadArgument(
+                "nobody says which language a row is of", where=str(data), fix="name a column: language=NAME"
+            )
+        return open_languages(Path(data), language, seed=seed, progress=Progress())
+    if language is not None:
+        raise BadArgument("the languages have names already", got=", ".join(data), fix="leave out language=")
+    return {
+        name: open_splits(Path(one), seed=seed, progress=Progress()) if isinstance(one, str | PathLike) else one
+        for name, one in data.items()
+    }
 
 
 def _unlabelled(data: str | PathLike[str] | Examples, skip_bad: bool) -> Examples:

@@ -90,7 +90,7 @@ def open_parts(
     Returns:
         The parts under these names; one, named "", where the data are one piece.
     """
-    path, progress = _existing(path), progress or Progress(silent=True)
+    path, progress = existing(path), progress or Progress(silent=True)
     ending = _ending(path)
     _require_table(path, ending, columns)
     if ending in (".npz", ".npy"):
@@ -103,9 +103,9 @@ def open_parts(
         named = by_class(list_folder(path) if path.is_dir() else list_archive(path))
         return {part: _pictures(str(path), members, skip_bad, progress) for part, members in named.items()}
     if ending in SHEETS:
-        table = read_table(_sheet(path, progress), columns)
+        table = read_table(sheet_of(path, progress), columns)
         if table.texts:
-            return {"": _texts(str(path), table)}
+            return {"": labelled_texts(str(path), table)}
         members = list(zip(table.pictures, table.labels, strict=True))
         return {"": _pictures(str(path), members, skip_bad, progress)}
     if ending in TAGGED_ENDINGS:
@@ -131,7 +131,7 @@ def open_unlabelled(
     """
     progress = progress or Progress(silent=True)
     found: list[Picture] = []
-    for path in map(_existing, paths):
+    for path in map(existing, paths):
         ending = _ending(path)
         _require_table(path, ending, columns)
         if ending in _ALONE:
@@ -156,7 +156,12 @@ def workers() -> int:
     return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def _existing(path: Path | str) -> Path:
+def existing(path: Path | str) -> Path:
+    """The path, if something is there.
+
+    Raises:
+        MissingFile: nothing is.
+    """
     path = Path(path)
     if not path.exists():
         raise MissingFile("there is no such file or folder", where=str(path))
@@ -183,7 +188,7 @@ def _lines(path: Path, columns: Columns, progress: Progress) -> Examples:
 
 
 def _column(path: Path, columns: Columns, progress: Progress) -> Examples:
-    sheet = _sheet(path, progress)
+    sheet = sheet_of(path, progress)
     texts = read_texts(sheet, columns)
     if len(texts) < len(sheet.rows):
         progress.say(f"note: {len(sheet.rows) - len(texts)} rows of {path} have no text and are left out")
@@ -203,7 +208,8 @@ _ALONE: Mapping[str, Callable[[Path, Columns, Progress], Examples]] = {
 }
 
 
-def _sheet(path: Path, progress: Progress) -> Sheet:
+def sheet_of(path: Path, progress: Progress) -> Sheet:
+    """The rows of a table; it is said where it is read as latin-1."""
     sheet = read_sheet(path)
     _say_encoding(path, sheet.unfit, progress)
     return sheet
@@ -230,7 +236,8 @@ def unlabelled_texts(source: str, texts: Sequence[Text]) -> Examples:
     return Examples(source=source, items=texts, labels=labels, classes=(), hashes=Digests(texts))
 
 
-def _texts(source: str, table: Table) -> Examples:
+def labelled_texts(source: str, table: Table) -> Examples:
+    """The texts of a table, or pairs of them, with their labels."""
     labels, classes = number(table.labels)
     hashes = tuple(map(digest, table.texts))
     return Examples(source=source, items=table.texts, labels=labels, classes=classes, hashes=hashes)
