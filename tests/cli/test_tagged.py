@@ -88,6 +88,24 @@ def test_entities_have_a_table(model: Path, data: Path, capsys: pytest.CaptureFi
     assert "all together" in text
 
 
+def test_sentences_that_break_the_scheme_are_left_out(
+    model: Path, source: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.conll"
+    broken = [[("red", "I-person"), ("sees", "O"), ("Anna", "B-person")]] * 7
+    columns(bad, [[("Anna", "B-person"), ("sees", "O")], *broken])
+    assert run(["evaluate", str(model), str(bad)]) == 2
+    assert "leave such sentences out: --skip-bad" in capsys.readouterr().err
+    assert run(["evaluate", str(model), str(bad), "--skip-bad", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["n"] == 2
+    lines = [f"skipped {bad}, line {4 * k}: I-person after the start\n" for k in range(1, 6)]
+    assert "".join([*lines, "skipped 2 more, 7 in all\n"]) in said.err
+    words = ["languages", str(source), f"en={data}/en.conll", f"de={data}/de.conll", "--test", f"de={bad}"]
+    assert run([*words, "--skip-bad", "--epochs", "1", "--out", str(tmp_path / "run")]) == 0
+    assert "skipped 2 more, 7 in all\n" in capsys.readouterr().err
+
+
 def test_languages(source: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     named = [f"{name}={data / name}.conll" for name in ("en", "de")]
     words = ["languages", str(source), *named, "--few", "10", "--epochs", "2", "--out", str(tmp_path / "run")]

@@ -97,7 +97,8 @@ def test_texts_and_sentences_are_not_joined(data, tmp_path):
     with pytest.raises(BadArgument) as error:
         Joined([open_splits(data["one"]), open_splits(table)])
     assert str(error.value) == (
-        "these examples cannot be joined\n  expected: texts, pairs of texts, or sentences of words\n  got: text and words"
+        "these examples cannot be joined\n  expected: texts, pairs of texts, or sentences of words\n"
+        "  got: text and words"
     )
 
 

@@ -14,7 +14,9 @@ FeaturesAt = Annotated[
     str | None, Option("--at", metavar="TENSOR", help="Whose values the features are; else the bottleneck.")
 ]
 Input = Annotated[str | None, Option(metavar="SPEC", help="How examples are fed: range=-1..1,channels=rgb; length=64")]
-SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")]
+SkipBad = Annotated[
+    bool, Option("--skip-bad", help="Leave out pictures that cannot be read, and sentences whose tags break.")
+]
 TextColumn = Annotated[
     str | None, Option("--text", metavar="COLUMN", help="Of a table: the one that holds the texts; A,B: two, of pairs.")
 ]

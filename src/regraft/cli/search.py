@@ -52,7 +52,7 @@ def search(
     """
     import regraft
     from regraft.data import Columns, open_splits
-    from regraft.run import place_of
+    from regraft.run import Progress, place_of
 
     out = place_of(out, resume=resume, kind="search")
     given: dict[str, Any] = {
@@ -71,6 +71,7 @@ def search(
             columns=Columns(text=text, label=label),
             seed=seed,
             skip_bad=skip_bad,
+            progress=Progress(),
         )
         found = regraft.search(source, splits, **given, seed=seed, out=out, resume=resume, weights=weights)
     except KeyboardInterrupt:

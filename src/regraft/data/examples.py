@@ -15,6 +15,7 @@ from regraft.data.tags import Tags
 from regraft.errors import BadData, nearest_names
 
 Sentence = tuple[str, ...]  # its words
+_NAMED = 5  # of the examples that were left out
 TEXT_KINDS = ("text", "pair")  # kinds of examples that are read as texts
 
 
@@ -31,8 +32,8 @@ class Examples:
     """What was found in one place: pictures still encoded, texts or pairs, sentences of words, or the rows of an array.
 
     `labels` is (n) int64, positions in `classes`, or -1 throughout where nothing is labelled. `tags` has those of
-    words, where they are. `hashes` tells equal contents; `skipped` names the unreadable pictures that were left out,
-    with the reason.
+    words, where they are. `hashes` tells equal contents; `skipped` names the unreadable pictures, or the
+    sentences whose tags break their scheme, that were left out, with the reason.
     """
 
     source: str
@@ -163,6 +164,14 @@ class Part:
         return None if self.examples.tags is None else self.examples.tags[self.indices]
 
 
+def said_of_skipped(skipped: Sequence[str]) -> list[str]:
+    """What is said of examples that were left out: the first five, and how many more there are."""
+    more = len(skipped) - _NAMED
+    return [f"skipped {one}" for one in skipped[:_NAMED]] + (
+        [f"skipped {more} more, {len(skipped)} in all"] if more > 0 else []
+    )
+
+
 def whole(examples: Examples) -> Part:
     """All examples, in their order."""
     return Part(examples=examples, indices=np.arange(len(examples)))
@@ -185,6 +194,12 @@ class Splits:
     duplicates: int = 0
     leaked: int = 0
     seen: int = 0
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """What was left out, of all parts."""
+        parts = (self.train, self.validation, self.test)
+        return tuple(dict.fromkeys(one for part in parts for one in part.examples.skipped))
 
     def with_classes(self, classes: Sequence[str]) -> Splits:
         """The same parts, labelled by another list of classes that holds all of theirs."""

@@ -57,7 +57,8 @@ def open_data(
             words have tags.
         labels: for a .npy file: a .npy or text file with one label a row, or the labels themselves.
         columns: of a table: which hold what; of tagged sentences: which holds the tags.
-        skip_bad: look at every picture first and leave out what cannot be read, instead of refusing all.
+        skip_bad: leave out pictures that cannot be read, each looked at first, and sentences whose tags break their
+            scheme, instead of refusing all.
         part: the part to take where the data come as train, validation and test; others are taken whole.
         progress: silent where left out.
 
@@ -109,7 +110,7 @@ def open_parts(
         members = list(zip(table.pictures, table.labels, strict=True))
         return {"": _pictures(str(path), members, skip_bad, progress)}
     if ending in TAGGED_ENDINGS:
-        return {"": _tagged(path, read_tagged(path, columns.label), progress)}
+        return {"": _tagged(path, read_tagged(path, columns.label, skip_bad=skip_bad), progress)}
     raise UnsupportedFormat("these are no data that regraft reads", where=str(path), expected=_FORMS)
 
 
@@ -255,6 +256,7 @@ def _tagged(path: Path, found: Tagged, progress: Progress) -> Examples:
         labels=np.full(len(found.sentences), -1),
         classes=classes,
         hashes=tuple(digest("\0".join(words)) for words in found.sentences),
+        skipped=found.skipped,
         tags=Tags(flat=numbers, ends=ends) if classes else None,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from regraft.data import Examples, Part, open_data, whole
+from regraft.data.examples import said_of_skipped
 from regraft.errors import BadData
 from regraft.network import GraphNetwork
 from regraft.run import Progress
@@ -32,15 +33,15 @@ def evaluate(
         classes: the names of the network's classes, in the order of its output; None: their numbers, which the
             data must use too.
         input: how pictures are prepared, as `--input` says it; None: as the network says, or guessed.
-        skip_bad: leave out pictures that cannot be read.
+        skip_bad: leave out pictures that cannot be read, and sentences whose tags break their scheme.
 
     Raises:
         RegraftError: the data do not fit the network.
     """
     progress = progress or Progress()
     part = data if isinstance(data, Part) else _whole(data, skip_bad, progress)
-    for line in part.examples.skipped:
-        progress.say(f"skipped {line}")
+    for line in said_of_skipped(part.examples.skipped):
+        progress.say(line)
     names = class_names(network, classes)
     examples = part.examples.with_classes(names)
     part = replace(part, examples=examples)

@@ -11,7 +11,7 @@ import numpy as np
 
 from regraft.data import Examples, open_unlabelled, whole
 from regraft.data.arrays import unlabelled
-from regraft.data.examples import Sentence
+from regraft.data.examples import Sentence, said_of_skipped
 from regraft.data.iob import are_entities
 from regraft.data.opening import unlabelled_texts
 from regraft.data.pairs import Pair
@@ -115,8 +115,8 @@ def predict(
     progress = progress or Progress()
     names = class_names(network, classes)
     examples = _opened(inputs, skip_bad, progress)
-    for line in examples.skipped:
-        progress.say(f"skipped {line}")
+    for line in said_of_skipped(examples.skipped):
+        progress.say(line)
     of_words = answers_words(network)
     if of_words:
         examples = in_words(examples)
