@@ -16,6 +16,7 @@ from regraft.errors import BadData, nearest_names
 
 Sentence = tuple[str, ...]  # its words
 _NAMED = 5  # of the examples that were left out
+_SHOWN = 80  # letters of an example
 TEXT_KINDS = ("text", "pair")  # kinds of examples that are read as texts
 
 
@@ -131,16 +132,26 @@ class Examples:
         unknown = [name for name in self.classes if name not in set(classes)]
         if unknown:
             raise BadData(
-                f"{_listed(unknown)} {'is' if len(unknown) == 1 else 'are'} no class of the training data",
+                f"{_listed(unknown)} {'is no class' if len(unknown) == 1 else 'are no classes'} of the training data",
                 where=self.source,
                 expected=_listed(classes),
-                got=_listed(self.classes),
+                got=self._those_of(unknown),
                 nearest=nearest_names(unknown[0], classes),
+                fix="correct them or leave them out, or train on data that have such too",
             )
         position = {name: index for index, name in enumerate(classes)}
         table = np.array([position[name] for name in self.classes] + [-1], dtype=np.int64)
         tags = self.tags and replace(self.tags, flat=table[self.tags.flat])
         return replace(self, labels=table[self.labels], tags=tags, classes=tuple(classes))
+
+    def _those_of(self, names: Sequence[str]) -> str:
+        """How many examples, or words, are of some classes, and the first of them."""
+        positions = [self.classes.index(name) for name in names]
+        found = np.isin(self.labels if self.tags is None else self.tags.flat, positions)
+        place = int(found.argmax())
+        example = place if self.tags is None else int(np.searchsorted(self.tags.ends, place, side="right"))
+        counted = f"{found.sum()} of {len(found)} {'examples' if self.tags is None else 'words'}"
+        return f"{counted}, the first: {self.name(example)[:_SHOWN]}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

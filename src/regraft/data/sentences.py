@@ -150,7 +150,7 @@ class _Columns:
             raise BadArgument(
                 f"the file has no column of tags {name!r}",
                 where=where,
-                expected=f"a number from 2 to {self.count}, or {_LAST}: the last",
+                expected=f"{'a number from 2 to ' if self.count > 2 else ''}{self.count}, or {_LAST}: the last",
                 got=_shown(self.line),
                 nearest=nearest_names(name, (_LAST,)),
             )
