@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from regraft.data import Splits
     from regraft.errors import RegraftError
     from regraft.estimator import TransferClassifier
-    from regraft.few_shot import fewshot, languages, pretrain, recognise, zeroshot
+    from regraft.few_shot import fewshot, pretrain, recognise, zeroshot
+    from regraft.judgement import evaluate, predict, predict_in_pieces
     from regraft.network.loading import Loaded
     from regraft.network.matching import Match
     from regraft.network.network import GraphNetwork
     from regraft.network.plan import New, Plan
     from regraft.network.proof import Written
-    from regraft.tasks.classify import Report
+    from regraft.several import languages, multitask
     from regraft.tasks.fit import FitResult
     from regraft.tasks.like_source import GoneOn
-    from regraft.tasks.predict import Predictions, TaggedSentences
     from regraft.train.settings import Settings
     from regraft.trials.record import Found
 
@@ -46,8 +46,10 @@ __all__ = [
     "languages",
     "load_weights",
     "match",
+    "multitask",
     "open",
     "predict",
+    "predict_in_pieces",
     "pretrain",
     "recognise",
     "search",
@@ -59,8 +61,12 @@ _HOMES = {
     "Plan": "regraft.network.plan",
     "RegraftError": "regraft.errors",
     "TransferClassifier": "regraft.estimator",
+    "evaluate": "regraft.judgement",
     "fewshot": "regraft.few_shot",
-    "languages": "regraft.few_shot",
+    "languages": "regraft.several",
+    "multitask": "regraft.several",
+    "predict": "regraft.judgement",
+    "predict_in_pieces": "regraft.judgement",
     "pretrain": "regraft.few_shot",
     "recognise": "regraft.few_shot",
     "zeroshot": "regraft.few_shot",
@@ -306,63 +312,6 @@ def search(  # noqa: PLR0913 - each but two has a default
         input=input,
         resume=resume,
     )
-
-
-def predict(
-    model: str | PathLike[str] | GraphNetwork,
-    inputs: Any,
-    *,
-    to: str | None = None,
-    labels: str | PathLike[str] | None = None,
-    input: str | None = None,
-    skip_bad: bool = False,
-    device: str = "auto",
-    weights: str | PathLike[str] | None = None,
-) -> Predictions | TaggedSentences:
-    """The class of each picture, text or row, and how probable it is; of a network that tags words, their tags.
-
-    Args:
-        model: a run, a model folder or any source, as an address; or a network.
-        inputs: pictures, folders and archives of them, texts or sentences as paths, one array (n ...), or pairs of
-            texts, two strings each.
-        to: the tensor that tells classes apart, where there are several outputs.
-        labels: a file with the names of the classes, one a line; None: the model's own, or their numbers.
-        input: how pictures are fed; None: as the model says, or guessed.
-        skip_bad: leave out pictures that cannot be read.
-        device: auto, cpu or cuda.
-        weights: of the model, as for `open`.
-    """
-    from regraft.opening import as_network, classes_of
-    from regraft.tasks.predict import predict as carry_out
-
-    network = as_network(model, to, weights=weights)
-    classes = classes_of(model, labels, network)
-    return carry_out(network, inputs, classes=classes, input=input, skip_bad=skip_bad, device=device)
-
-
-def evaluate(
-    model: str | PathLike[str] | GraphNetwork,
-    data: Any,
-    *,
-    to: str | None = None,
-    labels: str | PathLike[str] | None = None,
-    input: str | None = None,
-    skip_bad: bool = False,
-    device: str = "auto",
-    weights: str | PathLike[str] | None = None,
-) -> Report:
-    """How much of labelled data a model gets right, class by class.
-
-    Args:
-        data: labelled data as `fit` takes them; of data that come in parts, the test part.
-        model, to, labels, input, skip_bad, device, weights: as for `predict`.
-    """
-    from regraft.opening import as_network, classes_of
-    from regraft.tasks.evaluate import evaluate as carry_out
-
-    network = as_network(model, to, weights=weights)
-    classes = classes_of(model, labels, network)
-    return carry_out(network, data, classes=classes, input=input, skip_bad=skip_bad, device=device)
 
 
 def export(source: str | PathLike[str] | GraphNetwork, out: str | PathLike[str], to: str | None = None) -> Written:

@@ -1,4 +1,4 @@
-"""`fewshot`, `recognise`, `zeroshot`, `pretrain`, `languages`: with few labels or none; from addresses and paths."""
+"""`fewshot`, `recognise`, `zeroshot`, `pretrain`: with few labels or none; from addresses and paths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data import Examples, Splits, open_data, open_languages, open_splits, open_unlabelled
+from regraft.data import Examples, Splits, open_data, open_splits, open_unlabelled
 from regraft.data.windows import in_texts
 from regraft.errors import BadArgument
 from regraft.few_labels import Nearest, Recognised, Study, ZeroShot, nearest, study, zero_shot
@@ -19,15 +19,14 @@ from regraft.few_labels.nearest import recognised
 from regraft.few_labels.semantics import encoded_by, read_semantics
 from regraft.few_labels.sentences import AS_IT_IS, Sentences
 from regraft.few_labels.zero_shot import recognised as told_unseen
-from regraft.multilingual import Transfer, transfer
 from regraft.network import GraphNetwork
 from regraft.network.graph import SENTENCE
-from regraft.network.plan import New, Plan
+from regraft.network.plan import New
 from regraft.opening import as_network
 from regraft.pretraining import DEFAULTS, Choices, Goal, Method, Pretrained
 from regraft.pretraining import pretrain as carry_out
 from regraft.run import Progress
-from regraft.train.settings import Settings, seed_of
+from regraft.train.settings import Settings
 
 
 def fewshot(  # noqa: PLR0913 - each but two has a default
@@ -240,62 +239,6 @@ def pretrain(  # noqa: PLR0913 - each but one has a default
         input=input,
         resume=resume,
     )
-
-
-def languages(  # noqa: PLR0913 - each but two has a default
-    source: str | PathLike[str] | GraphNetwork,
-    data: Mapping[str, str | PathLike[str] | Splits] | str | PathLike[str],
-    *,
-    language: str | None = None,
-    plan: Plan | None = None,
-    settings: Mapping[str, Any] | None = None,
-    few: Sequence[int] = (),
-    out: str | PathLike[str] | None = None,
-    input: str | None = None,
-    resume: bool = False,
-    weights: str | PathLike[str] | None = None,
-) -> Transfer:
-    """Train on each language and on all together, and test each on every language: the transfer matrix.
-
-    Args:
-        source: a network, or the address of one.
-        data: labelled texts or tagged sentences of each language, by its name; or the path of one table of texts.
-        language: of such a table, the column that tells the language.
-        few: how many sentences of a language are known where few are: learned alone, and beside each other language.
-        plan, settings, out, input, resume, weights: as for `fit`.
-
-    Raises:
-        RegraftError: the plan or the data do not fit the network.
-    """
-    splits = _languages(data, language, seed_of(settings))
-    return transfer(
-        as_network(source, weights=weights),
-        splits,
-        plan=plan,
-        settings=settings,
-        few=few,
-        out=None if out is None else Path(out),
-        input=input,
-        resume=resume,
-    )
-
-
-def _languages(
-    data: Mapping[str, str | PathLike[str] | Splits] | str | PathLike[str], language: str | None, seed: int
-) -> Mapping[str, Splits]:
-    """The splits of each language."""
-    if isinstance(data, str | PathLike):
-        if language is None:
-            raise BadArgument(
-                "nobody says which language a row is of", where=str(data), fix="name a column: language=NAME"
-            )
-        return open_languages(Path(data), language, seed=seed, progress=Progress())
-    if language is not None:
-        raise BadArgument("the languages have names already", got=", ".join(data), fix="leave out language=")
-    return {
-        name: open_splits(Path(one), seed=seed, progress=Progress()) if isinstance(one, str | PathLike) else one
-        for name, one in data.items()
-    }
 
 
 def _unlabelled(data: str | PathLike[str] | Examples, skip_bad: bool) -> Examples:

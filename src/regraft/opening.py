@@ -85,6 +85,8 @@ def classes_of(model: Any, labels: Address | None, network: GraphNetwork) -> Seq
         from regraft.tasks.judging import read_names
 
         return read_names(Path(labels))
+    if known := _classes_of_task(network):
+        return known
     if not isinstance(model, str | PathLike):
         return None
     if not (package := _package(model)):
@@ -95,6 +97,14 @@ def classes_of(model: Any, labels: Address | None, network: GraphNetwork) -> Seq
 
     published = pytorch.class_names(package, str(model).partition(":")[2])
     return _fitting(published, network) if published else None
+
+
+def _classes_of_task(network: GraphNetwork) -> Sequence[str]:
+    """The classes of the one task that a network of several is asked for; empty where it is no such network."""
+    from regraft.network.uniting import classes_of_task
+
+    (output, *others) = network.outputs or ("",)
+    return () if others else network.collections.get(classes_of_task(output), ())
 
 
 def _fitting(published: list[str], network: GraphNetwork) -> list[str] | None:

@@ -12,8 +12,8 @@ from torch.nn import functional
 import regraft
 from regraft.errors import BadArgument, ShapeMismatch
 from regraft.network import GraphNetwork, InputSpec, New
+from regraft.network.fresh import untrained
 from regraft.network.from_layers import from_layers
-from regraft.network.surgery import untrained
 
 BYTES = InputSpec(name="input:0", shape=(None, 21), dtype="int32", layout="bytes")
 LAYERS = (

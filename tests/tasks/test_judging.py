@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,16 @@ from regraft.run import Progress
 from regraft.tasks.evaluate import evaluate
 from regraft.tasks.inputs import settled
 from regraft.tasks.judging import class_names, read_names
-from regraft.tasks.predict import predict
+from regraft.tasks.predict import Predictions, joined, predict_in_pieces
 
 QUIET = Progress(silent=True)
 NAMES = ("0", "1", "2", "3")
+
+
+def predict(network: GraphNetwork, inputs: Any, **how: Any) -> Predictions:
+    found = joined(predict_in_pieces(network, inputs, progress=QUIET, **how))
+    assert isinstance(found, Predictions)
+    return found
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -29,7 +36,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def test_predictions_are_the_softmax_of_the_logits() -> None:
     x = points().test.examples.items[:70]
-    found = predict(source(), x, classes=("a", "b", "c", "d"), progress=QUIET)
+    found = predict(source(), x, classes=("a", "b", "c", "d"))
     assert np.allclose(found.probability, softmax(source().run(x)), atol=1e-6)
     first = found.as_json()["predictions"][0]
     best = found.probability[0].argmax()
@@ -62,14 +69,14 @@ def test_a_graph_built_for_one_size_of_batch() -> None:
     spec = InputSpec(name="x:0", shape=(4, WIDTH), layout="flat")
     network = GraphNetwork(Graph(nodes=nodes, inputs=(spec,), outputs=("y:0",)), {}, format="small")
     x = np.random.default_rng(0).normal(size=(10, WIDTH)).astype("float32")
-    assert np.allclose(predict(network, x, progress=QUIET).probability, softmax(x))
+    assert np.allclose(predict(network, x).probability, softmax(x))
 
 
 def test_labels_that_do_not_fit(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("one\ntwo\n")
     names = read_names(tmp_path / "labels.txt")
     with pytest.raises(BadArgument) as caught:
-        predict(source(), points().test.examples.items, classes=names, progress=QUIET)
+        predict(source(), points().test.examples.items, classes=names)
     assert str(caught.value) == (
         "the labels do not fit the network\n"
         "  where: top/BiasAdd:0\n"
@@ -139,6 +146,6 @@ def test_three_photos_are_named_with_a_guessed_range(shared: Path) -> None:
     network = regraft.open(
         shared / "models/mobilenet_v1_imagenet_tf1/retrained_graph.pb", to="MobilenetV1/Logits/SpatialSqueeze"
     )
-    found = predict(network, folder / "photos", classes=read_names(folder / "imagenet_labels.txt"), progress=QUIET)
+    found = predict(network, folder / "photos", classes=read_names(folder / "imagenet_labels.txt"))
     named = {Path(p["input"]).stem: p["class"] for p in found.as_json()["predictions"]}
     assert named == {"cat_720p": "Egyptian cat", "hot_dog": "hotdog, hot dog, red hot", "parrot": "macaw"}

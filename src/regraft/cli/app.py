@@ -20,6 +20,7 @@ from regraft.cli.fewshot import fewshot
 from regraft.cli.fit import fit
 from regraft.cli.languages import languages
 from regraft.cli.match import match
+from regraft.cli.multitask import multitask
 from regraft.cli.predict import predict
 from regraft.cli.pretrain import pretrain
 from regraft.cli.search import search
@@ -40,7 +41,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (show, match, fit, search, languages, fewshot, zeroshot, pretrain, predict, evaluate, export, demo):
+_LEARN = (fit, search, multitask, languages, fewshot, zeroshot, pretrain)
+for _command in (show, match, *_LEARN, predict, evaluate, export, demo):
     app.command()(_command)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,9 +35,8 @@ def predict(
 ) -> None:
     """Tell the class of each picture, text or row, and how probable it is; or the tag of each word."""
     import regraft
-    from regraft.tasks.predict import TaggedSentences
 
-    found = regraft.predict(
+    pieces = regraft.predict_in_pieces(
         model,
         unlabelled(inputs, text, skip_bad=skip_bad),
         to=to,
@@ -44,12 +45,25 @@ def predict(
         device=device,
         weights=weights,
     )
-    if isinstance(found, TaggedSentences):
-        output.emit(found.as_json()) if json else _print_tagged(found, conll=conll)
-    elif json:
-        output.emit(_record(found, top))
+    if json:
+        output.emit_each("predictions", (record for piece in pieces for record in _records(piece, top)))
     else:
-        rows = ((name, *guess) for name, guesses in _guesses(found, top) for guess in guesses)
+        _print(pieces, top, conll=conll)
+
+
+def _print(pieces: Iterator[Predictions | TaggedSentences], top: int, *, conll: bool) -> None:
+    """A table of classes; of tagged words a sentence a line, or columns."""
+    from regraft.tasks.predict import Predictions, TaggedSentences
+
+    first = next(pieces)
+    whole = chain([first], pieces)
+    if isinstance(first, TaggedSentences):
+        for piece in whole:
+            assert isinstance(piece, TaggedSentences)
+            _print_tagged(piece, conll=conll)
+    else:
+        known = (piece for piece in whole if isinstance(piece, Predictions))
+        rows = ((name, *guess) for piece in known for name, guesses in _guesses(piece, top) for guess in guesses)
         output.table("Predictions", ("input", "class", "probability"), rows)
 
 
@@ -62,13 +76,15 @@ def _print_tagged(found: TaggedSentences, *, conll: bool) -> None:
             print()
 
 
-def _record(found: Predictions, top: int) -> dict[str, Any]:
+def _records(found: Predictions | TaggedSentences, top: int) -> list[dict[str, Any]]:
     """What JSON holds: the likeliest class of each input; all that were asked for under "top"."""
-    record = found.as_json()
-    if top > 1:
-        for prediction, (_, guesses) in zip(record["predictions"], _guesses(found, top), strict=True):
-            prediction["top"] = [{"class": name, "probability": share} for name, share in guesses]
-    return record
+    from regraft.tasks.predict import Predictions
+
+    records = found.as_json()["predictions"]
+    if top > 1 and isinstance(found, Predictions):
+        for record, (_, guesses) in zip(records, _guesses(found, top), strict=True):
+            record["top"] = [{"class": name, "probability": share} for name, share in guesses]
+    return records
 
 
 def _guesses(found: Predictions, top: int) -> list[tuple[str, list[tuple[str, float]]]]:

@@ -109,6 +109,12 @@ class Examples:
         tags = None if self.tags is None else self.tags[indices]
         return whole(replace(self, items=items, labels=self.labels[indices], tags=tags, hashes=hashes, skipped=()))
 
+    def between(self, start: int, stop: int) -> Examples:
+        """Some that follow each other, without their tags; texts of a file are read at once."""
+        span = slice(start, stop)
+        kept = {"items": self.items[span], "labels": self.labels[span], "hashes": self.hashes[span]}
+        return replace(self, **kept, tags=None, skipped=())
+
     def require_classes(self) -> None:
         """Make sure that examples are labelled as wholes.
 

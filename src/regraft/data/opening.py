@@ -23,7 +23,7 @@ from regraft.data.sentences import Tagged, read_sentences, read_tagged
 from regraft.data.sheets import SHEETS, Sheet, read_sheet
 from regraft.data.tables import Columns, Table, read_table, read_texts
 from regraft.data.tags import Tags
-from regraft.data.texts import TEXT_ENDINGS, Digests, Lines, digest
+from regraft.data.texts import TEXT_ENDINGS, Lines, Made, digest
 from regraft.errors import BadArgument, BadData, MissingFile, UnreadableFile, UnsupportedFormat
 from regraft.run import Progress
 
@@ -234,7 +234,7 @@ def _require_table(path: Path, ending: str, columns: Columns) -> None:
 def unlabelled_texts(source: str, texts: Sequence[Text]) -> Examples:
     """Texts, or pairs of them, without labels."""
     labels = np.broadcast_to(np.int64(-1), len(texts))  # one number, however many texts there are
-    return Examples(source=source, items=texts, labels=labels, classes=(), hashes=Digests(texts))
+    return Examples(source=source, items=texts, labels=labels, classes=(), hashes=Made(digest, texts))
 
 
 def labelled_texts(source: str, table: Table) -> Examples:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, overload
-
-import numpy as np
+from typing import IO, Any, TypeVar, overload
 
 from regraft.data.pairs import Text
 from regraft.errors import BadData, UnreadableFile, UnsupportedFormat
+
+T = TypeVar("T")
 
 TEXT_ENDINGS = (".txt", ".text")
 
@@ -56,9 +57,7 @@ class Lines(Sequence[str]):
         return self._count
 
     def __iter__(self) -> Iterator[str]:
-        with self._path.open("rb") as file:
-            for _, line in _filled(file):
-                yield self._text(line)
+        return self._from(0)
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -66,13 +65,23 @@ class Lines(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
+            wanted = range(*index.indices(len(self)))
+            return self._read(wanted) if wanted.step == 1 else [self[place] for place in wanted]
+        place = range(len(self))[index]
+        return self._read(range(place, place + 1))[0]
+
+    def _read(self, wanted: range) -> list[str]:
+        """Lines that follow each other."""
+        found = list(islice(self._from(wanted.start), len(wanted))) if wanted else []
+        if len(found) < len(wanted):
+            raise UnreadableFile("the file has become shorter since it was opened", where=str(self._path))
+        return found
+
+    def _from(self, first: int) -> Iterator[str]:
         with self._path.open("rb") as file:
-            file.seek(int(self._places[index // _EVERY]))
-            for _, line in islice(_filled(file), index % _EVERY, None):
-                return self._text(line)
-        raise UnreadableFile("the file has become shorter since it was opened", where=str(self._path))
+            file.seek(self._places[first // _EVERY])
+            for _, line in islice(_filled(file), first % _EVERY, None):
+                yield self._text(line)
 
     def _text(self, line: bytes) -> str:
         try:
@@ -83,24 +92,25 @@ class Lines(Sequence[str]):
             ) from error
 
 
-class Digests(Sequence[bytes]):
-    """What tells equal texts, computed when it is asked for."""
+class Made(Sequence[T]):
+    """What is made of each text, when it is asked for."""
 
-    def __init__(self, texts: Sequence[Text]) -> None:
+    def __init__(self, make: Callable[[Any], T], texts: Sequence[Any]) -> None:
+        self._make = make
         self._texts = texts
 
     def __len__(self) -> int:
         return len(self._texts)
 
-    def __iter__(self) -> Iterator[bytes]:
-        return map(digest, self._texts)
+    def __iter__(self) -> Iterator[T]:
+        return map(self._make, self._texts)
 
     @overload
-    def __getitem__(self, index: int) -> bytes: ...
+    def __getitem__(self, index: int) -> T: ...
     @overload
-    def __getitem__(self, index: slice) -> list[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
-        return list(map(digest, self._texts[index])) if isinstance(index, slice) else digest(self._texts[index])
+    def __getitem__(self, index: slice) -> Made[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Made[T]:
+        return Made(self._make, self._texts[index]) if isinstance(index, slice) else self._make(self._texts[index])
 
 
 def digest(text: Text) -> bytes:
@@ -112,14 +122,14 @@ def digest(text: Text) -> bytes:
 @dataclass(frozen=True, kw_only=True)
 class _Looked:
     unfit: int | None
-    places: np.ndarray
+    places: array[int]
     count: int
 
 
 def _looked_through(file: IO[bytes], where: str) -> _Looked:
     _refuse_wide(file.read(2), where)
     file.seek(0)
-    places, count = list[int](), 0
+    places, count = array("q"), 0
     unfit: int | None = None  # the first line that is no UTF-8
     fit: int | None = None  # the first that is, and is no ASCII
     strange: int | None = None  # the first that Windows does not know
@@ -150,7 +160,7 @@ def _looked_through(file: IO[bytes], where: str) -> _Looked:
         )
     if not count:
         raise BadData("there is no text here", where=where, expected="a text a line")
-    return _Looked(unfit=unfit, places=np.array(places, np.int64), count=count)
+    return _Looked(unfit=unfit, places=places, count=count)
 
 
 def _refuse_wide(head: bytes, where: str) -> None:

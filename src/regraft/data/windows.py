@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from regraft.data.examples import Examples, Part
+from regraft.data.examples import Examples, Part, Sentence
 from regraft.data.tags import Tags, spread
-from regraft.data.texts import digest
+from regraft.data.texts import Made, digest
 from regraft.data.tokens import LOOKED, limits, longest, word_sizes
 from regraft.errors import BadData
 from regraft.network.graph import InputSpec
@@ -74,7 +74,11 @@ def in_words(examples: Examples) -> Examples:
         )
     if examples.kind != "text":
         return examples
-    return replace(examples, items=[tuple(_WORD.findall(text)) for text in examples.texts])
+    return replace(examples, items=Made(_words, examples.texts))
+
+
+def _words(text: str) -> Sentence:
+    return tuple(_WORD.findall(text))
 
 
 def in_texts(examples: Examples) -> Examples:

@@ -11,7 +11,7 @@ from regraft.data import Examples, prepare, whole
 from regraft.errors import BadArgument
 from regraft.features import Engine, Place, cache_folder, choose, extract, make_engine
 from regraft.network import GraphNetwork, InputSpec
-from regraft.network.surgery import untrained
+from regraft.network.fresh import untrained
 from regraft.network.vectors import with_vectors
 from regraft.run import Progress
 from regraft.tasks.inputs import only_input, settled

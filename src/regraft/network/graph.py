@@ -28,6 +28,9 @@ Layout = Literal["NHWC", "NCHW", "flat", "bytes", "tokens", "other"]
 NAMED = "regraft/layers"
 # The collection of the one output that new heads stand on, where the whole network is a trunk.
 CODE = "regraft/code"
+# The collection of the outputs of a network that has learned several tasks; they are called as the tasks are. The
+# classes of each are a collection too, by the name of both.
+TASKS = "regraft/tasks"
 # A token that stands for a word: what fills up is one of those before it.
 WORD = 4
 # Outputs that are the points of texts and of pictures, to be compared by their angles.

@@ -14,12 +14,12 @@ import numpy as np
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
 from regraft.network.flow import WEIGHTED, ancestors, by_name, channels_first
 from regraft.network.freezing import feature_tensors, frozen_graph, frozen_parameters, thawed
+from regraft.network.fresh import fresh_value, is_weight
 from regraft.network.graph import Graph, Node, Ref, Slice
 from regraft.network.halves import restricted
-from regraft.network.layers import parameters_of
 from regraft.network.naming import matching, renamed, whole_of
 from regraft.network.network import GraphNetwork
-from regraft.network.new_layers import TRAINING, Stack, glorot_uniform, put
+from regraft.network.new_layers import TRAINING, Stack, put
 from regraft.network.plan import New, Plan
 
 State = Literal["frozen", "reused", "fresh", "new", "dropped"]
@@ -75,6 +75,51 @@ class Graft:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Grown:
+    """A plan carried out on a source, but for freezing.
+
+    Attributes:
+        network: the trunk and the new layers on it.
+        trunk: what of it comes from the source, under new names.
+        fresh: the trunk's parameters that do not keep the source's values.
+        frozen: parameters (new names) that shall stay as they are.
+        at, logits, plan: as a `Graft` has them.
+    """
+
+    source: GraphNetwork
+    network: GraphNetwork
+    trunk: GraphNetwork
+    fresh: frozenset[str]
+    frozen: frozenset[str]
+    at: str
+    logits: str
+    plan: Plan
+
+    def finished(self, network: GraphNetwork) -> Graft:
+        """The graft, with the network as it is when it is frozen; it may hold the heads of other plans too."""
+        return Graft(
+            network=network,
+            at=self.at,
+            rows=(
+                *_trunk_rows(self.trunk, self._names, self.frozen, self.fresh),
+                *_new_rows(self.network, self.trunk),
+                *_dropped_rows(self.source, self._names.values()),
+            ),
+            frozen=self.frozen,
+            features=feature_tensors(network, self.logits, self.source),
+            logits=self.logits,
+            plan=self.plan,
+        )
+
+    @property
+    def _names(self) -> dict[str, str]:
+        """The names of the trunk's parameters in the source."""
+        inside = _inside(self.source, self.at)
+        names = [name for name in _parameter_names(self.source.graph) if name in inside]
+        return {renamed(old, self.plan.rename): old for old in names}
+
+
 def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0, each_place: bool = False) -> Graft:
     """Carry out a plan.
 
@@ -87,32 +132,40 @@ def graft(network: GraphNetwork, plan: Plan, *, classes: int, seed: int = 0, eac
         UnknownName: a tensor or a pattern of the plan fits nothing.
         ShapeMismatch: the new layers do not fit the trunk, or the output is not one number a class.
     """
+    grown = grow(network, plan, classes=classes, seed=seed, each_place=each_place)
+    return grown.finished(with_frozen(grown.network, grown.frozen))
+
+
+def with_frozen(network: GraphNetwork, frozen: Collection[str]) -> GraphNetwork:
+    """The network with some parameters frozen for good."""
+    return GraphNetwork(frozen_graph(network.graph, frozen), network.values, format=network.format)
+
+
+def end_of_trunk(network: GraphNetwork, plan: Plan, *, each_place: bool) -> str:
+    """The tensor where a plan cuts a network: the one it names, or the usual one."""
     usual = network.last_sequence if each_place else network.bottleneck
-    at = usual() if plan.at is None else network.resolve(plan.at)
+    return usual() if plan.at is None else network.resolve(plan.at)
+
+
+def grow(network: GraphNetwork, plan: Plan, *, classes: int, seed: int, each_place: bool) -> Grown:
+    """Carry out a plan, but for freezing; raises what `graft` does."""
+    at = end_of_trunk(network, plan, each_place=each_place)
     stack = replace(begun(network, at, seed), each_place=each_place)
     kept = restricted(network.graph, [at] if stack.mask is None else [at, stack.mask])
     trunk = GraphNetwork(replace(thawed(kept), outputs=(at,)), network.values, format=network.format)
     trunk = _renamed(trunk, plan)
-    inside = _inside(network, at)
-    names = {renamed(old, plan.rename): old for old in _parameter_names(network.graph) if old in inside}
-    trained = [name for name in trunk.parameters if _is_weight(trunk, name)]
-    reused = set(matching(plan.reuse, trained, "reuse")) if trained else set()
-    fresh = {name: _fresh(trunk, name, seed) for name in trained if name not in reused}
-    frozen = frozen_parameters(trunk, plan, [name for name in trained if name in reused])
-    layers = _with_output(plan.new)
-    grown, logits = _grow(_stopped(trunk, plan), stack, layers, classes, fresh)
-    grown = GraphNetwork(frozen_graph(grown.graph, frozen), grown.values, format=grown.format)
-    rows = (
-        *_trunk_rows(trunk, names, frozen, fresh),
-        *_new_rows(grown, trunk),
-        *_dropped_rows(network, names.values()),
-    )
-    return Graft(
+    trained = [name for name in trunk.parameters if is_weight(trunk, name)]
+    reused = set(matching(plan.reuse, trained, "reuse")) if trained else set[str]()
+    fresh = {name: fresh_value(trunk, name, seed) for name in trained if name not in reused}
+    layers = with_output(plan.new)
+    grown, logits = _topped(_stopped(trunk, plan), stack, layers, classes, fresh)
+    return Grown(
+        source=network,
         network=grown,
+        trunk=trunk,
+        fresh=frozenset(fresh),
+        frozen=frozen_parameters(trunk, plan, [name for name in trained if name in reused]),
         at=at,
-        rows=rows,
-        frozen=frozen,
-        features=feature_tensors(grown, logits, network),
         logits=logits,
         plan=replace(plan, at=at, new=tuple(layers)),
     )
@@ -125,11 +178,6 @@ def _inside(network: GraphNetwork, at: str) -> set[str]:
 
 def _parameter_names(graph: Graph) -> list[str]:
     return list(dict.fromkeys(node.args[0] for node in graph.nodes if node.function == "parameter"))
-
-
-def _is_weight(network: GraphNetwork, name: str) -> bool:
-    """Counters and other whole numbers are no weights: they are kept, never reset or frozen by a pattern."""
-    return network.parameters[name].value.dtype.kind == "f"
 
 
 def _renamed(network: GraphNetwork, plan: Plan) -> GraphNetwork:
@@ -167,49 +215,7 @@ def _renamed_slices(graph: Graph, new: Mapping[str, str]) -> dict[str, Slice]:
     return found
 
 
-def untrained(network: GraphNetwork, seed: int) -> GraphNetwork:
-    """The same network with fresh weights, as its layers would have been initialised."""
-    weights = [name for name in network.parameters if _is_weight(network, name)]
-    return network.assign({name: _fresh(network, name, seed) for name in weights})
-
-
-def _fresh(network: GraphNetwork, name: str, seed: int) -> np.ndarray:
-    """A fresh value for a parameter that is not reused: as its layer would have been initialised."""
-    old = network.parameters[name]
-    readers = [node for node in network.graph.nodes if name in parameters_of(node, network.nodes)]
-    if any(_is_filter_first(node) for node in readers) and old.value.ndim > 2:
-        value = np.moveaxis(glorot_uniform(name, (*old.shape[2:], *old.shape[1::-1]), seed), (-1, -2), (0, 1))
-    elif old.value.ndim >= 2:
-        value = glorot_uniform(name, old.shape, seed)
-    elif name.rpartition("/")[2] in ("gamma", "moving_variance", "scale") or _multiplies(network, name, readers):
-        value = np.ones(old.shape)
-    else:
-        value = np.zeros(old.shape)
-    return value.astype(old.dtype)
-
-
-def _is_filter_first(node: Node) -> bool:
-    """Whether a convolution holds its weights as (out in h w)."""
-    return node.kwargs.get("filter_format") == "OIHW" or node.function.startswith("aten.conv")
-
-
-# Which of the parameters that a normalisation reads are factors or variances, by how many it reads.
-_FACTORS = {1: (0,), 2: (0,), 4: (0, 3)}
-_FACTORS_OF_OLD = (1, 3)  # of TensorFlow's first batch norm, which reads mean, variance, beta, gamma
-
-
-def _multiplies(network: GraphNetwork, name: str, readers: Sequence[Node]) -> bool:
-    """Whether a parameter is the scale or the variance of its layer, 1 where nothing is learned yet."""
-    for node in readers:
-        read = parameters_of(node, network.nodes)
-        old = node.function == "batch_norm_with_global_normalization"
-        factors = _FACTORS_OF_OLD if old else _FACTORS.get(len(read), ())
-        if "norm" in node.function and read.index(name) in factors:
-            return True
-    return any(node.function == "mul_along" for node in readers)
-
-
-def _with_output(new: Sequence[New] | None) -> list[New]:
+def with_output(new: Sequence[New] | None) -> list[New]:
     """The layers to add, with the output layer where the plan leaves it out."""
     if new is None:
         return [New(kind="dense")]
@@ -274,7 +280,7 @@ def begun(network: GraphNetwork, at: str, seed: int) -> Stack:
     return stack
 
 
-def _grow(
+def _topped(
     trunk: GraphNetwork, stack: Stack, layers: Sequence[New], classes: int, fresh: Mapping[str, np.ndarray]
 ) -> tuple[GraphNetwork, str]:
     """The trunk with the new layers on top, and the name of its output."""

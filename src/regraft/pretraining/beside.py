@@ -11,7 +11,7 @@ import numpy as np
 
 from regraft.data import Splits
 from regraft.network import GraphNetwork, Plan
-from regraft.network.surgery import untrained
+from regraft.network.fresh import untrained
 from regraft.run import Progress
 from regraft.run.folder import is_run
 from regraft.tasks.evidence import difference, interval

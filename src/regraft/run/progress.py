@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -63,6 +64,7 @@ class Progress:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # results that are written meanwhile are not for stderr
         )
         self._bar = bar
         task = bar.add_task(title, total=total, completed=done)

@@ -113,12 +113,13 @@ def report(probability: np.ndarray, labels: np.ndarray, classes: Sequence[str]) 
     )
 
 
-def probabilities(outputs: np.ndarray, tensor: str) -> np.ndarray:
+def probabilities(outputs: np.ndarray, tensor: str, among: np.ndarray | None = None) -> np.ndarray:
     """The outputs of a network as probabilities (b k): as they are if they are some, else their softmax.
 
     Args:
         outputs: (b k), (b 1 1 k) or (b k 1 1).
         tensor: the name of the output, for the error.
+        among: outputs of the same network that tell whether they are some; None: these.
 
     Raises:
         ShapeMismatch: they are not one number a class.
@@ -131,7 +132,8 @@ def probabilities(outputs: np.ndarray, tensor: str) -> np.ndarray:
             got=str(outputs.shape),
             fix="name the tensor that does: --to NAME",
         )
-    if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-2):
+    telling = rows if among is None else among.reshape(len(among), -1)
+    if (telling >= 0).all() and np.allclose(telling.sum(axis=1), 1, atol=1e-2):
         return rows
     return torch.softmax(torch.from_numpy(rows.astype(np.float64)), 1).numpy()
 

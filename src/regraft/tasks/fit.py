@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data import Part, Splits, open_splits
+from regraft.data import Splits, open_splits
 from regraft.formats import saved
 from regraft.network import GraphNetwork, Plan
 from regraft.network.plan import plan_to_data
@@ -25,8 +25,7 @@ from regraft.tasks.layer_rates import layer_rates
 from regraft.tasks.linear import folded, require_linear, zeroed
 from regraft.tasks.record import require_same
 from regraft.tasks.rows import ScaledRows, scaling_of
-from regraft.tasks.scores import measured, reported
-from regraft.train.learner import Rows
+from regraft.tasks.scores import measured, told
 from regraft.train.loop import Trained, train
 from regraft.train.settings import Settings, seed_of
 
@@ -120,7 +119,10 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
     fed = feed(job, progress)
     network, trained = _trained(job, fed, run, resume, progress)
     judge = Head(own_copy(network), fed.inputs, job.graft.logits, job.trained_on)
-    test, probability = _report(judge, fed.test, job.splits.test, job) if len(fed.test) else (None, np.zeros(0))
+    batch, splits = job.settings.batch, job.splits
+    test, probability = None, np.zeros(0)
+    if len(fed.test):
+        test, probability = told(*judge.logits(fed.test, batch), splits.test)
     result = FitResult(
         run=run.path,
         model=run.model,
@@ -128,7 +130,7 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
         graft=job.graft,
         settings=job.settings,
         trained=trained,
-        validation=_report(judge, fed.validation, job.splits.validation, job)[0],
+        validation=told(*judge.logits(fed.validation, batch), splits.validation)[0],
         test=test,
         probability=probability,
         baselines=_baselines(job, fed) if len(fed.test) else {},
@@ -162,12 +164,6 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
     if linear and scaling:
         values = folded(values, linear, scaling)
     return job.graft.network.assign(values), trained
-
-
-def _report(judge: Head, rows: Rows, part: Part, job: Job) -> tuple[Report, np.ndarray]:
-    logits, labels = judge.logits(rows, job.settings.batch)
-    probability = logits.double().softmax(1).numpy()
-    return reported(probability, labels.numpy(), part), probability
 
 
 def _baselines(job: Job, fed: Fed) -> dict[str, float]:

@@ -16,9 +16,12 @@ from regraft.data.tokens import TEXT_LAYOUTS
 from regraft.data.windows import windowed
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork, InputSpec
+from regraft.network.graph import TASKS
 from regraft.run import Progress
+from regraft.run.progress import Advance
 from regraft.tasks.classify import probabilities
 from regraft.tasks.inputs import only_input, settled
+from regraft.tasks.rows import batches
 from regraft.tasks.tagging import places
 from regraft.train.learner import device_of
 
@@ -36,10 +39,21 @@ def judged(
     Raises:
         RegraftError: the network tells no classes apart, or the examples do not fit its input.
     """
+    network = ready(network, part, input, progress)
+    return computed(network, in_windows(network, part), device=device, progress=progress)
+
+
+def ready(network: GraphNetwork, part: Part, input: str | None, progress: Progress) -> GraphNetwork:
+    """The network, knowing how such examples are prepared for its input, which is settled and said."""
     spec = settled(network, only_input(network, [class_output(network)]), part, input, progress)
-    if answers_words(network):
-        part = windowed(part.examples, spec).part(part)
-    return computed(network.with_input(spec), part, device=device, progress=progress)
+    return network.with_input(spec)
+
+
+def in_windows(network: GraphNetwork, part: Part) -> Part:
+    """The examples; of a network that answers for words, sentences no longer than it reads."""
+    if not answers_words(network):
+        return part
+    return windowed(part.examples, only_input(network, [class_output(network)])).part(part)
 
 
 def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
@@ -48,28 +62,42 @@ def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progres
 
 
 def outputs(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
-    """The numbers (n ...) by which such a network tells classes apart, as they come: logits or probabilities.
+    """What such a network answers for all examples of a part, as `Answers` gives it."""
+    answers = Answers(network, device)
+    with progress.task("judging", len(part)) as advance:
+        return answers(part, advance)
 
-    Of a network that answers for words (w k) those of all words.
-    """
-    output, of_words = class_output(network), answers_words(network)
-    spec = only_input(network, [output])
-    place = device_of(device)
-    module = network.module([output], [spec.name])
-    if place.type != "cpu":  # the network's own weights stay where they are
-        module = copy.deepcopy(module).to(place)
-    size = spec.shape[0] or BATCH
-    found: list[np.ndarray] = []
-    with torch.inference_mode(), progress.task("judging", len(part)) as advance:
-        for start in range(0, len(part), size):
-            rows = part.indices[start : start + size]
-            # A graph may be built for one size of batch: the last one is filled up.
-            padded = np.pad(rows, (0, size - len(rows)), mode="edge") if spec.shape[0] else rows
-            (values,) = module(torch.from_numpy(prepare(part.examples, padded, spec)).to(place))
-            answers = values.cpu().numpy()[: len(rows)]
-            found.append(_at_words(answers, replace(part, indices=rows), spec) if of_words else answers)
-            advance(len(rows))
-    return np.concatenate(found)
+
+class Answers:
+    """The numbers by which a network tells classes apart, as they come: logits or probabilities."""
+
+    def __init__(self, network: GraphNetwork, device: str = "auto") -> None:
+        """Of a network that knows how its input is prepared."""
+        output = class_output(network)
+        self._of_words = answers_words(network)
+        self._spec = only_input(network, [output])
+        self._device = device_of(device)
+        module = network.module([output], [self._spec.name])
+        # on another device a copy: the network's own weights stay where they are
+        self._module = module if self._device.type == "cpu" else copy.deepcopy(module).to(self._device)
+
+    def __call__(self, part: Part, advance: Advance) -> np.ndarray:
+        """(n ...) for the examples; of a network that answers for words (w k) for all words."""
+        size = self._spec.shape[0] or BATCH
+        found: list[np.ndarray] = []
+        for numbers in batches(len(part), size):
+            found.append(self._of(replace(part, indices=part.indices[numbers]), size))
+            advance(len(numbers))
+        return np.concatenate(found)
+
+    def _of(self, part: Part, size: int) -> np.ndarray:
+        # A graph may be built for one size of batch: the last one is filled up.
+        wanting = size - len(part) if self._spec.shape[0] else 0
+        prepared = prepare(part.examples, np.pad(part.indices, (0, wanting), mode="edge"), self._spec)
+        with torch.inference_mode():
+            (values,) = self._module(torch.from_numpy(prepared).to(self._device))
+        answers = values.cpu().numpy()[: len(part)]
+        return _at_words(answers, part, self._spec) if self._of_words else answers
 
 
 def _at_words(answers: np.ndarray, part: Part, spec: InputSpec) -> np.ndarray:
@@ -90,6 +118,11 @@ def class_output(network: GraphNetwork) -> str:
         BadArgument: there is none, or several.
     """
     network.require_graph()
+    tasks = network.collections.get(TASKS, ())
+    if len(network.outputs) > 1 and tasks:
+        raise BadArgument(
+            "this network has learned several tasks", expected=f"one of {', '.join(tasks)}", fix="name it: --to NAME"
+        )
     shapes = {name: network.tensors[name].shape for name in network.outputs}
     fitting = [name for name, shape in shapes.items() if _is_row(shape)]
     fitting = fitting or [name for name, shape in shapes.items() if _is_sequence(network, shape)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from regraft.data.windows import in_words
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork
 from regraft.run import Progress
+from regraft.tasks.classify import probabilities
 from regraft.tasks.entities import entities
-from regraft.tasks.judging import answers_words, class_names, judged
+from regraft.tasks.judging import BATCH, Answers, answers_words, class_names, class_output, in_windows, ready
 
 Inputs = Examples | np.ndarray | Path | str | Sequence[Path | str] | Sequence[tuple[str, str]]
 
@@ -90,7 +91,7 @@ def _entities(words: Sentence, tags: Sequence[str], classes: Sequence[str]) -> d
     }
 
 
-def predict(
+def predict_in_pieces(
     network: GraphNetwork,
     inputs: Inputs,
     *,
@@ -99,8 +100,8 @@ def predict(
     skip_bad: bool = False,
     device: str = "auto",
     progress: Progress | None = None,
-) -> Predictions | TaggedSentences:
-    """Judge examples; of a network that answers for words, each word of sentences.
+) -> Iterator[Predictions | TaggedSentences]:
+    """Judge examples, some at a time; of a network that answers for words, each word of sentences.
 
     Args:
         inputs: pictures, folders and archives of them, texts, sentences, or one array (n ...) as a file or in memory;
@@ -108,6 +109,9 @@ def predict(
         classes: the names of the network's classes, in the order of its output; None: their numbers.
         input: how pictures are prepared, as `--input` says it; None: as the network says, or guessed.
         skip_bad: leave out pictures that cannot be read.
+
+    Returns:
+        What the examples were taken for, in their order, computed when it is asked for.
 
     Raises:
         RegraftError: the inputs cannot be opened, or do not fit the network.
@@ -117,17 +121,39 @@ def predict(
     examples = _opened(inputs, skip_bad, progress)
     for line in said_of_skipped(examples.skipped):
         progress.say(line)
-    of_words = answers_words(network)
-    if of_words:
+    if answers_words(network):
         examples = in_words(examples)
-    probability = judged(network, whole(examples), input=input, device=device, progress=progress)
-    if of_words:
-        return TaggedSentences(sentences=tuple(examples.sentences), classes=names, probability=probability)
-    return Predictions(
-        inputs=tuple(examples.name(index) for index in range(len(examples))),
-        classes=names,
-        probability=probability,
-    )
+    return _pieces(ready(network, whole(examples), input, progress), examples, names, device, progress)
+
+
+def joined(pieces: Iterable[Predictions | TaggedSentences]) -> Predictions | TaggedSentences:
+    """Pieces of one judgement as a whole."""
+    found = list(pieces)
+    classes, probability = found[0].classes, np.concatenate([piece.probability for piece in found])
+    tagged = [piece for piece in found if isinstance(piece, TaggedSentences)]
+    if tagged:
+        sentences = tuple(words for piece in tagged for words in piece.sentences)
+        return TaggedSentences(sentences=sentences, classes=classes, probability=probability)
+    inputs = tuple(name for piece in found if isinstance(piece, Predictions) for name in piece.inputs)
+    return Predictions(inputs=inputs, classes=classes, probability=probability)
+
+
+def _pieces(
+    network: GraphNetwork, examples: Examples, classes: tuple[str, ...], device: str, progress: Progress
+) -> Iterator[Predictions | TaggedSentences]:
+    answers, output, first = Answers(network, device), class_output(network), None
+    with progress.task("judging", len(examples)) as advance:
+        for start in range(0, len(examples), BATCH):
+            piece = examples.between(start, start + BATCH)
+            found = answers(in_windows(network, whole(piece)), lambda _: None)
+            first = found if first is None else first
+            probability = probabilities(found, output, among=first)
+            advance(len(piece))
+            if answers_words(network):
+                yield TaggedSentences(sentences=tuple(piece.sentences), classes=classes, probability=probability)
+            else:
+                names = piece.texts if piece.kind == "text" else map(examples.name, range(start, start + len(piece)))
+                yield Predictions(inputs=tuple(names), classes=classes, probability=probability)
 
 
 def _opened(inputs: Inputs, skip_bad: bool, progress: Progress) -> Examples:

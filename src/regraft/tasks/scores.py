@@ -36,6 +36,12 @@ def reported(probability: np.ndarray, labels: np.ndarray, part: Part) -> Report:
     return replace(found, entities=_entities(probability.argmax(1), labels, part))
 
 
+def told(logits: Tensor, labels: Tensor, part: Part) -> tuple[Report, np.ndarray]:
+    """How well logits fit, and the probabilities that they are; both as for `measured`."""
+    probability = logits.double().softmax(1).numpy()
+    return reported(probability, labels.numpy(), part), probability
+
+
 def _entities(taken: np.ndarray, truth: np.ndarray, part: Part) -> tuple[EntityScore, ...]:
     classes = part.examples.classes
     if part.tags is None or not are_entities(classes):

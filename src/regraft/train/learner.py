@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from regraft.errors import BadArgument
 
-Batch = tuple[Tensor, ...]
+Batch = tuple[Any, ...]  # tensors; of several tasks a batch of each, or None
 
 
 class Rows(Protocol):

@@ -12,7 +12,8 @@ from regraft.data.examples import Part
 from regraft.errors import Diverged
 from regraft.features import Engine, extract, make_engine
 from regraft.network import Plan
-from regraft.network.surgery import Graft, untrained
+from regraft.network.fresh import untrained
+from regraft.network.surgery import Graft
 from regraft.run import Progress
 from regraft.tasks.baselines import embedded, majority, neighbours
 from regraft.tasks.defaults import settings_for

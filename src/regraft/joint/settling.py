@@ -1,0 +1,114 @@
+"""What the training of several tasks is going to do, settled and said before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from regraft.data import Part, Splits
+from regraft.network import GraphNetwork, InputSpec
+from regraft.network.surgery import Graft
+from regraft.network.uniting import Wanted, graft_tasks
+from regraft.run import Progress
+from regraft.tasks.defaults import settings_for
+from regraft.tasks.inputs import of_one_length, only_input, settled
+from regraft.tasks.job import Job
+from regraft.tasks.linear import linear_head
+from regraft.tasks.record import source_record
+from regraft.tasks.tagging import divided, of_one_window
+from regraft.train.learner import device_of
+from regraft.train.settings import Settings, seed_of
+
+
+def kept_apart(tasks: Mapping[str, Splits], progress: Progress) -> dict[str, Splits]:
+    """The splits without training examples that another task holds back to choose by or to test on."""
+    held = {task: _hashes(splits.validation) | _hashes(splits.test) for task, splits in tasks.items()}
+    found = dict[str, Splits]()
+    for task, splits in tasks.items():
+        others = set[bytes]().union(*(hashes for other, hashes in held.items() if other != task))
+        train = splits.train
+        stays = np.array([train.examples.hashes[index] not in others for index in train.indices], bool)
+        found[task] = replace(splits, train=replace(train, indices=train.indices[stays]))
+        if not stays.all():
+            left = int((~stays).sum())
+            progress.say(f"note: {task} is not trained on {left} examples that another task is tested on or chosen by")
+    return found
+
+
+def settle_jobs(
+    network: GraphNetwork,
+    tasks: Mapping[str, Splits],
+    wanted: Mapping[str, Wanted],
+    settings: Settings | Mapping[str, Any] | None,
+    input: str | None,
+    progress: Progress,
+) -> dict[str, Job]:
+    """Carry out the plans on one network, and settle what was left open.
+
+    Raises:
+        RegraftError: plans, input or settings do not fit.
+    """
+    grafts = graft_tasks(network, wanted, seed_of(settings))
+    whole = next(iter(grafts.values())).network
+    spec = only_input(whole, [graft.logits for graft in grafts.values()])
+    for splits in tasks.values():
+        spec = settled(network, spec, splits.train, input, progress)
+    spec = _of_one_length(whole, grafts, tasks, spec, progress)
+    whole = whole.with_input(spec)
+    chosen = _settings(grafts, tasks, settings)
+    device = device_of(chosen.device)
+    return {
+        task: Job(
+            source=source_record(network),
+            graft=replace(graft, network=whole),
+            spec=spec,
+            splits=divided(tasks[task], spec) if tasks[task].train.tags is not None else tasks[task],
+            settings=chosen,
+            device=device,
+        )
+        for task, graft in grafts.items()
+    }
+
+
+def trains_trunk(graft: Graft) -> bool:
+    """Whether anything is trained that other tasks may share."""
+    parameters = graft.network.parameters
+    shared = [row.parameter for row in graft.rows if row.state in ("reused", "fresh")]
+    return any(parameters[name].trainable and not parameters[name].frozen for name in shared)
+
+
+def _of_one_length(
+    network: GraphNetwork,
+    grafts: Mapping[str, Graft],
+    tasks: Mapping[str, Splits],
+    spec: InputSpec,
+    progress: Progress,
+) -> InputSpec:
+    """The input with the longest length that a task needs, where one needs any."""
+    tagged = any(splits.train.tags is not None for splits in tasks.values())
+    stored = {name for graft in grafts.values() for name in graft.features}
+    needs_one = tagged or any(None in (network.tensors[name].shape or ())[1:] for name in stored)
+    if spec.shape[1:2] != (None,) or not needs_one:
+        return spec
+    found = [
+        of_one_window(spec, splits.train.examples, progress)
+        if splits.train.tags is not None
+        else of_one_length(spec, splits.train, progress)
+        for splits in tasks.values()
+    ]
+    return max(found, key=lambda one: one.shape[1] or 0)
+
+
+def _settings(
+    grafts: Mapping[str, Graft], tasks: Mapping[str, Splits], given: Settings | Mapping[str, Any] | None
+) -> Settings:
+    """The settings of the joint training: what fits a plan that is more than a linear head on frozen features."""
+    deep = [task for task, graft in grafts.items() if linear_head(graft) is None] or list(grafts)
+    return settings_for(grafts[deep[0]], sum(len(splits.train) for splits in tasks.values()), given)
+
+
+def _hashes(part: Part) -> set[bytes]:
+    return {part.examples.hashes[index] for index in part.indices}
