@@ -57,7 +57,7 @@ def multitask(
     """
     import regraft
     from regraft.data import Columns, open_splits
-    from regraft.run import place_of
+    from regraft.run import Progress, place_of
 
     out = place_of(out, resume=resume, kind="multitask")
     settings = {"epochs": epochs, "lr": lr, "patience": patience, "batch": batch, "seed": seed, "device": device}
@@ -73,6 +73,7 @@ def multitask(
                 columns=Columns(text=text, label=labels.get(name)),
                 skip_bad=skip_bad,
                 seed=seed,
+                progress=Progress(),
             )
             for name, path in paths.items()
         }
