@@ -7,20 +7,28 @@ import os
 import time
 from collections.abc import Callable
 from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from unittest import mock
 
 _SLOW_TO_LOAD = ["tasks.killed", "train.toy"]  # loaded once, by the process the others are forked from
 
 
-def killed(work: Callable[..., object], *args: object, after: float) -> bool:
-    """Whether a process that does the work was still alive after so many seconds, and was killed."""
+def begun(work: Callable[..., object], *args: object) -> BaseProcess:
+    """A process that does the work."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(_SLOW_TO_LOAD)
-    with mock.patch.dict(os.environ, {"PYTHONPATH": str(Path(__file__).parent)}):  # what it cannot find, it leaves out
+    places = filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
+    with mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(places)}):  # what it cannot find, it leaves out
         forkserver.ensure_running()
     child = processes.Process(target=work, args=args)
     child.start()
+    return child
+
+
+def killed(work: Callable[..., object], *args: object, after: float) -> bool:
+    """Whether a process that does the work was still alive after so many seconds, and was killed."""
+    child = begun(work, *args)
     time.sleep(after)
     child.kill()
     child.join()

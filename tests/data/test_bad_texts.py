@@ -17,6 +17,7 @@ MIXED = (
     "  expected: one encoding throughout: UTF-8, or latin-1 (Windows-1252)\n  got: line 2 is UTF-8\n"
     "  to do: write it anew in one encoding: iconv -f ITS-ENCODING -t utf-8 FILE"
 )
+FILL = "\n  to do: fill it in, or leave such lines out: --skip-bad"
 LACKING = "a line of the table lacks its text or its label\n  where: {path}, line "
 
 
@@ -61,10 +62,10 @@ def written(path: Path, content: str | bytes) -> Path:
             "this is no UTF-8\n  where: {path}, line 3\n  expected: UTF-8 throughout, as JSON lines are written\n"
             "  got: b'\\xe9'\n  to do: write it anew: iconv -f ITS-ENCODING -t utf-8 FILE",
         ),
-        ("t.csv", "text,label\nwet,a\n\n  ,b\n", Columns(), LACKING + "4\n  got:   , b"),
-        ("t.csv", "text,label\nwet,a\ndry\n", Columns(), LACKING + "3\n  got: dry"),
+        ("t.csv", "text,label\nwet,a\n\n  ,b\n", Columns(), LACKING + "4\n  got:   , b" + FILL),
+        ("t.csv", "text,label\nwet,a\ndry\n", Columns(), LACKING + "3\n  got: dry" + FILL),
         ("t.csv", "\n \n\n", Columns(), "there is no text here\n  where: {path}\n  expected: a text a line"),
-        ("t.jsonl", '{"text": "wet", "label": null}\n', Columns(), LACKING + "1\n  got: wet, "),
+        ("t.jsonl", '{"text": "wet", "label": null}\n', Columns(), LACKING + "1\n  got: wet, " + FILL),
         ("t.conll", "\n\n \n", Columns(), "there is no text here\n  where: {path}\n  expected: a text a line"),
         (
             "t.conll",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from encoders import bert_in, opened
+from encoders import opened
 
 from regraft.data.tokens import encoded
 from regraft.network import New, Plan
@@ -14,8 +14,8 @@ TEXTS = ["the dog", "a cat sees the old house", "one"]
 
 
 @pytest.mark.parametrize("kind", ["Bert", "Roberta"])
-def test_what_only_fills_up_is_not_computed_and_changes_nothing(tmp_path, kind):
-    network = opened(bert_in(tmp_path, kind))
+def test_what_only_fills_up_is_not_computed_and_changes_nothing(small_encoder, kind):
+    network = opened(small_encoder(kind))
     grafted = graft(network, Plan(freeze_below="encoder.layer.0.output.LayerNorm"), classes=3, each_place=True).network
     (spec,) = network.inputs.values()
     tokens = torch.from_numpy(np.pad(encoded(TEXTS, spec), ((0, 0), (0, 7)), constant_values=(kind == "Roberta") * 1))
@@ -27,16 +27,16 @@ def test_what_only_fills_up_is_not_computed_and_changes_nothing(tmp_path, kind):
     torch.testing.assert_close(head(*trimmed[:2])[0], head(*batch[:2])[0][:, :8], atol=1e-6, rtol=1e-5)
 
 
-def test_without_tokens_nothing_is_cut(tmp_path):
-    network = opened(bert_in(tmp_path))
+def test_without_tokens_nothing_is_cut(bert):
+    network = opened(bert)
     batch = (torch.zeros(2, 5, 16), torch.zeros(2, 5, dtype=torch.int64))
     assert Trimming(network, ("encoder.layer.0.output.LayerNorm",))(batch) is batch
 
 
-def test_beside_what_is_no_sequence_nothing_is_cut(tmp_path):
+def test_beside_what_is_no_sequence_nothing_is_cut(bert):
     """A convolution begins with its sequence as a picture of one row, whose places lie on another axis."""
     plan = Plan(at="encoder.layer.0.output.LayerNorm", new=(New(kind="conv", width=4),))
-    grafted = graft(opened(bert_in(tmp_path)), plan, classes=2)
+    grafted = graft(opened(bert), plan, classes=2)
     assert grafted.features[0] == "input_ids"
     batch = (torch.full((2, 5), 4), torch.zeros(2, 1, 5, 16), torch.zeros(2, dtype=torch.int64))
     batch[0][:, 3:] = 0

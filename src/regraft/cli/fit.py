@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output, plan_flags
-from regraft.cli.options import Device, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
+from regraft.cli.options import Device, Input, Json, Kind, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.errors import BadArgument, UnsupportedOp
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def fit(
     labels: Annotated[Path | None, Option(metavar="FILE", help="The labels of an .npy file.")] = None,
     text: TextColumn = None,
     label: LabelColumn = None,
+    task: Kind = "classify",
     skip_bad: SkipBad = False,
     out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
     epochs: Annotated[int | None, Option(help="At most so many passes over the data.")] = None,
@@ -150,7 +151,7 @@ def _splits(flags: Mapping[str, Any]) -> Splits:
     from regraft.data import Columns, open_splits
     from regraft.run import Progress
 
-    columns = Columns(**_named(flags, "text", "label"))
+    columns = Columns(**_named(flags, "text", "label", "task"))
     named = _named(flags, "validation", "test", "labels", "seed", "skip_bad")
     return open_splits(flags["data"], columns=columns, progress=Progress(), **named)
 

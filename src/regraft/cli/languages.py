@@ -91,7 +91,14 @@ def _splits(
         data, validation, test = map(_table, given)
         assert data is not None  # the command line needs one
         return open_languages(
-            data, language, validation=validation, test=test, seed=seed, columns=columns, progress=progress
+            data,
+            language,
+            validation=validation,
+            test=test,
+            seed=seed,
+            columns=columns,
+            skip_bad=skip_bad,
+            progress=progress,
         )
     paths, chosen_by, tested = map(_named, given)
     _require_known(chosen_by | tested, paths)

@@ -23,6 +23,7 @@ def open_languages(
     test: Path | str | None = None,
     seed: int = 0,
     columns: Columns = Columns(),  # noqa: B008 - frozen
+    skip_bad: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Splits]:
     """Open labelled texts of several languages for trainings, each divided by itself.
@@ -30,6 +31,7 @@ def open_languages(
     Args:
         data, validation, test: tables, in which `language` is the column that tells the language of a row. A language
             that a validation or test table lacks gives that part of its own rows.
+        skip_bad: leave out rows without a text or a label.
 
     Raises:
         BadArgument: there is no such column.
@@ -38,9 +40,9 @@ def open_languages(
         MissingFile, UnsupportedFormat, UnreadableFile: a table cannot be opened.
     """
     progress = progress or Progress(silent=True)
-    train = _by_language(Path(data), language, columns, progress)
+    train = _by_language(Path(data), language, columns, progress, skip_bad=skip_bad)
     given = {
-        name: _by_language(Path(path), language, columns, progress)
+        name: _by_language(Path(path), language, columns, progress, skip_bad=skip_bad)
         for name, path in (("validation", validation), ("test", test))
         if path is not None
     }
@@ -56,7 +58,9 @@ def open_languages(
     return {one: divide(examples, parts[one], seed=seed) for one, examples in train.items()}
 
 
-def _by_language(path: Path, language: str, columns: Columns, progress: Progress) -> Mapping[str, Examples]:
+def _by_language(
+    path: Path, language: str, columns: Columns, progress: Progress, *, skip_bad: bool
+) -> Mapping[str, Examples]:
     """The texts of each language, in the order in which languages begin."""
     if existing(path).suffix.lower() not in SHEETS:
         raise BadArgument("only tables have a column of languages", where=str(path), expected=", ".join(SHEETS))
@@ -68,7 +72,11 @@ def _by_language(path: Path, language: str, columns: Columns, progress: Progress
         if not name:
             raise BadData("a line of the table lacks its language", where=f"{path}, line {line}", got=", ".join(row))
         rows.setdefault(name, []).append((line, row))
-    tables = {name: read_table(replace(sheet, rows=tuple(own)), columns) for name, own in rows.items()}
+    tables = {
+        name: read_table(replace(sheet, rows=tuple(own)), columns, skip_bad=skip_bad) for name, own in rows.items()
+    }
     if not all(table.texts for table in tables.values()):
         raise BadData("the table names pictures, which have no language", where=str(path), expected="texts")
-    return {name: labelled_texts(f"{path}, {name}", table) for name, table in tables.items()}
+    return {
+        name: labelled_texts(f"{path}, {name}", table, (columns.task, table.names)) for name, table in tables.items()
+    }

@@ -11,9 +11,8 @@ from regraft.data.examples import said_of_skipped
 from regraft.errors import BadData
 from regraft.network import GraphNetwork
 from regraft.run import Progress
-from regraft.tasks.classify import Report
-from regraft.tasks.judging import answers_words, class_names, judged
-from regraft.tasks.scores import reported
+from regraft.tasks.judging import answers_words, class_names, judged, task_of
+from regraft.tasks.scores import AnyReport, reported
 
 
 def evaluate(
@@ -25,7 +24,7 @@ def evaluate(
     skip_bad: bool = False,
     device: str = "auto",
     progress: Progress | None = None,
-) -> Report:
+) -> AnyReport:
     """Judge labelled examples and compare.
 
     Args:
@@ -42,21 +41,36 @@ def evaluate(
     part = data if isinstance(data, Part) else _whole(data, skip_bad, progress)
     for line in said_of_skipped(part.examples.skipped):
         progress.say(line)
+    _require_task(network, part.examples)
     names = class_names(network, classes)
     examples = part.examples.with_classes(names)
     part = replace(part, examples=examples)
     labels = part.labels if part.tags is None else part.tags.flat
-    if (labels < 0).any():
+    if examples.labels.ndim == 1 and (labels < 0).any():
         raise BadData("these examples are not labelled", where=examples.source, fix="`regraft predict` takes such")
-    probability = judged(network, part, input=input, device=device, progress=progress)
-    if len(probability) != len(labels):
+    answers = judged(network, part, input=input, device=device, progress=progress)
+    if len(answers) != len(labels):
         raise BadData(
             "the labels do not fit the network's answers",
             where=examples.source,
             expected="tagged words" if answers_words(network) else "a class for each example",
-            got=f"{len(labels)} labels for {len(probability)} answers",
+            got=f"{len(labels)} labels for {len(answers)} answers",
         )
-    return reported(probability, labels, part)
+    return reported(answers, part)
+
+
+def _require_task(network: GraphNetwork, examples: Examples) -> None:
+    """Raise BadData where labels are of another kind than what the network answers."""
+    own = examples.task if examples.labels.ndim == 2 else None
+    told = task_of(network)
+    if own != told:
+        raise BadData(
+            "the labels are of another kind than the network's answers",
+            where=examples.source,
+            expected=told or "a class for each",
+            got=own or "a class for each",
+            fix=f"--task {told or 'classify'}",
+        )
 
 
 def _whole(data: Examples | Path | str, skip_bad: bool, progress: Progress) -> Part:

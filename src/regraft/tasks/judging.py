@@ -11,17 +11,19 @@ import numpy as np
 import torch
 
 from regraft.data import Part, prepare
+from regraft.data.examples import Task
 from regraft.data.labels import read_labels
 from regraft.data.tokens import TEXT_LAYOUTS
 from regraft.data.windows import windowed
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork, InputSpec
-from regraft.network.graph import TASKS
+from regraft.network.graph import ANSWERS, TASKS
 from regraft.run import Progress
 from regraft.run.progress import Advance
 from regraft.tasks.classify import probabilities
 from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.rows import batches
+from regraft.tasks.scores import KINDS
 from regraft.tasks.tagging import places
 from regraft.train.learner import device_of
 
@@ -31,7 +33,7 @@ BATCH = 32
 def judged(
     network: GraphNetwork, part: Part, *, input: str | None = None, device: str = "auto", progress: Progress
 ) -> np.ndarray:
-    """The probabilities of the network's classes: (n k) for each example, or (w k) for each word of all sentences.
+    """What the network answers: the probabilities of classes or labels (n k), or of tags (w k), or numbers (n m).
 
     Args:
         input: how pictures are prepared, as `--input` says it; None: as the network says, or guessed.
@@ -58,7 +60,33 @@ def in_windows(network: GraphNetwork, part: Part) -> Part:
 
 def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
     """What `judged` gives, by a network that knows how its input is prepared: nothing is settled or said again."""
-    return probabilities(outputs(network, part, device=device, progress=progress), class_output(network))
+    return told(network, outputs(network, part, device=device, progress=progress))
+
+
+def told(network: GraphNetwork, outputs: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+    """What outputs of a network (n ...) mean: probabilities, or numbers.
+
+    Args:
+        among: outputs of the same network that tell whether they are probabilities already; None: these.
+    """
+    task = task_of(network)
+    if task is None:
+        return probabilities(outputs, class_output(network), among)
+    return KINDS[task].answers(torch.from_numpy(outputs))
+
+
+def task_of(network: GraphNetwork) -> Task | None:
+    """What the network's output answers, where that is no class."""
+    (found,) = network.collections.get(ANSWERS + class_output(network), (None,))
+    return next((task for task in KINDS if task == found), None)
+
+
+def answering(network: GraphNetwork, output: str, task: Task) -> GraphNetwork:
+    """The network, which says of its output what that answers; nothing is said of classes."""
+    if task in ("classify", "tag"):
+        return network
+    collections = {**network.collections, ANSWERS + output: (task,)}
+    return GraphNetwork(replace(network.graph, collections=collections), network.values, format=network.format)
 
 
 def outputs(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
@@ -108,7 +136,7 @@ def _at_words(answers: np.ndarray, part: Part, spec: InputSpec) -> np.ndarray:
 
 def answers_words(network: GraphNetwork) -> bool:
     """Whether the network tells a class for each word."""
-    return not _is_row(network.tensors[class_output(network)].shape)
+    return task_of(network) is None and not _is_row(network.tensors[class_output(network)].shape)
 
 
 def class_output(network: GraphNetwork) -> str:
@@ -124,7 +152,8 @@ def class_output(network: GraphNetwork) -> str:
             "this network has learned several tasks", expected=f"one of {', '.join(tasks)}", fix="name it: --to NAME"
         )
     shapes = {name: network.tensors[name].shape for name in network.outputs}
-    fitting = [name for name, shape in shapes.items() if _is_row(shape)]
+    fitting = [name for name in network.outputs if ANSWERS + name in network.collections]
+    fitting = fitting or [name for name, shape in shapes.items() if _is_row(shape)]
     fitting = fitting or [name for name, shape in shapes.items() if _is_sequence(network, shape)]
     if len(fitting) != 1:
         raise BadArgument(
