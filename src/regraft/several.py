@@ -7,19 +7,22 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
-from regraft.data import Splits, open_splits
+from regraft.data import Splits, open_languages, open_splits
+from regraft.errors import BadArgument
 from regraft.joint import Balance, Choices, Learned, learn
 from regraft.multilingual import Transfer, transfer
 from regraft.network import GraphNetwork
 from regraft.network.plan import Plan
 from regraft.opening import fed
+from regraft.run import Progress
 from regraft.train.settings import seed_of
 
 
 def languages(  # noqa: PLR0913 - each but two has a default
     source: str | PathLike[str] | GraphNetwork,
-    data: Mapping[str, str | PathLike[str] | Splits],
+    data: Mapping[str, str | PathLike[str] | Splits] | str | PathLike[str],
     *,
+    language: str | None = None,
     plan: Plan | None = None,
     settings: Mapping[str, Any] | None = None,
     few: Sequence[int] = (),
@@ -32,7 +35,8 @@ def languages(  # noqa: PLR0913 - each but two has a default
 
     Args:
         source: a network, or the address of one.
-        data: labelled texts or tagged sentences of each language, by its name.
+        data: labelled texts or tagged sentences of each language, by its name; or the path of one table of texts.
+        language: of such a table, the column that tells the language.
         few: how many sentences of a language are known where few are: learned alone, and beside each other language.
         plan, settings, out, input, resume, weights: as for `fit`.
 
@@ -42,7 +46,7 @@ def languages(  # noqa: PLR0913 - each but two has a default
     network, input = fed(source, input, weights=weights)
     return transfer(
         network,
-        _opened(data, settings),
+        _by_language(data, language, settings),
         plan=plan,
         settings=settings,
         few=few,
@@ -98,9 +102,27 @@ def multitask(  # noqa: PLR0913 - each but two has a default
     )
 
 
+def _by_language(
+    data: Mapping[str, str | PathLike[str] | Splits] | str | PathLike[str],
+    language: str | None,
+    settings: Mapping[str, Any] | None,
+) -> Mapping[str, Splits]:
+    """The splits of each language."""
+    if isinstance(data, str | PathLike):
+        if language is None:
+            raise BadArgument(
+                "nobody says which language a row is of", where=str(data), fix="name a column: language=NAME"
+            )
+        return open_languages(Path(data), language, seed=seed_of(settings), progress=Progress())
+    if language is not None:
+        raise BadArgument("the languages have names already", got=", ".join(data), fix="leave out language=")
+    return _opened(data, settings)
+
+
 def _opened(data: Mapping[str, str | PathLike[str] | Splits], settings: Mapping[str, Any] | None) -> dict[str, Splits]:
     """Data by name, those of a path opened."""
+    seed, progress = seed_of(settings), Progress()
     return {
-        name: open_splits(Path(one), seed=seed_of(settings)) if isinstance(one, str | PathLike) else one
+        name: open_splits(Path(one), seed=seed, progress=progress) if isinstance(one, str | PathLike) else one
         for name, one in data.items()
     }

@@ -14,6 +14,7 @@ from regraft.formats import saved
 from regraft.network import InputSpec, New
 from regraft.network.from_layers import from_layers
 
+COLOURS = [("en", "red", "warm"), ("de", "rot", "warm"), ("en", "blue", "cold"), ("de", "blau", "cold")]
 PAIRS = {"red": "O", "rot": "O", "sees": "O", "sieht": "O", "Anna": "B-person", "Otto": "B-person"}
 
 
@@ -87,6 +88,24 @@ def test_entities_have_a_table(model: Path, data: Path, capsys: pytest.CaptureFi
     assert "all together" in text
 
 
+def test_sentences_that_break_the_scheme_are_left_out(
+    model: Path, source: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.conll"
+    broken = [[("red", "I-person"), ("sees", "O"), ("Anna", "B-person")]] * 7
+    columns(bad, [[("Anna", "B-person"), ("sees", "O")], *broken])
+    assert run(["evaluate", str(model), str(bad)]) == 2
+    assert "leave such sentences out: --skip-bad" in capsys.readouterr().err
+    assert run(["evaluate", str(model), str(bad), "--skip-bad", "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["n"] == 2
+    lines = [f"skipped {bad}, line {4 * k}: I-person after the start\n" for k in range(1, 6)]
+    assert "".join([*lines, "skipped 2 more, 7 in all\n"]) in said.err
+    words = ["languages", str(source), f"en={data}/en.conll", f"de={data}/de.conll", "--test", f"de={bad}"]
+    assert run([*words, "--skip-bad", "--epochs", "1", "--out", str(tmp_path / "run")]) == 0
+    assert "skipped 2 more, 7 in all\n" in capsys.readouterr().err
+
+
 def test_languages(source: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     named = [f"{name}={data / name}.conll" for name in ("en", "de")]
     words = ["languages", str(source), *named, "--few", "10", "--epochs", "2", "--out", str(tmp_path / "run")]
@@ -99,11 +118,32 @@ def test_languages(source: Path, data: Path, tmp_path: Path, capsys: pytest.Capt
     assert list(record["matrix"]) == ["en", "de", "all"]
 
 
+def test_languages_of_one_table(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, test = tmp_path / "t.csv", tmp_path / "test.csv"
+    rows = [f"{word} {k},{tag},{lang}\n" for k in range(12) for lang, word, tag in COLOURS]
+    table.write_text("words,tone,lang\n" + "".join(rows), encoding="utf-8")
+    test.write_text("words,tone,lang\n" + "".join(rows[:4]).replace(" 0", " 99"), encoding="utf-8")
+    words = ["languages", str(source), str(table), "--language", "lang", "--test", str(test), "--epochs", "1"]
+    named = ["--text", "words", "--label", "tone", "--out", str(tmp_path / "run"), "--json"]
+    assert run([*words, *named]) == 0
+    assert list(json.loads(capsys.readouterr().out)["matrix"]) == ["en", "de", "all"]
+
+
+UNNAMED = (
+    "each language has a name and a path\n  expected: en=english.conllu\n  got: {}\n"
+    "  to do: of one table with all of them, name the column that tells which: --language COLUMN\n"
+)
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["en"], "each language has a name and a path\n  expected: en=english.conllu\n  got: en\n"),
-        (["a=x", "a=y"], "each language has a name and a path\n  expected: en=english.conllu\n  got: a=y\n"),
+        (["en"], UNNAMED.format("en")),
+        (["a=x", "a=y"], UNNAMED.format("a=y")),
+        (
+            ["x.csv", "y.csv", "--language", "lang"],
+            "with --language all languages stand in one table\n  expected: one path\n  got: x.csv y.csv\n",
+        ),
         (["a=x", "b=y", "--test", "c=z"], "there are no training data of c\n  expected: a, b\n  got: c\n"),
         (["a=x", "b=y", "--few", "ten"], "there is no such file or folder\n  where: x\n"),
     ],

@@ -38,16 +38,17 @@ def written(folder: Path, content: str | bytes, name: str = "a.conll") -> Path:
     return folder / name
 
 
-def tagged(folder: Path, *sentences: str) -> Tagged:
+def tagged(folder: Path, *sentences: str, skip_bad: bool = False) -> Tagged:
     """Sentences of tags alone, each with a word for it."""
     blocks = ("".join(f"w\t{tag}\n" for tag in sentence.split()) for sentence in sentences)
-    return read_tagged(written(folder, "\n".join(blocks)), None)
+    return read_tagged(written(folder, "\n".join(blocks)), None, skip_bad=skip_bad)
 
 
 def lacks(what: str, line: int, expected: str, got: str) -> str:
     return (
         f"an entity lacks its {what}\n  where: {{path}}, line {line}\n  expected: {expected}\n  got: {got}\n"
-        "  to do: in BIOES and BILOU several words are B- I- E- or B- I- L-, and one alone is S- or U-"
+        "  to do: in BIOES and BILOU several words are B- I- E- or B- I- L-, and one alone is S- or U-; "
+        "or leave such sentences out: --skip-bad"
     )
 
 
@@ -107,7 +108,7 @@ def test_latin_1_is_told_and_said(mark: bytes, tmp_path: Path) -> None:
     [
         ("O O", "O O", "IOB2", ""),
         ("B-A I-A O B-A B-A B-B", "B-A I-A O B-A B-A B-B", "IOB2", ""),
-        ("O B-A,B-B I-A,B-B", "O B-A,B-B I-A,B-B", "IOB2", ""),
+        ("O B-A,1 I-A,1", "O B-A,1 I-A,1", "IOB2", ""),
         ("I-A I-A B-A I-A I-B O I-A", "B-A I-A B-A I-A B-B O B-A", "IOB2", "IOB1"),
         ("B-A I-A E-A S-A O S-B B-B E-B", "B-A I-A E-A S-A O S-B B-B E-B", "BIOES", ""),
         ("B-A I-A L-A U-A O U-B B-B L-B", "B-A I-A E-A S-A O S-B B-B E-B", "BIOES", "BILOU"),
@@ -193,13 +194,15 @@ def test_words_without_tags(tmp_path: Path) -> None:
             ("O I-A", "O O B-B"),
             "the tags are neither IOB2 nor IOB1\n  where: {path}, line 2\n"
             "  expected: B- begins each entity (IOB2), or only those directly after one of the same type (IOB1)\n"
-            "  got: I-A begins an entity, and so does B-B in line 6\n  to do: write all tags in one of these schemes",
+            "  got: I-A begins an entity, and so does B-B in line 6\n"
+            "  to do: write all tags in one of these schemes, or leave such sentences out: --skip-bad",
         ),
         (
             ("O B-A I-B",),
             "the tags are neither IOB2 nor IOB1\n  where: {path}, line 3\n"
             "  expected: B- begins each entity (IOB2), or only those directly after one of the same type (IOB1)\n"
-            "  got: I-B begins an entity, and so does B-A in line 2\n  to do: write all tags in one of these schemes",
+            "  got: I-B begins an entity, and so does B-A in line 2\n"
+            "  to do: write all tags in one of these schemes, or leave such sentences out: --skip-bad",
         ),
         (("S-A O", "O B-A", "O"), lacks("end", 5, "I-A, E-A or L-A after B-A", "the end of the sentence")),
         (("S-A O B-A O",), lacks("end", 4, "I-A, E-A or L-A after B-A", "O")),
@@ -208,12 +211,45 @@ def test_words_without_tags(tmp_path: Path) -> None:
         (("S-A O I-A E-A",), lacks("beginning", 3, "B-A before I-A", "O")),
         (("O", "E-A"), lacks("beginning", 3, "B-A before E-A", "the start of the sentence")),
         (("B-A L-A L-A O",), lacks("beginning", 3, "B-A before L-A", "L-A")),
+        (
+            ("O I-A", "B-A,B-B O"),
+            "a word has several tags\n  where: {path}, line 4\n  expected: one\n  got: B-A,B-B\n"
+            "  to do: write one of them, or leave such sentences out: --skip-bad",
+        ),
     ],
 )
 def test_entities_of_no_scheme(tags: tuple[str, ...], text: str, tmp_path: Path) -> None:
     with pytest.raises(BadData) as caught:
         tagged(tmp_path, *tags)
     assert str(caught.value) == text.format(path=tmp_path / "a.conll")
+
+
+@pytest.mark.parametrize(
+    ("sentences", "kept", "scheme", "skipped"),
+    [
+        (("O B-A", "O I-A", "B-A I-A", "O B-B"), ("O B-A", "B-A I-A", "O B-B"), "IOB2", "line 5: I-A after O"),
+        (("O I-A", "O B-A", "I-A B-A"), ("O B-A", "B-A B-A"), "IOB2", "line 5: B-A after O"),
+        (("B-A E-A O", "O B-A"), ("B-A E-A O",), "BIOES", "line 6: the end after B-A"),
+        (("U-A O", "L-A O"), ("S-A O",), "BIOES", "line 4: L-A after the start"),
+        (("B-A O", "B-A,I-B I-A"), ("B-A O",), "IOB2", "line 4: B-A,I-B after the start"),
+    ],
+)
+def test_sentences_that_break_the_scheme_of_most(
+    sentences: tuple[str, ...], kept: tuple[str, ...], scheme: str, skipped: str, tmp_path: Path
+) -> None:
+    found = tagged(tmp_path, *sentences, skip_bad=True)
+    assert [" ".join(tags) for tags in found.tags] == list(kept)
+    assert len(found.sentences) == len(kept)
+    assert found.scheme == scheme
+    assert found.skipped == (f"{tmp_path}/a.conll, {skipped}",)
+
+
+def test_no_sentence_keeps_to_a_scheme(tmp_path: Path) -> None:
+    with pytest.raises(BadData) as caught:
+        tagged(tmp_path, "O I-A B-B", "O B-A I-B", skip_bad=True)
+    assert str(caught.value) == (
+        f"no sentence keeps to a scheme\n  where: {tmp_path}/a.conll\n  got: line 2: I-A after O"
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,8 +277,12 @@ def test_a_real_file_whose_tags_are_doubled(shared: Path) -> None:
     with pytest.raises(BadData) as caught:
         read_tagged(path, None)
     assert str(caught.value) == (
-        f"the tags are neither IOB2 nor IOB1\n  where: {path}, line 213\n"
-        "  expected: B- begins each entity (IOB2), or only those directly after one of the same type (IOB1)\n"
-        "  got: I-location begins an entity, and so does B-location in line 21\n"
-        "  to do: write all tags in one of these schemes"
+        f"a word has several tags\n  where: {path}, line 212\n  expected: one\n"
+        "  got: B-corporation,B-person,B-location\n  to do: write one of them, or leave such sentences out: --skip-bad"
     )
+    found = read_tagged(path, None, skip_bad=True)
+    known = read_tagged(path.with_name("wnut17train.conll"), None).tags
+    assert {tag for tags in found.tags for tag in tags} == {tag for tags in known for tag in tags}
+    assert (len(found.sentences), len(found.tags), len(found.skipped)) == (1104, 1104, 183)
+    assert found.skipped[0] == f"{path}, line 212: B-corporation,B-person,B-location after O"
+    assert f"{path}, line 18829: I-creative-work after O" in found.skipped

@@ -90,7 +90,7 @@ def test_columns_that_are_not_there(tmp_path: Path) -> None:
         ),
         ("t.jsonl", b"[" * 100_000, UnreadableFile, "this is no JSON\n  where: {path}, line 1\n"),
         ("t.jsonl", b"[1]", UnreadableFile, "this is no record\n  where: {path}, line 1\n  expected: an object a line"),
-        ("t.jsonl", b'{"words": "\xff"}', UnreadableFile, "this is no text\n  where: {path}\n  expected: UTF-8\n"),
+        ("t.jsonl", b'{"words": "\xff"}', UnreadableFile, "this is no UTF-8\n  where: {path}, line 1\n"),
         ("t.jsonl", b"", BadArgument, "the table has no column 'kind'\n  where: {path}"),
         ("t.jsonl", b'{"words": "a", "kind": null}', BadData, "a line of the table lacks its text or its label\n"),
         (

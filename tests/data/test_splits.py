@@ -133,8 +133,9 @@ def test_a_given_set_with_another_class(flowers: Path, tmp_path: Path) -> None:
     with pytest.raises(BadData) as caught:
         open_splits(flowers, test=tmp_path / "test")
     assert str(caught.value) == (
-        f"roses is no class of the training data\n  where: {tmp_path}/test\n  expected: daisy, rose\n  got: roses\n"
-        "  nearest: rose"
+        f"roses is no class of the training data\n  where: {tmp_path}/test\n  expected: daisy, rose\n"
+        "  got: 1 of 1 examples, the first: roses/01.png\n  nearest: rose\n"
+        "  to do: correct them or leave them out, or train on data that have such too"
     )
 
 

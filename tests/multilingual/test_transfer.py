@@ -92,7 +92,8 @@ def test_texts_and_sentences_are_not_joined(data, tmp_path):
     with pytest.raises(BadArgument) as error:
         Joined([open_splits(data["one"]), open_splits(table)])
     assert str(error.value) == (
-        "these examples cannot be joined\n  expected: texts, or sentences of words\n  got: text and words"
+        "these examples cannot be joined\n  expected: texts, pairs of texts, or sentences of words\n"
+        "  got: text and words"
     )
 
 
@@ -110,10 +111,29 @@ def test_a_joining_keeps_every_sentence_and_its_tags(data):
 
 
 def test_texts_of_two_languages(bert, tmp_path):
-    paths = {}
+    paths, rows = {}, []
     for name in ("one", "other"):
-        rows = [f"{' '.join(text.split()[:: 1 if name == 'one' else -1])},{label}" for text, label in sentences(120)]
+        own = [f"{' '.join(text.split()[:: 1 if name == 'one' else -1])},{label}" for text, label in sentences(120)]
         paths[name] = tmp_path / f"{name}.csv"
-        paths[name].write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    found = regraft.languages(opened(bert), paths, plan=Plan(), settings={"epochs": 5}, out=tmp_path / "run")
+        paths[name].write_text("text,label\n" + "\n".join(own) + "\n", encoding="utf-8")
+        rows += [f"{row},{name}\n" for row in own]
+    plan, settings = Plan(), {"epochs": 5}
+    found = regraft.languages(opened(bert), paths, plan=plan, settings=settings, out=tmp_path / "run")
     assert found.matrix["one"]["other"] > 0.5
+    table = tmp_path / "t.csv"
+    table.write_text("text,label,lang\n" + "".join(rows), encoding="utf-8")
+    again = regraft.languages(
+        opened(bert), table, language="lang", plan=plan, settings=settings, out=tmp_path / "again"
+    )
+    assert again.matrix == found.matrix
+
+
+def test_one_table_needs_the_name_of_its_column(tmp_path):
+    with pytest.raises(BadArgument) as error:
+        regraft.languages("nowhere", tmp_path / "t.csv")
+    assert str(error.value) == (
+        f"nobody says which language a row is of\n  where: {tmp_path}/t.csv\n  to do: name a column: language=NAME"
+    )
+    with pytest.raises(BadArgument) as error:
+        regraft.languages("nowhere", {"one": "one.csv", "other": "other.csv"}, language="lang")
+    assert str(error.value) == "the languages have names already\n  got: one, other\n  to do: leave out language="

@@ -13,7 +13,7 @@ from encoders import columns, opened, sentences
 from grounds import demo_network
 
 import regraft
-from regraft.data import open_splits
+from regraft.data import Examples, open_splits
 from regraft.errors import BadArgument, BadData, ShapeMismatch
 from regraft.network import InputSpec, New, Plan
 from regraft.network.from_layers import from_layers
@@ -22,7 +22,7 @@ from regraft.tasks.feeding import feed
 from regraft.tasks.fit import fit
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.job import settle_job
-from regraft.tasks.tagging import WordRows
+from regraft.tasks.tagging import WordRows, of_one_window
 
 HIDDEN = (New(kind="dense", width=16, activation="relu"), New(kind="dropout", rate=0.1), New(kind="dense"))
 SETTINGS = {"epochs": 30, "lr": 1e-2}
@@ -157,6 +157,14 @@ def test_words_in_columns_are_read_as_they_are_and_long_sentences_in_pieces(run,
     np.testing.assert_allclose(found.probability[size : 2 * size], alone.probability, atol=1e-5)
 
 
+def test_that_long_sentences_are_read_in_pieces_is_said(capsys):
+    spec = InputSpec(name="texts", shape=(None, None), dtype="int64", layout="bytes")
+    words = [("the", "dog"), ("dog",) * 200]
+    examples = Examples(source="here", items=words, labels=np.full(2, -1), classes=(), hashes=())
+    assert of_one_window(spec, examples, Progress()).shape == (None, 512)
+    assert capsys.readouterr().err == "note: sentences are read as 512 bytes, longer ones in pieces\n"
+
+
 def tagged_words(path, words):
     path.write_text("\n".join(words) + "\n", encoding="utf-8")
     return path
@@ -175,12 +183,13 @@ def test_a_network_that_reads_bytes_tags_words(data, tmp_path):
 
 def test_a_tag_that_training_has_not(bert, data, tmp_path):
     other = tmp_path / "other.conll"
-    other.write_text("dog\tB-vehicle\ncat\tO\n", encoding="utf-8")
+    other.write_text("dog\tO\ncat\tO\n\na\tO\nbus\tB-vehicle\n", encoding="utf-8")
     with pytest.raises(BadData) as error:
         open_splits(data, test=other)
     assert str(error.value) == (
         f"B-vehicle is no class of the training data\n  where: {other}\n"
-        "  expected: B-animal, B-human, I-animal, I-human, O\n  got: B-vehicle, O"
+        "  expected: B-animal, B-human, I-animal, I-human, O\n  got: 1 of 4 words, the first: a bus\n"
+        "  to do: correct them or leave them out, or train on data that have such too"
     )
 
 

@@ -153,10 +153,11 @@ def _opened(source: str, plan: Plan, weights: str | None) -> GraphNetwork:
 
 def _splits(flags: Mapping[str, Any]) -> Splits:
     from regraft.data import Columns, open_splits
+    from regraft.run import Progress
 
     columns = Columns(**_named(flags, "text", "label", "task"))
     named = _named(flags, "validation", "test", "labels", "seed", "skip_bad")
-    return open_splits(flags["data"], columns=columns, **named)
+    return open_splits(flags["data"], columns=columns, progress=Progress(), **named)
 
 
 def _settings(flags: Mapping[str, Any]) -> dict[str, Any]:

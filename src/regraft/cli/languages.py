@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +11,11 @@ from typer import Argument, Option
 
 from regraft.cli import output
 from regraft.cli.fit import same_again
-from regraft.cli.options import Device, Input, Json, LabelColumn, TextColumn, Weights, numbers
+from regraft.cli.options import Device, Input, Json, LabelColumn, SkipBad, TextColumn, Weights, numbers
 from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
+    from regraft.data import Columns, Splits
     from regraft.multilingual import Transfer
 
 _NAMED = "NAME=PATH"
@@ -23,14 +24,16 @@ _NAMED = "NAME=PATH"
 def languages(
     source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
     data: Annotated[
-        list[str], Argument(metavar=f"{_NAMED}...", help="Labelled texts or tagged sentences of each language.")
+        list[str], Argument(metavar=f"{_NAMED}...", help="Labelled texts or tagged sentences of each; or one table.")
     ],
+    language: Annotated[str | None, Option(metavar="COLUMN", help="Of one table: what tells the language.")] = None,
     validation: Annotated[list[str] | None, Option(metavar=_NAMED, help="Data of a language to choose by.")] = None,
     test: Annotated[list[str] | None, Option(metavar=_NAMED, help="Data of a language to test on.")] = None,
     few: Annotated[str, Option(metavar="N,N", help="So many sentences of a language alone, and beside others.")] = "",
     plan: Annotated[Path | None, Option(metavar="FILE", help="What is reused, frozen and new, in YAML.")] = None,
     text: TextColumn = None,
     label: LabelColumn = None,
+    skip_bad: SkipBad = False,
     epochs: Annotated[int | None, Option(help="Passes over the training data, at most.")] = None,
     lr: Annotated[float | None, Option(help="Learning rate.")] = None,
     seed: Annotated[int, Option(help="Of the splits, the few sentences, new layers and order.")] = 0,
@@ -46,23 +49,17 @@ def languages(
     The run folder gets the matrix as a picture, and a model for each that was learned.
     """
     import regraft
-    from regraft.data import Columns, open_splits
+    from regraft.data import Columns
     from regraft.network.plan import read_plan
     from regraft.run import place_of
 
     out = place_of(out, resume=resume, kind="languages")
-    settings = {"epochs": epochs, "lr": lr, "seed": seed, "device": device}
-    paths, chosen_by, tested = map(_named, (data, validation or [], test or []))
-    _require_known(chosen_by | tested, paths)
     columns = Columns(text=text, label=label)
+    settings = {"epochs": epochs, "lr": lr, "seed": seed, "device": device}
     try:
-        splits = {
-            name: open_splits(path, validation=chosen_by.get(name), test=tested.get(name), columns=columns, seed=seed)
-            for name, path in paths.items()
-        }
         found = regraft.languages(
             source,
-            splits,
+            _splits((data, validation or [], test or []), language, columns, seed, skip_bad=skip_bad),
             plan=plan and read_plan(plan),
             settings={word: value for word, value in settings.items() if value is not None},
             few=numbers(few, "--few") if few else (),
@@ -77,13 +74,67 @@ def languages(
     output.emit(found.as_json()) if json else _print(found)
 
 
+def _splits(
+    given: tuple[Sequence[str], Sequence[str], Sequence[str]],
+    language: str | None,
+    columns: Columns,
+    seed: int,
+    *,
+    skip_bad: bool,
+) -> Mapping[str, Splits]:
+    """The splits of each language, of what is given to train on, to choose by and to test on."""
+    from regraft.data import open_languages, open_splits
+    from regraft.run import Progress
+
+    progress = Progress()
+    if language is not None:
+        data, validation, test = map(_table, given)
+        assert data is not None  # the command line needs one
+        return open_languages(
+            data,
+            language,
+            validation=validation,
+            test=test,
+            seed=seed,
+            columns=columns,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+    paths, chosen_by, tested = map(_named, given)
+    _require_known(chosen_by | tested, paths)
+    return {
+        name: open_splits(
+            path,
+            validation=chosen_by.get(name),
+            test=tested.get(name),
+            seed=seed,
+            columns=columns,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+        for name, path in paths.items()
+    }
+
+
+def _table(words: Sequence[str]) -> Path | None:
+    """The one table among paths; None: none is given."""
+    if len(words) > 1:
+        raise BadArgument("with --language all languages stand in one table", expected="one path", got=" ".join(words))
+    return Path(words[0]) if words else None
+
+
 def _named(words: Sequence[str]) -> dict[str, Path]:
     """Paths by the names of languages."""
     found: dict[str, Path] = {}
     for word in words:
         name, sign, path = word.partition("=")
         if not (name and sign and path) or name in found:
-            raise BadArgument("each language has a name and a path", expected="en=english.conllu", got=word)
+            raise BadArgument(
+                "each language has a name and a path",
+                expected="en=english.conllu",
+                got=word,
+                fix="of one table with all of them, name the column that tells which: --language COLUMN",
+            )
         found[name] = Path(path)
     return found
 

@@ -108,6 +108,7 @@ def _plans(words: Sequence[str], tasks: dict[str, Path]) -> tuple[Plan | None, d
 def _splits(path: Path, name: str, said: Mapping[str, Mapping[str, str]], flags: Mapping[str, Any]) -> Splits:
     """The data of a task, with what flags say of it by its name."""
     from regraft.data import Columns, open_splits
+    from regraft.run import Progress
 
     own = {word: values[name] for word, values in said.items() if name in values}
     kind = own.get("task", "classify")
@@ -120,6 +121,7 @@ def _splits(path: Path, name: str, said: Mapping[str, Mapping[str, str]], flags:
         columns=Columns(text=flags.get("text"), label=own.get("label"), task=cast("Labels", kind)),
         skip_bad=flags["skip_bad"],
         seed=flags["seed"],
+        progress=Progress(),
     )
 
 

@@ -17,7 +17,9 @@ Input = Annotated[
     str | None,
     Option(metavar="SPEC", help="How examples are fed: range=-1..1,channels=rgb; length=64; vocabulary=FILE."),
 ]
-SkipBad = Annotated[bool, Option("--skip-bad", help="Leave out pictures that cannot be read.")]
+SkipBad = Annotated[
+    bool, Option("--skip-bad", help="Leave out pictures, lines of tables and tagged sentences that are bad.")
+]
 TextColumn = Annotated[
     str | None, Option("--text", metavar="COLUMN", help="Of a table: the one that holds the texts; A,B: two, of pairs.")
 ]

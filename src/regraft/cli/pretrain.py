@@ -96,8 +96,10 @@ def _labelled_or_not(
 
 def _splits(data: Path, text: str | None, label: str | None, seed: int, *, skip_bad: bool) -> Splits:
     from regraft.data import Columns, open_splits
+    from regraft.run import Progress
 
-    return open_splits(data, columns=Columns(text=text, label=label), seed=seed, skip_bad=skip_bad)
+    columns = Columns(text=text, label=label)
+    return open_splits(data, columns=columns, seed=seed, skip_bad=skip_bad, progress=Progress())
 
 
 def _print(found: Pretrained) -> None:

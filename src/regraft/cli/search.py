@@ -55,6 +55,7 @@ def search(
     """
     import regraft
     from regraft.data import Columns, open_splits
+    from regraft.run import Progress
 
     out, registration = begun(out, resume=resume, register=register, name=name, source=source, kind="search")
     given: dict[str, Any] = {
@@ -73,6 +74,7 @@ def search(
             columns=Columns(text=text, label=label),
             seed=seed,
             skip_bad=skip_bad,
+            progress=Progress(),
         )
         found = regraft.search(source, splits, **given, seed=seed, out=out, resume=resume, weights=weights)
     except KeyboardInterrupt:

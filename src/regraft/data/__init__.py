@@ -5,6 +5,7 @@ from regraft.data.examples import Part as Part
 from regraft.data.examples import Picture as Picture
 from regraft.data.examples import Splits as Splits
 from regraft.data.examples import whole as whole
+from regraft.data.languages import open_languages as open_languages
 from regraft.data.opening import open_data as open_data
 from regraft.data.opening import open_parts as open_parts
 from regraft.data.opening import open_unlabelled as open_unlabelled

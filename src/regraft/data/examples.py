@@ -15,6 +15,8 @@ from regraft.data.tags import Tags
 from regraft.errors import BadData, nearest_names
 
 Sentence = tuple[str, ...]  # its words
+_NAMED = 5  # of the examples that were left out
+_SHOWN = 80  # letters of an example
 # What labels are: a class each, several of the classes each, numbers, or a class for each word.
 Task = Literal["classify", "multilabel", "regress", "tag"]
 TEXT_KINDS = ("text", "pair")  # kinds of examples that are read as texts
@@ -34,8 +36,7 @@ class Examples:
 
     `labels` is (n) int64, positions in `classes`, or -1 throughout where nothing is labelled; (n k) bool, which of the
     classes an example has; or (n m) float64, numbers whose names the classes are. `tags` has those of words, where they
-    are. `hashes` tells equal contents; `skipped` names the unreadable pictures that were left out,
-    with the reason.
+    are. `hashes` tells equal contents; `skipped` names what was left out, with the reason.
     """
 
     source: str
@@ -158,11 +159,12 @@ class Examples:
         unknown = [name for name in self.classes if name not in set(classes)]
         if unknown:
             raise BadData(
-                f"{_listed(unknown)} {'is' if len(unknown) == 1 else 'are'} no class of the training data",
+                f"{_listed(unknown)} {'is no class' if len(unknown) == 1 else 'are no classes'} of the training data",
                 where=self.source,
                 expected=_listed(classes),
-                got=_listed(self.classes),
+                got=self._those_of(unknown),
                 nearest=nearest_names(unknown[0], classes),
+                fix="correct them or leave them out, or train on data that have such too",
             )
         if self.labels.ndim == 2:
             return replace(self, labels=self._columns(classes), classes=tuple(classes))
@@ -170,6 +172,18 @@ class Examples:
         table = np.array([position[name] for name in self.classes] + [-1], dtype=np.int64)
         tags = self.tags and replace(self.tags, flat=table[self.tags.flat])
         return replace(self, labels=table[self.labels], tags=tags, classes=tuple(classes))
+
+    def _those_of(self, names: Sequence[str]) -> str:
+        """How many examples, or words, are of some classes, and the first of them."""
+        positions = [self.classes.index(name) for name in names]
+        if self.labels.ndim == 2:
+            found = (self.labels[:, positions] != 0).any(axis=1)
+        else:
+            found = np.isin(self.labels if self.tags is None else self.tags.flat, positions)
+        place = int(found.argmax())
+        example = place if self.tags is None else int(np.searchsorted(self.tags.ends, place, side="right"))
+        counted = f"{found.sum()} of {len(found)} {'examples' if self.tags is None else 'words'}"
+        return f"{counted}, the first: {self.name(example)[:_SHOWN]}"
 
     def _columns(self, classes: Sequence[str]) -> np.ndarray:
         """The labels (n k) by another list of classes: none has one that is new, and no number may be missing."""
@@ -204,6 +218,14 @@ class Part:
         return None if self.examples.tags is None else self.examples.tags[self.indices]
 
 
+def said_of_skipped(skipped: Sequence[str]) -> list[str]:
+    """What is said of examples that were left out: the first five, and how many more there are."""
+    more = len(skipped) - _NAMED
+    return [f"skipped {one}" for one in skipped[:_NAMED]] + (
+        [f"skipped {more} more, {len(skipped)} in all"] if more > 0 else []
+    )
+
+
 def whole(examples: Examples) -> Part:
     """All examples, in their order."""
     return Part(examples=examples, indices=np.arange(len(examples)))
@@ -226,6 +248,12 @@ class Splits:
     duplicates: int = 0
     leaked: int = 0
     seen: int = 0
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """What was left out, of all parts."""
+        parts = (self.train, self.validation, self.test)
+        return tuple(dict.fromkeys(one for part in parts for one in part.examples.skipped))
 
     def with_classes(self, classes: Sequence[str]) -> Splits:
         """The same parts, labelled by another list of classes that holds all of theirs."""

@@ -57,7 +57,8 @@ def open_data(
             words have tags.
         labels: for a .npy file: a .npy or text file with one label a row, or the labels themselves.
         columns: of a table: which hold what; of tagged sentences: which holds the tags.
-        skip_bad: look at every picture first and leave out what cannot be read, instead of refusing all.
+        skip_bad: leave out pictures that cannot be read, each looked at first, and sentences whose tags break their
+            scheme, instead of refusing all.
         part: the part to take where the data come as train, validation and test; others are taken whole.
         progress: silent where left out.
 
@@ -90,7 +91,7 @@ def open_parts(
     Returns:
         The parts under these names; one, named "", where the data are one piece.
     """
-    path, progress = _existing(path), progress or Progress(silent=True)
+    path, progress = existing(path), progress or Progress(silent=True)
     ending = _ending(path)
     _require_table(path, ending, columns)
     if ending in (".npz", ".npy"):
@@ -103,15 +104,15 @@ def open_parts(
         named = by_class(list_folder(path) if path.is_dir() else list_archive(path))
         return {part: _pictures(str(path), members, skip_bad, progress) for part, members in named.items()}
     if ending in SHEETS:
-        table = read_table(_sheet(path, progress), columns, skip_bad=skip_bad)
+        table = read_table(sheet_of(path, progress), columns, skip_bad=skip_bad)
         kind = (columns.task, table.names)
         if table.texts:
-            return {"": _texts(str(path), table, kind)}
+            return {"": labelled_texts(str(path), table, kind)}
         members = list(zip(table.pictures, table.labels, strict=True))
         found = _pictures(str(path), members, skip_bad, progress, kind)
         return {"": replace(found, skipped=(*table.skipped, *found.skipped))}
     if ending in TAGGED_ENDINGS:
-        return {"": _tagged(path, read_tagged(path, columns.label), progress)}
+        return {"": _tagged(path, read_tagged(path, columns.label, skip_bad=skip_bad), progress)}
     raise UnsupportedFormat("these are no data that regraft reads", where=str(path), expected=_FORMS)
 
 
@@ -133,7 +134,7 @@ def open_unlabelled(
     """
     progress = progress or Progress(silent=True)
     found: list[Picture] = []
-    for path in map(_existing, paths):
+    for path in map(existing, paths):
         ending = _ending(path)
         _require_table(path, ending, columns)
         if ending in _ALONE:
@@ -158,7 +159,12 @@ def workers() -> int:
     return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def _existing(path: Path | str) -> Path:
+def existing(path: Path | str) -> Path:
+    """The path, if something is there.
+
+    Raises:
+        MissingFile: nothing is.
+    """
     path = Path(path)
     if not path.exists():
         raise MissingFile("there is no such file or folder", where=str(path))
@@ -185,7 +191,7 @@ def _lines(path: Path, columns: Columns, progress: Progress) -> Examples:
 
 
 def _column(path: Path, columns: Columns, progress: Progress) -> Examples:
-    sheet = _sheet(path, progress)
+    sheet = sheet_of(path, progress)
     texts = read_texts(sheet, columns)
     if len(texts) < len(sheet.rows):
         progress.say(f"note: {len(sheet.rows) - len(texts)} rows of {path} have no text and are left out")
@@ -208,7 +214,8 @@ _ALONE: Mapping[str, Callable[[Path, Columns, Progress], Examples]] = {
 Kind = tuple[Task, tuple[str, ...]]  # what labels are, and the columns they stand in
 
 
-def _sheet(path: Path, progress: Progress) -> Sheet:
+def sheet_of(path: Path, progress: Progress) -> Sheet:
+    """The rows of a table; it is said where it is read as latin-1."""
     sheet = read_sheet(path)
     _say_encoding(path, sheet.unfit, progress)
     return sheet
@@ -235,7 +242,8 @@ def unlabelled_texts(source: str, texts: Sequence[Text]) -> Examples:
     return Examples(source=source, items=texts, labels=labels, classes=(), hashes=Made(digest, texts))
 
 
-def _texts(source: str, table: Table, kind: Kind) -> Examples:
+def labelled_texts(source: str, table: Table, kind: Kind) -> Examples:
+    """The texts of a table, or pairs of them, with their labels of some kind."""
     labels, classes = as_labels(table.labels, *kind)
     return Examples(
         source=source,
@@ -259,6 +267,7 @@ def _tagged(path: Path, found: Tagged, progress: Progress) -> Examples:
         labels=np.full(len(found.sentences), -1),
         classes=classes,
         hashes=tuple(digest("\0".join(words)) for words in found.sentences),
+        skipped=found.skipped,
         tags=Tags(flat=numbers, ends=ends) if classes else None,
     )
 

@@ -30,21 +30,24 @@ class Tagged:
         tags: as many for each; none at all where words alone were read.
         scheme: how the tags mark entities; "" where they mark none, and each is a class by itself.
         notes: what was done that the user of the file must know.
+        skipped: the sentences that were left out, and why.
     """
 
     sentences: tuple[tuple[str, ...], ...]
     tags: tuple[TagNames, ...] = ()
     scheme: Scheme = ""
     notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
-def read_tagged(path: Path, column: str | None) -> Tagged:
+def read_tagged(path: Path, column: str | None, *, skip_bad: bool = False) -> Tagged:
     """The sentences of a file with a tag for each word; IOB1 becomes IOB2, BILOU becomes BIOES.
 
     Args:
         path: CoNLL-U where it ends in .conllu; else a file of columns, the word in the first.
         column: what holds the tags: of CoNLL-U a name, usually upos; in a file of columns a number, counted from 1,
             or "ner", the last, which is usual.
+        skip_bad: leave out sentences whose tags break the scheme that most keep to.
 
     Raises:
         UnreadableFile, UnsupportedFormat: it cannot be opened, or is in no encoding that is known.
@@ -54,9 +57,15 @@ def read_tagged(path: Path, column: str | None) -> Tagged:
     """
     file = _open(path)
     lines, words, tags = zip(*file.sentences(file.form.column(column)), strict=True)
-    found = marked(tags, lines, str(path))
+    found = marked(tags, lines, str(path), skip_bad=skip_bad)
     turned = (f"{path}: the tags are {found.was} and were turned into {found.scheme}",) if found.was else ()
-    return Tagged(sentences=words, tags=found.tags, scheme=found.scheme, notes=file.notes + turned)
+    return Tagged(
+        sentences=tuple(own for k, own in enumerate(words) if k not in found.left_out),
+        tags=found.tags,
+        scheme=found.scheme,
+        notes=file.notes + turned,
+        skipped=tuple(f"{path}, {why}" for why in found.left_out.values()),
+    )
 
 
 def read_sentences(path: Path) -> Tagged:
@@ -141,7 +150,7 @@ class _Columns:
             raise BadArgument(
                 f"the file has no column of tags {name!r}",
                 where=where,
-                expected=f"a number from 2 to {self.count}, or {_LAST}: the last",
+                expected=f"{'a number from 2 to ' if self.count > 2 else ''}{self.count}, or {_LAST}: the last",
                 got=_shown(self.line),
                 nearest=nearest_names(name, (_LAST,)),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -57,10 +58,18 @@ def _delimited(path: Path) -> Sheet:
 
 
 def _json_lines(path: Path) -> Sheet:
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except ValueError as error:
-        raise UnreadableFile("this is no text", where=str(path), expected="UTF-8", got=str(error)) from error
+        lines = content.decode().split("\n")
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        raise UnreadableFile(
+            "this is no UTF-8",
+            where=f"{path}, line {number}",
+            expected="UTF-8 throughout, as JSON lines are written",
+            got=str(content[error.start : error.start + 1]),
+            fix="write it anew: iconv -f ITS-ENCODING -t utf-8 FILE",
+        ) from error
     records = [(k, _record(line, f"{path}, line {k}")) for k, line in enumerate(lines, 1) if line.strip()]
     names = tuple(dict.fromkeys(name for _, record in records for name in record))
     if len(names) * len(records) > path.stat().st_size:  # a name that a record has takes some bytes there

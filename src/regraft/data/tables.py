@@ -152,12 +152,17 @@ def read_texts(sheet: Sheet, columns: Columns) -> list[Text]:
 def _column(sheet: Sheet, given: str | None, usual: Sequence[str]) -> int | None:
     """Where a column stands: the one of the name given, or the first with a usual name."""
     if given is not None:
-        return _given_column(sheet, given)
+        return given_column(sheet, given)
     names = [name.strip().lower() for name in sheet.names]
     return next((names.index(name) for name in usual if name in names), None)
 
 
-def _given_column(sheet: Sheet, name: str) -> int:
+def given_column(sheet: Sheet, name: str) -> int:
+    """Where the column of a name stands.
+
+    Raises:
+        BadArgument: there is none.
+    """
     if name not in sheet.names:
         raise BadArgument(
             f"the table has no column {name!r}",
@@ -177,7 +182,7 @@ def _text_columns(sheet: Sheet, given: str | None) -> tuple[int, ...]:
         raise BadArgument(
             "a text stands in one column, and a pair of texts in two", where=str(sheet.path), got=", ".join(names)
         )
-    return tuple(_given_column(sheet, name) for name in names)
+    return tuple(given_column(sheet, name) for name in names)
 
 
 def _usual_text_columns(sheet: Sheet) -> tuple[int, ...]:
@@ -240,7 +245,7 @@ def _label_columns(sheet: Sheet, columns: Columns) -> tuple[int, ...]:
     if given is None or given in sheet.names or columns.task == "classify":
         found = _column(sheet, given, _LABELS)
         return () if found is None else (found,)
-    return tuple(_given_column(sheet, name.strip()) for name in given.split(","))
+    return tuple(given_column(sheet, name.strip()) for name in given.split(","))
 
 
 def _stripped(row: Sequence[str], at: Sequence[int]) -> tuple[str, ...]:

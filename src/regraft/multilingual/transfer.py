@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from regraft.data import Part, Splits
+from regraft.data.examples import said_of_skipped
 from regraft.data.joining import Joined
 from regraft.errors import BadArgument, BadData
 from regraft.multilingual.picture import draw
@@ -100,8 +101,11 @@ def transfer(  # noqa: PLR0913 - each but two has a default
     _require_many(languages, few)
     run = RunFolder.at(place_of(out, resume=resume, kind="languages"), resume=resume)
     train = partial(fit, network, plan=plan, settings=settings, input=input, progress=Progress(silent=True))
+    progress = progress or Progress()
+    for line in said_of_skipped([one for splits in languages.values() for one in splits.skipped]):
+        progress.say(line)
     with run.working():
-        found = _Study(languages, train, run, progress or Progress()).carried_out(few, seed_of(settings))
+        found = _Study(languages, train, run, progress).carried_out(few, seed_of(settings))
         run.write_json(run.results.name, found.as_json())
         draw(run.path / "matrix.svg", found.matrix, found.measure)
     return found

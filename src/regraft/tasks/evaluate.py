@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from regraft.data import Examples, Part, open_data, whole
+from regraft.data.examples import said_of_skipped
 from regraft.errors import BadData
 from regraft.network import GraphNetwork
 from regraft.run import Progress
@@ -33,7 +34,7 @@ def evaluate(
         classes: the names of the network's classes, in the order of its output; None: their numbers, which the
             data must use too.
         input: how pictures are prepared, as `--input` says it; None: as the network says, or guessed.
-        skip_bad: leave out pictures that cannot be read.
+        skip_bad: leave out pictures that cannot be read, and sentences whose tags break their scheme.
 
     Raises:
         RegraftError: the data do not fit the network.
@@ -62,8 +63,8 @@ def labelled(part: Part, network: GraphNetwork, classes: Sequence[str] | None, p
     Raises:
         BadData: they are not labelled, or otherwise than the network answers.
     """
-    for line in part.examples.skipped:
-        progress.say(f"skipped {line}")
+    for line in said_of_skipped(part.examples.skipped):
+        progress.say(line)
     _require_task(network, part.examples)
     part = replace(part, examples=part.examples.with_classes(class_names(network, classes)))
     if part.examples.labels.ndim == 1 and (_truth(part) < 0).any():

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from regraft.data import Part, Splits
+from regraft.data.examples import said_of_skipped
 from regraft.network import GraphNetwork, InputSpec, Plan
 from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft, graft
@@ -107,9 +108,7 @@ def _rows(part: Part, grafted: Graft) -> int:
 def _notes(splits: Splits) -> list[str]:
     sizes = ", ".join(f"{len(part)} to {use}" for part, use in _uses(splits))
     what = {"multilabel": "labels", "regress": "numbers"}.get(splits.train.examples.task, "classes")
-    notes = [f"data: {sizes}; {len(splits.classes)} {what}"]
-    skipped = {line for part, _ in _uses(splits) for line in part.examples.skipped}
-    notes += [f"skipped {line}" for line in sorted(skipped)]
+    notes = [f"data: {sizes}; {len(splits.classes)} {what}", *said_of_skipped(splits.skipped)]
     if splits.duplicates:
         notes.append(f"note: {splits.duplicates} examples are exact copies of others; copies share a part")
     if splits.leaked:

@@ -12,7 +12,7 @@ import numpy as np
 
 from regraft.data import Examples, open_unlabelled, whole
 from regraft.data.arrays import unlabelled
-from regraft.data.examples import Sentence
+from regraft.data.examples import Sentence, said_of_skipped
 from regraft.data.iob import are_entities
 from regraft.data.opening import unlabelled_texts
 from regraft.data.pairs import Pair
@@ -167,8 +167,8 @@ def predict_in_pieces(
     progress = progress or Progress()
     names = class_names(network, classes)
     examples = _opened(inputs, skip_bad, progress)
-    for line in examples.skipped:
-        progress.say(f"skipped {line}")
+    for line in said_of_skipped(examples.skipped):
+        progress.say(line)
     if answers_words(network):
         examples = in_words(examples)
     return _pieces(ready(network, whole(examples), input, progress), examples, names, device, progress)
