@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from pathlib import Path
 
 from onnx import defs
@@ -36,10 +37,16 @@ def runs(schema: defs.OpSchema) -> bool:
 
 def versions(name: str) -> str:
     """The opsets that changed the operation, from the oldest that is read."""
-    found = sorted(schema.since_version for schema in defs.get_all_schemas_with_history()
+    found = sorted(schema.since_version for schema in history()
                    if (schema.name, schema.domain) == (name, "") and not schema.deprecated)  # fmt: skip
     read = [OLDEST if version < OLDEST else version for version in found]
     return ", ".join(str(version) for version in dict.fromkeys(read))
+
+
+@cache
+def history() -> list[defs.OpSchema]:
+    """Every operation of every opset."""
+    return defs.get_all_schemas_with_history()
 
 
 def said(name: str) -> str:

@@ -1,10 +1,12 @@
-"""What all tests share: a fixed seed, and the real files beside the repository."""
+"""What all tests share: a fixed seed, small text encoders, and the real files beside the repository."""
 
 from __future__ import annotations
 
 import os
 import random
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -29,6 +31,19 @@ def shared() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Features are computed anew, and the user's own are left alone; processes that tests start inherit it."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a small text encoder with random weights, by its kind: "Bert" or "Roberta"."""
+    from encoders import bert_in
+
+    return cache(lambda kind: bert_in(tmp_path_factory.mktemp(kind), kind))
+
+
+@pytest.fixture(scope="session")
+def bert(small_encoder: Callable[[str], Path]) -> Path:
+    return small_encoder("Bert")
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Iterable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,9 @@ def bert_in(folder: Path, kind: str = "Bert") -> Path:
     return folder
 
 
+@cache
 def opened(folder: Path) -> GraphNetwork:
-    """The network of such a folder."""
+    """The network of such a folder, traced once: nothing that is done with a network changes it."""
     with warnings.catch_warnings(action="ignore"):  # what a trace of evaluation does not show
         return regraft.open(f"hf:{folder}")
 

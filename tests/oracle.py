@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
+from ready import ReadyPython
 
 ROOT = Path(__file__).parent.parent
 PYTHON = ROOT / ".oracle/bin/python"
@@ -18,7 +19,7 @@ def run(script: str | Path, *args: str | Path, timeout: float = 600.0) -> str:
 
     It runs in an empty folder, on two threads and without a GPU, with the Keras that still runs TensorFlow 1 code.
     Paths in `args` are made absolute. Where the oracle is not installed the test is skipped; in CI it fails.
-    A start takes 5 to 8 seconds: let one script make the material for many tests (a session fixture).
+    TensorFlow is imported once, when the first script is run.
     """
     require()
     with tempfile.TemporaryDirectory() as folder:
@@ -27,20 +28,18 @@ def run(script: str | Path, *args: str | Path, timeout: float = 600.0) -> str:
             path.write_text(script, encoding="utf-8")
         else:
             path = script.resolve()
-        done = subprocess.run(
-            [str(PYTHON), str(path), *(str(arg.resolve()) if isinstance(arg, Path) else arg for arg in args)],
-            cwd=folder,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+        words = [str(arg.resolve()) if isinstance(arg, Path) else arg for arg in args]
+        done = _tensorflow().run(str(path), *words, cwd=folder, environment=environment(), timeout=timeout)
     if done.returncode != 0:
         pytest.fail(
             f"the oracle script failed ({done.returncode}):\n{done.stdout}\n{done.stderr[-4000:]}", pytrace=False
         )
     return done.stdout
+
+
+@cache
+def _tensorflow() -> ReadyPython:
+    return ReadyPython(PYTHON, ["tensorflow.compat.v1"], environment())
 
 
 def require() -> None:

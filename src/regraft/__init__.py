@@ -1,7 +1,7 @@
 """Opens a trained network, reuses the layers you name and trains the rest on your data.
 
-Everything public is named here and loaded on first use: `import regraft` costs nothing. An
-address is turned into a network in `regraft.opening`; the rooms below take networks.
+Everything public is named here and loaded on first use: `import regraft` costs nothing. An address is turned into a
+network in `regraft.opening`; the rooms below take networks.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from regraft.network.network import GraphNetwork
     from regraft.network.plan import New, Plan
     from regraft.network.proof import Written
+    from regraft.registering import register
     from regraft.several import languages, multitask
     from regraft.tasks.fit import FitResult
     from regraft.tasks.like_source import GoneOn
+    from regraft.tasks.watch import watch
     from regraft.train.settings import Settings
     from regraft.trials.record import Found
+    from regraft.zoo import Zoo
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
     "Plan",
     "RegraftError",
     "TransferClassifier",
+    "Zoo",
     "evaluate",
     "export",
     "fewshot",
@@ -52,7 +56,9 @@ __all__ = [
     "predict_in_pieces",
     "pretrain",
     "recognise",
+    "register",
     "search",
+    "watch",
     "zeroshot",
 ]
 
@@ -61,6 +67,7 @@ _HOMES = {
     "Plan": "regraft.network.plan",
     "RegraftError": "regraft.errors",
     "TransferClassifier": "regraft.estimator",
+    "Zoo": "regraft.zoo",
     "evaluate": "regraft.judgement",
     "fewshot": "regraft.few_shot",
     "languages": "regraft.several",
@@ -69,6 +76,8 @@ _HOMES = {
     "predict_in_pieces": "regraft.judgement",
     "pretrain": "regraft.few_shot",
     "recognise": "regraft.few_shot",
+    "register": "regraft.registering",
+    "watch": "regraft.tasks.watch",
     "zeroshot": "regraft.few_shot",
 }
 
@@ -84,9 +93,9 @@ def open(
 
     Args:
         source: a file or folder: a TensorFlow 1 checkpoint, graph or SavedModel; a Caffe .prototxt or .caffemodel;
-            a PyTorch exported program (.pt2); what regraft saved; or weights without a graph (numpy, pickled arrays,
-            joblib, MATLAB, flax, safetensors, PyTorch state dicts). Or an address: `timm:NAME`, `torchvision:NAME`,
-            `hf:FOLDER` or `hf:REPOSITORY`. Or a torch module of your own.
+            a PyTorch program (.pt2); what regraft saved; weights without a graph (numpy, pickles, joblib, MATLAB, flax,
+            safetensors, state dicts). Or an address: `timm:`, `torchvision:` or `zoo:NAME`, `hf:FOLDER` or
+            `hf:REPOSITORY`. Or a torch module of your own.
         to: the tensor or tensors wanted; None: the outputs. What they do not need is not read.
         weights: a file whose weights are put in, by name or as `match` pairs them; "random": fresh ones, always the
             same; None: those of the source, for an address the pretrained ones of its hub.
@@ -120,12 +129,12 @@ def load_weights(
         RegraftError: nothing matches, a shape does not fit, two layouts do, or the module would give other results
             than TF-slim's net; the module is then unchanged.
     """
-    from regraft.formats import read_weights
     from regraft.network.loading import load_into
     from regraft.network.renames import read_renames
     from regraft.network.slim.modules import load_slim, slim_map_of
+    from regraft.opening import weights_of
 
-    weights = read_weights(Path(address))
+    weights = weights_of(address)
     if rename is None and (found := slim_map_of(weights.values, module)):
         return load_slim(module, found)
     renames = read_renames(Path(rename)) if isinstance(rename, str | PathLike) else rename
@@ -156,15 +165,14 @@ def match(
         RegraftError: nothing fits, no way gives the output that the sample expects, or without one the module would
             give other results than the TF-slim net in the file.
     """
-    from regraft.formats import read_weights
     from regraft.network.matching import match_module, match_network
     from regraft.network.network import GraphNetwork
     from regraft.network.renames import renames_as_text
     from regraft.network.slim.modules import match_slim, slim_map_of
-    from regraft.opening import as_network, fresh_module
+    from regraft.opening import as_network, fresh_module, weights_of
     from regraft.run.atomic import write_bytes
 
-    values = read_weights(Path(address)).values
+    values = weights_of(address).values
     given = None if sample is None else Path(sample)
     fresh = fresh_module(model)
     if fresh is None and isinstance(model, str | PathLike | GraphNetwork):
@@ -235,10 +243,7 @@ def fit_like_source(
         source: a TensorFlow 1 training graph with its checkpoint, as a network or an address.
         data: labelled data as `fit` takes them; or an array for each input of the loss, by name.
         settings: epochs, batch, seed, device, and lr if it shall be another one than the source's.
-        out: the run folder; None: a new one in `runs`.
-        input: how pictures are fed ("range=0..1").
-        resume: go on with the run in `out`.
-        weights: of the source, as for `open`.
+        out, input, resume, weights: as for `fit`.
 
     Raises:
         RegraftError: the source does not say how it was trained, or the data do not fit its loss.

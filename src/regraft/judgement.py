@@ -8,10 +8,10 @@ from typing import Any
 
 from regraft.network import GraphNetwork
 from regraft.opening import as_network, classes_of
-from regraft.tasks.classify import Report
 from regraft.tasks.evaluate import evaluate as compared
-from regraft.tasks.predict import Predictions, TaggedSentences, joined
+from regraft.tasks.predict import Piece, joined
 from regraft.tasks.predict import predict_in_pieces as carry_out
+from regraft.tasks.scores import AnyReport
 
 
 def predict(
@@ -24,8 +24,8 @@ def predict(
     skip_bad: bool = False,
     device: str = "auto",
     weights: str | PathLike[str] | None = None,
-) -> Predictions | TaggedSentences:
-    """The class of each picture, text or row, and how probable it is; of a network that tags words, their tags.
+) -> Piece:
+    """The class of each example and how probable it is; or its labels, its numbers, the tags of its words.
 
     Args:
         model: a run, a model folder or any source, as an address; or a network.
@@ -55,7 +55,7 @@ def predict_in_pieces(
     skip_bad: bool = False,
     device: str = "auto",
     weights: str | PathLike[str] | None = None,
-) -> Iterator[Predictions | TaggedSentences]:
+) -> Iterator[Piece]:
     """What `predict` gives, a few examples at a time: a file of texts and what is said of it may exceed the memory.
 
     Args:
@@ -79,7 +79,7 @@ def evaluate(
     skip_bad: bool = False,
     device: str = "auto",
     weights: str | PathLike[str] | None = None,
-) -> Report:
+) -> AnyReport:
     """How much of labelled data a model gets right, class by class.
 
     Args:

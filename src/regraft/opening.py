@@ -1,4 +1,4 @@
-"""From a source to a network: a path, an address such as `timm:resnet18`, a torch module; with weights of another file.
+"""From a source to a network: a path, an address (`timm:resnet18`, `zoo:NAME`), a torch module; with weights of a file.
 
 Only here is an address told from a path. The rooms below take paths, modules and networks.
 """
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 Address = str | PathLike[str]
 
-_PACKAGES = ("timm", "torchvision", "hf")
+PACKAGES = ("timm", "torchvision", "hf")
+_ZOO = "zoo"
 RANDOM = "random"
 
 
@@ -39,15 +40,14 @@ def opened(
     """See `regraft.open`."""
     wanted = [to] if isinstance(to, str) else to
     if isinstance(source, str | PathLike):
-        network = _native_network(source, weights) if _package(source) else _from_file(Path(source), wanted, weights)
+        network = _addressed(source, wanted, weights)
     else:
-        from regraft.formats import read_weights
         from regraft.formats.pytorch import read_module
 
         module = source
         if weights is not None:
             module = copy.deepcopy(source)
-            _put_in(module, read_weights(Path(weights)), weights)
+            _put_in(module, weights_of(weights), weights)
         network = read_module(module, sample)
     return network if wanted is None or network.outputs == tuple(wanted) else network.towards(*wanted)
 
@@ -70,9 +70,21 @@ def as_network(
 
 def fresh_module(address: Any) -> nn.Module | None:
     """The module at an address with random weights, for its names and shapes; None where it is no address."""
-    if not isinstance(address, str | PathLike) or not _package(address):
+    if not isinstance(address, str | PathLike) or not package_of(address):
         return None
     return _native(address, pretrained=False).module
+
+
+def weights_of(address: Address) -> Weights:
+    """The weights of a file, or of a model in the zoo, whether or not there is a graph."""
+    if not (name := zoo_name(address)):
+        from regraft.formats import read_weights
+
+        return read_weights(Path(address))
+    from regraft.formats.saved import weights_of as kept
+    from regraft.zoo import Zoo
+
+    return kept(Zoo().open(name))
 
 
 def classes_of(model: Any, labels: Address | None, network: GraphNetwork) -> Sequence[str] | None:
@@ -89,7 +101,11 @@ def classes_of(model: Any, labels: Address | None, network: GraphNetwork) -> Seq
         return known
     if not isinstance(model, str | PathLike):
         return None
-    if not (package := _package(model)):
+    if name := zoo_name(model):
+        from regraft.zoo import Zoo
+
+        return Zoo().details(name).classes or None
+    if not (package := package_of(model)):
         from regraft.formats import class_names
 
         return class_names(Path(model))
@@ -115,28 +131,51 @@ def _fitting(published: list[str], network: GraphNetwork) -> list[str] | None:
     return {len(published): published, len(published) + 1: ["background", *published]}.get(width)
 
 
-def _package(source: Address) -> str:
-    """The package an address names, such as `timm:resnet18`; "" for a path."""
-    package = str(source).partition(":")[0]
-    return (
-        package if str(source).startswith(f"{package}:") and package in _PACKAGES and not Path(source).exists() else ""
-    )
+def package_of(source: Address) -> str:
+    """The package an address names, such as `timm:resnet18`; "" for another address, or a path."""
+    scheme = _scheme(source)
+    return scheme if scheme in PACKAGES else ""
+
+
+def zoo_name(source: Address) -> str:
+    """The name of the model in the user's zoo that an address means, `zoo:NAME`; "" for another address, or a path."""
+    return str(source).partition(":")[2] if _scheme(source) == _ZOO else ""
+
+
+def _scheme(source: Address) -> str:
+    scheme, colon, _ = str(source).partition(":")
+    return scheme if colon and scheme in (*PACKAGES, _ZOO) and not Path(source).exists() else ""
+
+
+def _addressed(source: Address, to: list[str] | None, weights: Address | None) -> GraphNetwork:
+    if package_of(source):
+        return _native_network(source, weights)
+    if str(weights) == RANDOM:
+        raise BadArgument(
+            "a file has its own weights: random ones are for timm:NAME, torchvision:NAME and hf:NAME", where=str(source)
+        )
+    if not (name := zoo_name(source)):
+        return _from_file(Path(source), to, weights)
+    from regraft.zoo import Zoo
+
+    network = Zoo().open(name)
+    return network if weights is None else _filled(network, weights)
 
 
 def _native(address: Address, *, pretrained: bool, create: Mapping[str, Any] | None = None) -> Native:
     from regraft.formats import pytorch
 
     name = str(address).partition(":")[2]
-    return pytorch.native(_package(address), name, pretrained=pretrained, create=create or {})
+    return pytorch.native(package_of(address), name, pretrained=pretrained, create=create or {})
 
 
 def _native_network(address: Address, weights: Address | None) -> GraphNetwork:
-    from regraft.formats import pytorch, read_weights
+    from regraft.formats import pytorch
     from regraft.network.slim import slim_map
 
     if weights is None or str(weights) == RANDOM:
-        return pytorch.read_native(_native(address, pretrained=weights is None), format=_package(address))
-    read = read_weights(Path(weights))
+        return pytorch.read_native(_native(address, pretrained=weights is None), format=package_of(address))
+    read = weights_of(weights)
     slim = slim_map(read.values, str(address))
     native = _native(address, pretrained=False, create=slim.create if slim else {})
     if slim:
@@ -146,7 +185,7 @@ def _native_network(address: Address, weights: Address | None) -> GraphNetwork:
         native = replace(native, picture=slim.picture)
     else:
         _put_in(native.module, read, weights)
-    return pytorch.read_native(native, format=_package(address))
+    return pytorch.read_native(native, format=package_of(address))
 
 
 def _from_file(path: Path, to: list[str] | None, weights: Address | None) -> GraphNetwork:
@@ -154,10 +193,6 @@ def _from_file(path: Path, to: list[str] | None, weights: Address | None) -> Gra
 
     if weights is None:
         return read(path, to=to)
-    if str(weights) == RANDOM:
-        raise BadArgument(
-            "a file has its own weights: random ones are for timm:NAME, torchvision:NAME and hf:NAME", where=str(path)
-        )
     if takes_weights(path):
         return read(path, to=to, weights=Path(weights))
     return _filled(read(path, to=to), weights)
@@ -165,10 +200,9 @@ def _from_file(path: Path, to: list[str] | None, weights: Address | None) -> Gra
 
 def _filled(network: GraphNetwork, weights: Address) -> GraphNetwork:
     """A network with the weights of a file, paired as `match` proposes."""
-    from regraft.formats import read_weights
     from regraft.network.matching import match_network
 
-    found = match_network(read_weights(Path(weights)).values, network)
+    found = match_network(weights_of(weights).values, network)
     _refuse_undecided(found, weights)
     warnings.warn(f"{weights}: {found.summary}", stacklevel=2)
     return network.assign(found.weights)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from ready import ReadyPython
 
 from regraft.formats import saved
 from regraft.network.graph import Graph, InputSpec, Node, Ref, Switch
@@ -40,19 +40,13 @@ Regraft = Callable[..., Done]
 
 @pytest.fixture(scope="session")
 def regraft(tmp_path_factory: pytest.TempPathFactory) -> Regraft:
-    """Runs `python -m regraft ...` in an empty folder."""
+    """Runs `python -m regraft ...` in an empty folder; torch, with what it loads at its first use, is there already."""
     folder = tmp_path_factory.mktemp("here")
+    python = ReadyPython(sys.executable, ["torch._dynamo"], os.environ)
 
     def run(*arguments: str | Path, timeout: float = 120.0, **environment: str) -> Done:
-        done = subprocess.run(
-            [sys.executable, "-m", "regraft", *map(str, arguments)],
-            cwd=folder,
-            env=os.environ | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+        given = os.environ | environment
+        done = python.run("regraft", *map(str, arguments), cwd=folder, environment=given, timeout=timeout)
         return Done(code=done.returncode, out=done.stdout, err=done.stderr)
 
     return run

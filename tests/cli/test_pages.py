@@ -7,19 +7,25 @@ import shlex
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from regraft.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMANDS = {command.name: command for command in get_command(app).commands.values()}
+GROUPS = {name: command for name, command in get_command(app).commands.items() if isinstance(command, TyperGroup)}
+COMMANDS = {name: command for name, command in get_command(app).commands.items() if name not in GROUPS} | {
+    f"{group} {name}": command for group in GROUPS for name, command in GROUPS[group].commands.items()
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_and_flags_on_a_page_exist(page: Path) -> None:
     for line in calls(page.read_text(encoding="utf-8")):
         name, *words = shlex.split(line)[1:]
+        if name in GROUPS:
+            name, words = f"{name} {words[0]}", words[1:]
         assert name in COMMANDS, line
         known = {flag for parameter in COMMANDS[name].params for flag in parameter.opts}
         flags = {word.partition("=")[0] for word in words if word.startswith("--")}
@@ -34,7 +40,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_every_command_and_flag_of_the_json_table_exists() -> None:
     table = (ROOT / "docs/cli.md").read_text(encoding="utf-8").split("| command | keys")[1].split("\n\n")[0]
-    named = set(re.findall(r"^\| `(\w+)`", table, flags=re.MULTILINE))
+    firsts = (line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    named = {name for first in firsts for name in re.findall(r"`([\w ]+)`", first)}
     assert named == set(COMMANDS)
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shlex
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from cli.killed import command
 from grounds import dense_network
+from killing import started
 
 from regraft.cli.app import run as carry_out
 from regraft.formats import saved
@@ -207,39 +209,37 @@ class Search:
 
     def __init__(self, source: Path, rows: Path, out: Path) -> None:
         self.words = ["search", str(source), str(rows), "--passes", "1000", "--out", str(out)]
-        self.out = out
+        self.out, self.said = out, out.with_suffix(".said")  # what it says on standard error
 
     @contextmanager
-    def begun(self) -> Generator[subprocess.Popen[str]]:
+    def started(self) -> Generator[BaseProcess]:
         """The process, once it has said what it will do; gone when the block ends."""
         words = [*self.words, *(["--resume"] if self.out.exists() else [])]
-        command = [sys.executable, "-m", "regraft", *words]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stderr
-                assert any(line.startswith("budget: ") for line in process.stderr), "the search did not begin"
-                yield process
-            finally:
-                process.kill()
+        self.said.write_text("")
+        process = started(command, words, self.said, dict(os.environ))
+        try:
+            while "\nbudget: " not in self.said.read_text():
+                assert process.is_alive(), "the search did not begin"
+                time.sleep(0.005)
+            yield process
+        finally:
+            process.kill()
+            process.join()
 
     def finish(self) -> float:
         """Run it to its end; returns the seconds it took after it had said what it will do."""
-        with self.begun() as process:
+        with self.started() as process:
             began = time.monotonic()
-            assert process.stderr
-            process.stderr.read()
-            assert process.wait() == 0
+            process.join()
+            assert process.exitcode == 0
             return time.monotonic() - began
 
     def killed(self, after: float) -> bool:
         """Kill it after some seconds; False where it had ended by then."""
-        with self.begun() as process:
-            try:
-                assert process.wait(after) == 0
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                return True
-        return False
+        with self.started() as process:
+            process.join(after)
+            assert process.exitcode in (None, 0)
+            return process.exitcode is None
 
     def results(self) -> dict[str, Any]:
         record = json.loads((self.out / "results.json").read_text(encoding="utf-8"))
@@ -278,13 +278,12 @@ def test_killed_at_twenty_random_moments_and_resumed_it_finds_the_same(
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(regraft, source: Path, rows: Path, tmp_path: Path) -> None:
     search = Search(source, rows, tmp_path / "stopped")
-    with search.begun() as process:
-        process.send_signal(signal.SIGINT)
-        assert process.stderr
-        said = process.stderr.read()
-        assert process.wait() == 130
+    with search.started() as process:
+        os.kill(process.pid, signal.SIGINT)
+        process.join()
+        assert process.exitcode == 130
     words = shlex.join(["regraft", *search.words, "--resume"])
-    assert said.splitlines()[-1] == f"stopped; go on with: {words}"
+    assert search.said.read_text().splitlines()[-1] == f"stopped; go on with: {words}"
     assert json.loads((search.out / "run.json").read_text())["status"] == "interrupted"
     assert regraft(*search.words, "--resume").code == 0
     straight = Search(source, rows, tmp_path / "straight")

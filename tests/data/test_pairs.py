@@ -94,7 +94,8 @@ NEITHER = (
         (
             "premise,hypothesis,label\none,,a\n",
             None,
-            "a line of the table lacks its text or its label\n  where: {path}, line 2\n  got: one, , a",
+            "a line of the table lacks its text or its label\n  where: {path}, line 2\n  got: one, , a\n"
+            "  to do: fill it in, or leave such lines out: --skip-bad",
         ),
         (
             "question1,question2,premise,hypothesis,label\na,b,c,d,e\n",

@@ -51,7 +51,8 @@ def test_a_line_without_a_label(flowers: Path) -> None:
     with pytest.raises(BadData) as caught:
         open_data(table)
     assert str(caught.value) == (
-        f"a line of the table lacks its path or its label\n  where: {table}, line 3\n  got: rose/03.png"
+        f"a line of the table lacks its path or its label\n  where: {table}, line 3\n  got: rose/03.png\n"
+        "  to do: fill it in, or leave such lines out: --skip-bad"
     )
 
 

@@ -142,7 +142,8 @@ def test_a_table_without_what_is_needed(tmp_path: Path) -> None:
     with pytest.raises(BadData) as caught:
         open_data(table)
     assert str(caught.value) == (
-        f"a line of the table lacks its text or its label\n  where: {table}, line 2\n  got: one, "
+        f"a line of the table lacks its text or its label\n  where: {table}, line 2\n  got: one, \n"
+        "  to do: fill it in, or leave such lines out: --skip-bad"
     )
     written(table, b"words,label\none,a\n")
     with pytest.raises(BadData) as caught:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from encoders import bert_in, minilm, opened
+from encoders import minilm, opened
 
 from regraft.data import Examples, whole
 from regraft.data.tags import Tags
@@ -97,8 +97,8 @@ def test_sentences_without_a_word():
 
 
 @pytest.mark.parametrize("kind", ["Bert", "Roberta"])
-def test_words_begin_at_their_first_token(tmp_path, kind):
-    (spec,) = opened(bert_in(tmp_path, kind)).inputs.values()
+def test_words_begin_at_their_first_token(small_encoder, kind):
+    (spec,) = opened(small_encoder(kind)).inputs.values()
     words = [("the", "dog", "sees"), ("a", "\u0001", "unknownword", "cat")]  # nothing can be made of the second
     rows, places = encoded_words(words, spec)
     assert [own.tolist() for own in places] == [[1, 2, 3], [1, 2, 3, 4]]

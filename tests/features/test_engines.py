@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import warnings
 from collections import Counter
@@ -226,23 +225,19 @@ def test_what_cannot_be_exported_is_run_by_torch() -> None:
         make_engine("openvino", Trunk(net, ["y:0"], spec))
 
 
-def test_a_missing_program_is_named() -> None:
-    script = (
-        "import sys; sys.modules['openvino'] = None; sys.modules['onnxscript'] = None\n"
-        "from features.test_features import TOPS, digits, network\n"
-        "from regraft.features import Trunk, choose, make_engine\n"
-        "net = network()\n"
-        "for timing in choose(net, TOPS, net.inputs['image:0'], digits(40), 'cpu', 10**9)[1][2:]: print(timing.note)\n"
-        "try: make_engine('openvino', Trunk(net, TOPS, net.inputs['image:0']))\n"
-        "except ImportError as error: print(error)\n"
+def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("openvino", "onnxscript"):
+        monkeypatch.setitem(sys.modules, name, None)
+    net = network()
+    (spec,) = net.inputs.values()
+    _, timings = choose(net, TOPS, spec, digits(40), "cpu", MANY)
+    assert [timing.note for timing in timings[2:]] == ["not installed: pip install 'regraft[engines]'"] * 2
+    with pytest.raises(ImportError) as caught:
+        make_engine("openvino", Trunk(net, TOPS, spec))
+    assert str(caught.value) == (
+        "openvino, onnxscript is not installed, which the engine openvino needs\n"
+        "  to do: pip install 'regraft[engines]'"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[1])
-    assert done.stdout == (
-        "not installed: pip install 'regraft[engines]'\n"
-        * 2
-        + "openvino, onnxscript is not installed, which the engine openvino needs\n"
-        "  to do: pip install 'regraft[engines]'\n"
-    ), done.stderr
 
 
 def test_what_is_nothing_for_an_engine() -> None:

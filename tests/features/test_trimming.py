@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from encoders import WORDS, bert_in, opened
+from encoders import WORDS, opened
 
 from regraft.data import open_unlabelled, prepare
 from regraft.data.tokens import encoded
@@ -22,8 +22,8 @@ TEXTS = ["the dog", "a cat sees the old house", "one"]
 
 
 @pytest.mark.parametrize("kind", ["Bert", "Roberta"])
-def test_what_only_fills_up_is_not_computed_and_changes_nothing(tmp_path, kind):
-    network = opened(bert_in(tmp_path, kind))
+def test_what_only_fills_up_is_not_computed_and_changes_nothing(small_encoder, kind):
+    network = opened(small_encoder(kind))
     grafted = graft(network, Plan(freeze_below=LAYER), classes=3, each_place=True).network
     (spec,) = network.inputs.values()
     tokens = torch.from_numpy(np.pad(encoded(TEXTS, spec), ((0, 0), (0, 7)), constant_values=(kind == "Roberta") * 1))
@@ -35,16 +35,16 @@ def test_what_only_fills_up_is_not_computed_and_changes_nothing(tmp_path, kind):
     torch.testing.assert_close(head(*trimmed[:2])[0], head(*batch[:2])[0][:, :8], atol=1e-6, rtol=1e-5)
 
 
-def test_without_tokens_nothing_is_cut(tmp_path):
-    network = opened(bert_in(tmp_path))
+def test_without_tokens_nothing_is_cut(bert):
+    network = opened(bert)
     batch = (torch.zeros(2, 5, 16), torch.zeros(2, 5, dtype=torch.int64))
     assert Trimming(network, (LAYER,))(batch) is batch
 
 
-def test_beside_what_is_no_sequence_nothing_is_cut(tmp_path):
+def test_beside_what_is_no_sequence_nothing_is_cut(bert):
     """A convolution begins with its sequence as a picture of one row, whose places lie on another axis."""
     plan = Plan(at=LAYER, new=(New(kind="conv", width=4),))
-    grafted = graft(opened(bert_in(tmp_path)), plan, classes=2)
+    grafted = graft(opened(bert), plan, classes=2)
     assert grafted.features[0] == "input_ids"
     batch = (torch.full((2, 5), 4), torch.zeros(2, 1, 5, 16), torch.zeros(2, dtype=torch.int64))
     batch[0][:, 3:] = 0
@@ -79,8 +79,8 @@ def of_one_length(network: GraphNetwork) -> GraphNetwork:
 
 
 @pytest.mark.parametrize(("kind", "filler"), [("Bert", 0), ("Roberta", 1)])
-def test_what_fills_up_is_not_computed_and_stored_as_nothing(kind: str, filler: int, tmp_path: Path) -> None:
-    network = of_one_length(opened(bert_in(tmp_path, kind)))
+def test_what_fills_up_is_not_computed_and_stored_as_nothing(small_encoder, kind: str, filler: int, tmp_path: Path):
+    network = of_one_length(opened(small_encoder(kind)))
     found = Watched(network, ("input_ids", LAYER), tmp_path)
     assert found.computed < 0.6 * found.tokens.size
     everything = range(100)
@@ -94,10 +94,9 @@ def test_what_fills_up_is_not_computed_and_stored_as_nothing(kind: str, filler: 
     assert with_it.rows(LAYER, everything)[~text].any()
 
 
-def test_where_what_fills_up_counts_all_is_computed(tmp_path: Path) -> None:
+def test_where_what_fills_up_counts_all_is_computed(bert: Path, tmp_path: Path) -> None:
     """A layer that compares each word with the mean of all places."""
-    bert = opened(bert_in(tmp_path))
-    (spec,) = bert.inputs.values()
+    (spec,) = opened(bert).inputs.values()
     nodes = (
         Node(name=spec.name, function="input"),
         Node(name="mask:0", function="token_mask", args=(Ref(spec.name),), kwargs={"filler": 0}),

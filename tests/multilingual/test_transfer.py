@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from encoders import bert_in, columns, opened, sentences
+from encoders import columns, opened, sentences
 
 import regraft
 from regraft.data import open_splits
@@ -26,11 +26,6 @@ def language(path, other=False, count=120):
         words = words[::-1] if other else words
         found.append([(word, "NOUN" if word in NAMES else "OTHER") for word in words])
     return columns(path, found)
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory):
-    return bert_in(tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from regraft.errors import BadArgument, BadData
 from regraft.network import GraphNetwork, New, Plan
 from regraft.network.from_layers import from_layers
 from regraft.network.surgery import graft
-from regraft.pretraining import Choices, Goal, Method, pretrain
+from regraft.pretraining import Choices, Goal, Method, Pretrained, pretrain
 from regraft.pretraining.input import input_of
 from regraft.run import Progress
 from regraft.train.settings import Settings
@@ -60,9 +60,16 @@ def test_what_is_told_apart(method: Method, layers: tuple[New, ...], turns: bool
     assert measured["kinds"] == (40 if turns else 4 if layers is CONV else 2)
 
 
-def test_the_run_is_a_source_cut_at_its_code(tmp_path: Path) -> None:
-    found = pretrained(tmp_path / "run", "classes")
-    opened = regraft.open(tmp_path / "run")
+@pytest.fixture(scope="module")
+def told_apart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pretrained, Path]:
+    """A network that tells classes apart, and its run."""
+    folder = tmp_path_factory.mktemp("classes") / "run"
+    return pretrained(folder, "classes", epochs=8), folder
+
+
+def test_the_run_is_a_source_cut_at_its_code(told_apart: tuple[Pretrained, Path], tmp_path: Path) -> None:
+    found, folder = told_apart
+    opened = regraft.open(folder)
     x = np.random.default_rng(0).random((3, 8, 8, 1)).astype(np.float32)
     np.testing.assert_array_equal(opened.run(x), found.network.run(x))
     assert opened.bottleneck() == found.code == opened.outputs[0]
@@ -74,8 +81,8 @@ def test_the_run_is_a_source_cut_at_its_code(tmp_path: Path) -> None:
     assert result.network.bottleneck() == found.code  # the head's input, now that there is one
 
 
-def test_features_tell_more_than_those_of_fresh_weights(tmp_path: Path) -> None:
-    found = pretrained(tmp_path / "run", "classes", epochs=8)
+def test_features_tell_more_than_those_of_fresh_weights(told_apart: tuple[Pretrained, Path]) -> None:
+    found, _ = told_apart
     study = regraft.fewshot(found.network, digits(), shots=[1], ways=5, episodes=60)
     told = {one.features: one.accuracy for one in study.results if one.method == "nearest centroid"}
     assert told["source"] > told["untrained trunk"] + 0.1

@@ -19,10 +19,10 @@ HEAD = Plan(
 )
 
 
-def whole(folder: Path) -> FitResult:
-    """The training in a folder, begun or resumed; features are computed anew."""
+def whole(folder: Path, count: int = 12_000) -> FitResult:
+    """The training in a folder on so many points, begun or resumed; features are computed anew."""
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     settings = {"seed": 3, "device": "cpu", "epochs": 12, "patience": 12}
     run, resume = folder / "run", is_run(folder / "run")
     progress = Progress(silent=True)
-    return fit(source(), points(12_000), plan=HEAD, settings=settings, out=run, resume=resume, progress=progress)
+    return fit(source(), points(count), plan=HEAD, settings=settings, out=run, resume=resume, progress=progress)

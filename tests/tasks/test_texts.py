@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +25,9 @@ from regraft.network.vectors import with_vectors
 LAYER = "encoder.layer.1.output.LayerNorm"
 
 
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bert_in(tmp_path_factory.mktemp("bert"))
-
-
 @pytest.fixture(scope="module", params=["Bert", "Roberta"])
-def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bert_in(tmp_path_factory.mktemp(request.param), request.param)
+def encoder(request: pytest.FixtureRequest, small_encoder: Callable[[str], Path]) -> Path:
+    return small_encoder(request.param)
 
 
 @pytest.fixture(autouse=True)

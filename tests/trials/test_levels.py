@@ -40,6 +40,7 @@ def test_the_bottleneck_stands_for_the_end_of_the_last_block():
     assert network.bottleneck() == "5"
 
 
+@pytest.mark.slow
 def test_mobilenet_v2_has_a_cut_for_each_of_its_blocks():
     pytest.importorskip("torchvision")
     network = regraft.open("torchvision:mobilenet_v2", weights="random")

@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Sequence
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from regraft.cli import output
 from regraft.cli.demo import demo
@@ -26,6 +28,7 @@ from regraft.cli.pretrain import pretrain
 from regraft.cli.search import search
 from regraft.cli.show import show
 from regraft.cli.zeroshot import zeroshot
+from regraft.cli.zoo import zoo
 from regraft.errors import BadArgument, OutOfSpace, RegraftError
 
 DONE, OUR_FAILURE, CALLERS_MISTAKE, STOPPED, UNREAD = 0, 1, 2, 130, 141
@@ -44,6 +47,7 @@ app = typer.Typer(
 _LEARN = (fit, search, multitask, languages, fewshot, zeroshot, pretrain)
 for _command in (show, match, *_LEARN, predict, evaluate, export, demo):
     app.command()(_command)
+app.add_typer(zoo)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -119,5 +123,11 @@ def _failed(arguments: Sequence[str], code: int, error: RegraftError) -> int:
 
 
 def _command_called(arguments: Sequence[str]) -> str:
-    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
-    return shlex.join(["regraft", *(word for word in arguments[:1] if word in names)])
+    """The command that a line calls, as far as there is one."""
+    called, command = ["regraft"], get_command(app)
+    for word in arguments:
+        if not isinstance(command, TyperGroup) or word not in command.commands:
+            break
+        command = command.commands[word]
+        called.append(word)
+    return shlex.join(called)

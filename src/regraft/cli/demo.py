@@ -47,7 +47,7 @@ def demo(
     data = _write_digits(out / "digits.npz")
     source = resources.files("regraft") / "demo_source"
     results = _results(str(source), data, out)
-    winner = max(results, key=lambda name: (results[name].validation.accuracy, -results[name].validation.loss))
+    winner = max(results, key=lambda name: (results[name].validation.score, -results[name].trained.metrics["loss"]))
     checkpoint = out / "tf1" / "digits_5_to_9.ckpt"
     regraft.export(results[winner].model, checkpoint)
     labels, picture = out / "labels.txt", out / "predictions.png"
@@ -145,7 +145,7 @@ def _predict(checkpoint: Path, labels: Path, data: Path, picture: Path) -> float
     predicted = regraft.predict(checkpoint, digits, labels=labels, input=_INPUT)
     assert isinstance(predicted, Predictions)
     draw(picture, digits, predicted, truth)
-    return regraft.evaluate(checkpoint, data, labels=labels, input=_INPUT).accuracy
+    return regraft.evaluate(checkpoint, data, labels=labels, input=_INPUT).score
 
 
 def draw(path: Path, digits: np.ndarray, predicted: Predictions, truth: np.ndarray) -> None:

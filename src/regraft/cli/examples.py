@@ -8,21 +8,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from regraft.data import Examples
+    from regraft.data.examples import Task
 
 
 def labelled(
-    path: Path, text: str | None, label: str | None, *, skip_bad: bool = False, part: str | None = None
+    path: Path,
+    text: str | None,
+    label: str | None,
+    *,
+    task: Task = "classify",
+    skip_bad: bool = False,
+    part: str | None = None,
 ) -> Examples:
     """Labelled data that are one piece.
 
     Args:
         text, label: the columns of a table, as --text and --label name them.
+        task: what labels are.
         skip_bad, part: as for `open_data`.
     """
     from regraft.data import Columns, open_data
     from regraft.run import Progress
 
-    columns = Columns(text=text, label=label)
+    columns = Columns(text=text, label=label, task=task)
     return open_data(path, columns=columns, skip_bad=skip_bad, part=part, progress=Progress())
 
 

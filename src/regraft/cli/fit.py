@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output, plan_flags
-from regraft.cli.options import Device, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
+from regraft.cli.options import Device, Input, Json, Kind, LabelColumn, SkipBad, TextColumn, Weights
+from regraft.cli.registering import Name, Register, Registration, begun
 from regraft.errors import BadArgument, UnsupportedOp
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def fit(
     labels: Annotated[Path | None, Option(metavar="FILE", help="The labels of an .npy file.")] = None,
     text: TextColumn = None,
     label: LabelColumn = None,
+    task: Kind = "classify",
     skip_bad: SkipBad = False,
     out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
     epochs: Annotated[int | None, Option(help="At most so many passes over the data.")] = None,
@@ -59,9 +61,13 @@ def fit(
     seed: Annotated[int, Option(help="Of the split, the fresh weights and the order.")] = 0,
     device: Device = "auto",
     patience: Annotated[int | None, Option(help="Stop after so many epochs without a better one.")] = None,
-    ema: Annotated[float | None, Option(help="Decay of averaged weights; they become the model.")] = None,
+    ema: Annotated[
+        float | None, Option(help="Decay of averaged weights: they become the model, `raw` beside it has the others.")
+    ] = None,
     like_source: Annotated[bool, Option("--like-source", help="Train on as the source's own graph did.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
+    register: Register = False,
+    name: Name = None,
     weights: Weights = None,
     json: Json = False,
 ) -> None:
@@ -70,17 +76,15 @@ def fit(
     Without a plan everything up to the bottleneck is frozen, and a new linear layer is trained on it.
     """
     flags = {name: value for name, value in locals().items() if value not in (None, [])}
-    from regraft.run import place_of
-
-    flags["out"] = place_of(out, resume=resume)
+    flags["out"], registration = begun(out, resume=resume, register=register, name=name, source=source)
     try:
-        _gone_on(flags) if like_source else _fitted(flags)
+        _gone_on(flags, registration) if like_source else _fitted(flags, registration)
     except KeyboardInterrupt:
         output.say(f"stopped; {same_again(flags['out'], sys.argv[1:])}")
         raise
 
 
-def _fitted(flags: Mapping[str, Any]) -> None:
+def _fitted(flags: Mapping[str, Any], registration: Registration) -> None:
     """Carry out a plan."""
     import regraft
 
@@ -94,10 +98,10 @@ def _fitted(flags: Mapping[str, Any]) -> None:
     result = regraft.fit(
         network, splits, plan=plan, settings=_settings(flags), **_named(flags, "out", "input", "resume")
     )
-    output.emit(result.as_json()) if flags["json"] else _print(result)
+    registration.give(result.as_json, lambda: _print(result), result.run, json=flags["json"])
 
 
-def _gone_on(flags: Mapping[str, Any]) -> None:
+def _gone_on(flags: Mapping[str, Any], registration: Registration) -> None:
     """Train as the source did."""
     import regraft
 
@@ -113,9 +117,10 @@ def _gone_on(flags: Mapping[str, Any]) -> None:
         plan_flags.switch_values(flags.get("switch", ()))
     )
     result = regraft.fit_like_source(network, _splits(flags), settings=_settings(flags), **named)
-    if flags["json"]:
-        output.emit(result.as_json())
-        return
+    registration.give(result.as_json, lambda: _print_measures(result), result.run, json=flags["json"])
+
+
+def _print_measures(result: GoneOn) -> None:
     output.table("The source's own measures", ("tensor", "test, before", "validation", "test"), _measures(result))
     _print_paths(result.run, result.model)
 
@@ -149,7 +154,7 @@ def _opened(source: str, plan: Plan, weights: str | None) -> GraphNetwork:
 def _splits(flags: Mapping[str, Any]) -> Splits:
     from regraft.data import Columns, open_splits
 
-    columns = Columns(**_named(flags, "text", "label"))
+    columns = Columns(**_named(flags, "text", "label", "task"))
     named = _named(flags, "validation", "test", "labels", "seed", "skip_bad")
     return open_splits(flags["data"], columns=columns, **named)
 

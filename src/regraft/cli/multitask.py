@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 
 from typer import Argument, Option
 
 from regraft.cli import output
 from regraft.cli.fit import same_again
 from regraft.cli.naming import NAMED, named
-from regraft.cli.options import Device, Input, Json, SkipBad, TextColumn, Weights
+from regraft.cli.options import Device, Input, Json, Labels, SkipBad, TextColumn, Weights
 from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
+    from regraft.data import Splits
     from regraft.joint import Learned
     from regraft.network.plan import Plan
 
@@ -28,6 +29,9 @@ def multitask(
     validation: Annotated[list[str] | None, Option(metavar=NAMED, help="Data of a task to choose by.")] = None,
     test: Annotated[list[str] | None, Option(metavar=NAMED, help="Data of a task to test on.")] = None,
     label: Annotated[list[str] | None, Option(metavar="NAME=COLUMN", help="Where a task's labels stand.")] = None,
+    task: Annotated[
+        list[str] | None, Option(metavar="NAME=KIND", help="What its labels are: multilabel or regress; else classes.")
+    ] = None,
     text: TextColumn = None,
     plan: Annotated[
         list[str] | None, Option(metavar="[NAME=]FILE", help="What is reused, frozen and new, in YAML; or a task's.")
@@ -55,45 +59,37 @@ def multitask(
     The model has an output for each task, called as the task is: --to NAME picks one. Given such a model as SOURCE,
     its tasks stay as they are and new ones are put beside them.
     """
-    import regraft
-    from regraft.data import Columns, open_splits
+    flags = {name: value for name, value in locals().items() if value is not None}
     from regraft.run import place_of
 
-    out = place_of(out, resume=resume, kind="multitask")
-    settings = {"epochs": epochs, "lr": lr, "patience": patience, "batch": batch, "seed": seed, "device": device}
-    paths = {name: Path(path) for name, path in named(data, "task").items()}
-    chosen_by, tested, labels = (named(words or [], "task", paths) for words in (validation, test, label))
-    common, plans = _plans(plan or [], paths)
+    flags["out"] = place_of(out, resume=resume, kind="multitask")
     try:
-        splits = {
-            name: open_splits(
-                path,
-                validation=chosen_by.get(name),
-                test=tested.get(name),
-                columns=Columns(text=text, label=labels.get(name)),
-                skip_bad=skip_bad,
-                seed=seed,
-            )
-            for name, path in paths.items()
-        }
-        found = regraft.multitask(
-            source,
-            splits,
-            plan=common,
-            plans=plans,
-            detached=detach or (),
-            loss_weights=_loss_weights(loss_weights),
-            temperature=temperature,
-            settings={word: value for word, value in settings.items() if value is not None},
-            out=out,
-            input=input,
-            resume=resume,
-            weights=weights,
-        )
+        found = _learned(flags)
     except KeyboardInterrupt:
-        output.say(f"stopped; {same_again(out, sys.argv[1:])}")
+        output.say(f"stopped; {same_again(flags['out'], sys.argv[1:])}")
         raise
     output.emit(found.as_json()) if json else _print(found)
+
+
+def _learned(flags: Mapping[str, Any]) -> Learned:
+    """What the flags ask for."""
+    import regraft
+
+    paths = {name: Path(path) for name, path in named(flags["data"], "task").items()}
+    said = {word: named(flags.get(word, ()), "task", paths) for word in ("validation", "test", "label", "task")}
+    common, plans = _plans(flags.get("plan", ()), paths)
+    settings = ("epochs", "lr", "patience", "batch", "seed", "device")
+    alike = ("out", "input", "resume", "weights", "temperature")
+    return regraft.multitask(
+        flags["source"],
+        {name: _splits(path, name, said, flags) for name, path in paths.items()},
+        plan=common,
+        plans=plans,
+        detached=flags.get("detach", ()),
+        loss_weights=_loss_weights(flags["loss_weights"]),
+        settings={name: flags[name] for name in settings if name in flags},
+        **{name: flags[name] for name in alike if name in flags},
+    )
 
 
 def _plans(words: Sequence[str], tasks: dict[str, Path]) -> tuple[Plan | None, dict[str, Plan]]:
@@ -107,6 +103,24 @@ def _plans(words: Sequence[str], tasks: dict[str, Path]) -> tuple[Plan | None, d
         )
     own = named([word for word in words if word not in common], "task", tasks)
     return (read_plan(Path(common[0])) if common else None, {task: read_plan(Path(path)) for task, path in own.items()})
+
+
+def _splits(path: Path, name: str, said: Mapping[str, Mapping[str, str]], flags: Mapping[str, Any]) -> Splits:
+    """The data of a task, with what flags say of it by its name."""
+    from regraft.data import Columns, open_splits
+
+    own = {word: values[name] for word, values in said.items() if name in values}
+    kind = own.get("task", "classify")
+    if kind not in get_args(Labels):
+        raise BadArgument(f"the labels of {name} cannot be {kind!r}", expected=", ".join(get_args(Labels)))
+    return open_splits(
+        path,
+        validation=own.get("validation"),
+        test=own.get("test"),
+        columns=Columns(text=flags.get("text"), label=own.get("label"), task=cast("Labels", kind)),
+        skip_bad=flags["skip_bad"],
+        seed=flags["seed"],
+    )
 
 
 def _loss_weights(text: str) -> dict[str, float] | Literal["uncertainty"]:

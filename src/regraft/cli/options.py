@@ -19,7 +19,17 @@ TextColumn = Annotated[
     str | None, Option("--text", metavar="COLUMN", help="Of a table: the one that holds the texts; A,B: two, of pairs.")
 ]
 LabelColumn = Annotated[
-    str | None, Option("--label", metavar="COLUMN", help="Of a table: the one that holds the labels.")
+    str | None,
+    Option(
+        "--label",
+        metavar="COLUMN",
+        help="Of a table: the one that holds the labels; A,B: several, with --task.",
+    ),
+]
+Labels = Literal["classify", "multilabel", "regress"]
+Kind = Annotated[
+    Labels,
+    Option("--task", help="What labels are: a class each, several labels each, or numbers."),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Option(help="Where to compute.")]
 Names = Annotated[Path | None, Option("--labels", metavar="FILE", help="The names of a source's classes, one a line.")]

@@ -14,7 +14,7 @@ from regraft.cli.examples import unlabelled
 from regraft.cli.options import Device, Input, Json, Names, Output, SkipBad, TextColumn, Weights
 
 if TYPE_CHECKING:
-    from regraft.tasks.predict import Predictions, TaggedSentences
+    from regraft.tasks.predict import Piece, Predictions, TaggedSentences
 
 
 def predict(
@@ -33,7 +33,7 @@ def predict(
     conll: Annotated[bool, Option("--conll", help="Tagged words in columns, one word a line.")] = False,
     json: Json = False,
 ) -> None:
-    """Tell the class of each picture, text or row, and how probable it is; or the tag of each word."""
+    """Tell the class of each example and how probable it is; or its labels, its numbers, the tags of its words."""
     import regraft
 
     pieces = regraft.predict_in_pieces(
@@ -51,9 +51,9 @@ def predict(
         _print(pieces, top, conll=conll)
 
 
-def _print(pieces: Iterator[Predictions | TaggedSentences], top: int, *, conll: bool) -> None:
-    """A table of classes; of tagged words a sentence a line, or columns."""
-    from regraft.tasks.predict import Predictions, TaggedSentences
+def _print(pieces: Iterator[Piece], top: int, *, conll: bool) -> None:
+    """A table of classes, labels or numbers; of tagged words a sentence a line, or columns."""
+    from regraft.tasks.predict import TaggedSentences
 
     first = next(pieces)
     whole = chain([first], pieces)
@@ -62,9 +62,26 @@ def _print(pieces: Iterator[Predictions | TaggedSentences], top: int, *, conll: 
             assert isinstance(piece, TaggedSentences)
             _print_tagged(piece, conll=conll)
     else:
-        known = (piece for piece in whole if isinstance(piece, Predictions))
-        rows = ((name, *guess) for piece in known for name, guesses in _guesses(piece, top) for guess in guesses)
-        output.table("Predictions", ("input", "class", "probability"), rows)
+        output.table("Predictions", _headings(first), (row for piece in whole for row in _rows(piece, top)))
+
+
+def _headings(piece: Piece) -> tuple[str, ...]:
+    from regraft.tasks.predict import LabelledExamples, ToldNumbers
+
+    if isinstance(piece, ToldNumbers):
+        return ("input", *piece.classes)
+    return ("input", "labels") if isinstance(piece, LabelledExamples) else ("input", "class", "probability")
+
+
+def _rows(piece: Piece, top: int) -> Iterator[tuple[Any, ...]]:
+    from regraft.tasks.predict import LabelledExamples, Predictions, ToldNumbers
+
+    if isinstance(piece, ToldNumbers):
+        yield from ((name, *row) for name, row in zip(piece.inputs, piece.numbers.tolist(), strict=True))
+    elif isinstance(piece, LabelledExamples):
+        yield from ((name, ", ".join(own)) for name, own in zip(piece.inputs, piece.labels, strict=True))
+    elif isinstance(piece, Predictions):
+        yield from ((name, *guess) for name, guesses in _guesses(piece, top) for guess in guesses)
 
 
 def _print_tagged(found: TaggedSentences, *, conll: bool) -> None:
@@ -76,7 +93,7 @@ def _print_tagged(found: TaggedSentences, *, conll: bool) -> None:
             print()
 
 
-def _records(found: Predictions | TaggedSentences, top: int) -> list[dict[str, Any]]:
+def _records(found: Piece, top: int) -> list[dict[str, Any]]:
     """What JSON holds: the likeliest class of each input; all that were asked for under "top"."""
     from regraft.tasks.predict import Predictions
 

@@ -16,16 +16,19 @@ from regraft.cli.examples import unlabelled
 from regraft.cli.fit import same_again
 from regraft.cli.options import Device, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.cli.plan_flags import new_layer
+from regraft.cli.registering import Name, Register, begun
 
 if TYPE_CHECKING:
-    from regraft.data import Splits
+    from regraft.data import Examples, Splits
     from regraft.pretraining import Pretrained
+
+Method = Literal["autoencoder", "corruption", "classes"]
 
 
 def pretrain(
     data: Annotated[Path, Argument(metavar="DATA", help="Pictures, folders of them, an array, .txt, a table, ...")],
     method: Annotated[
-        Literal["autoencoder", "corruption", "classes"],
+        Method,
         Option(help="Undo damage, tell damage, or tell the classes of labelled data."),
     ] = "autoencoder",
     layer: Annotated[
@@ -46,6 +49,8 @@ def pretrain(
     device: Device = "auto",
     out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
+    register: Register = False,
+    name: Name = None,
     weights: Weights = None,
     json: Json = False,
 ) -> None:
@@ -55,15 +60,11 @@ def pretrain(
     is compared with the same layers trained from scratch on the same labels, and with a trained network.
     """
     import regraft
-    from regraft.run import place_of
 
-    out = place_of(out, resume=resume, kind="pretrain")
+    out, registration = begun(out, resume=resume, register=register, name=name, kind="pretrain")
     given = {"epochs": epochs, "lr": lr, "batch": batch, "seed": seed, "device": device}
     try:
-        if method == "classes":
-            known = examples_of(data, text, label, skip_bad=skip_bad)
-        else:
-            known = unlabelled([data], text, beside=labelled, skip_bad=skip_bad)
+        known = _labelled_or_not(method, data, text, label, labelled, skip_bad=skip_bad)
         goal = None if labelled is None else _splits(labelled, text, label, seed, skip_bad=skip_bad)
         found = regraft.pretrain(
             known,
@@ -81,7 +82,16 @@ def pretrain(
     except KeyboardInterrupt:
         output.say(f"stopped; {same_again(out, sys.argv[1:])}")
         raise
-    output.emit(found.as_json()) if json else _print(found)
+    registration.give(found.as_json, lambda: _print(found), found.run, json=json)
+
+
+def _labelled_or_not(
+    method: Method, data: Path, text: str | None, label: str | None, beside: Path | None, *, skip_bad: bool
+) -> Examples:
+    """What is learned from: of the method "classes" with its labels."""
+    if method == "classes":
+        return examples_of(data, text, label, skip_bad=skip_bad)
+    return unlabelled([data], text, beside=beside, skip_bad=skip_bad)
 
 
 def _splits(data: Path, text: str | None, label: str | None, seed: int, *, skip_bad: bool) -> Splits:

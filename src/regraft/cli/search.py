@@ -12,6 +12,7 @@ from typer import Argument, Option
 from regraft.cli import output
 from regraft.cli.fit import same_again
 from regraft.cli.options import Input, Json, LabelColumn, SkipBad, TextColumn, Weights
+from regraft.cli.registering import Name, Register, begun
 
 if TYPE_CHECKING:
     from regraft.report.results import Results, Trial
@@ -42,6 +43,8 @@ def search(
     out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
     seed: Annotated[int, Option(help="Of split, folds, fresh weights, views and order.")] = 0,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
+    register: Register = False,
+    name: Name = None,
     weights: Weights = None,
     json: Json = False,
 ) -> None:
@@ -52,9 +55,8 @@ def search(
     """
     import regraft
     from regraft.data import Columns, open_splits
-    from regraft.run import place_of
 
-    out = place_of(out, resume=resume, kind="search")
+    out, registration = begun(out, resume=resume, register=register, name=name, source=source, kind="search")
     given: dict[str, Any] = {
         "schemes": schemes,
         "passes": passes,
@@ -76,7 +78,7 @@ def search(
     except KeyboardInterrupt:
         output.say(f"stopped; {same_again(out, sys.argv[1:])}")
         raise
-    output.emit(found.as_json()) if json else _print(found)
+    registration.give(found.as_json, lambda: _print(found), found.run, json=json)
 
 
 def _print(found: Found) -> None:

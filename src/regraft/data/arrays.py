@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from regraft.data.examples import Examples
+from regraft.data.examples import Examples, Task
 from regraft.data.labels import from_array, read_labels
 from regraft.data.listing import PARTS
 from regraft.data.npy import npz_keys, read_npy, read_npz
@@ -19,7 +19,9 @@ _LABELS = ("y", "labels", "label", "target", "targets", "classes")
 _BLOCK = 2**24  # bytes looked at in one go
 
 
-def open_arrays(path: Path, labels: Path | str | np.ndarray | Sequence[object] | None) -> dict[str, Examples]:
+def open_arrays(
+    path: Path, labels: Path | str | np.ndarray | Sequence[object] | None, task: Task = "classify"
+) -> dict[str, Examples]:
     """The parts of a .npz or .npy file; one, named "", where it is not in parts.
 
     Raises:
@@ -33,7 +35,7 @@ def open_arrays(path: Path, labels: Path | str | np.ndarray | Sequence[object] |
                 where=str(path),
                 fix="give them: --labels FILE (.npy, or text with one a line), or save both: np.savez(path, x=x, y=y)",
             )
-        return {"": labelled(read_npy(path), _given(labels), str(path))}
+        return {"": labelled(read_npy(path), _given(labels), str(path), task)}
     found = _pairs(path)
     if labels is not None and any(y for _, y in found.values()):
         raise BadArgument("the labels are in the file already", where=str(path), fix="leave out labels=")
@@ -50,7 +52,7 @@ def open_arrays(path: Path, labels: Path | str | np.ndarray | Sequence[object] |
                 fix="save both: np.savez(path, x=x, y=y), or give --labels FILE",
             )
         values = read_npz(path, y) if y is not None else _given(labels)
-        parts[part] = labelled(read_npz(path, x), values, str(path))
+        parts[part] = labelled(read_npz(path, x), values, str(path), task)
     return parts
 
 
@@ -68,10 +70,10 @@ def open_rows(path: Path) -> Examples:
     return unlabelled(read_npz(path, x), str(path))
 
 
-def labelled(rows: np.ndarray, labels: np.ndarray, source: str) -> Examples:
+def labelled(rows: np.ndarray, labels: np.ndarray, source: str, task: Task = "classify") -> Examples:
     """Examples from an array (n ...) and its labels."""
     plain = unlabelled(rows, source)
-    numbers, classes = from_array(labels, len(plain), source)
+    numbers, classes = from_array(labels, len(plain), source, task)
     return Examples(source=source, items=plain.items, labels=numbers, classes=classes, hashes=plain.hashes)
 
 

@@ -15,6 +15,8 @@ from regraft.data.tags import Tags
 from regraft.errors import BadData, nearest_names
 
 Sentence = tuple[str, ...]  # its words
+# What labels are: a class each, several of the classes each, numbers, or a class for each word.
+Task = Literal["classify", "multilabel", "regress", "tag"]
 TEXT_KINDS = ("text", "pair")  # kinds of examples that are read as texts
 
 
@@ -30,8 +32,9 @@ class Picture:
 class Examples:
     """What was found in one place: pictures still encoded, texts or pairs, sentences of words, or the rows of an array.
 
-    `labels` is (n) int64, positions in `classes`, or -1 throughout where nothing is labelled. `tags` has those of
-    words, where they are. `hashes` tells equal contents; `skipped` names the unreadable pictures that were left out,
+    `labels` is (n) int64, positions in `classes`, or -1 throughout where nothing is labelled; (n k) bool, which of the
+    classes an example has; or (n m) float64, numbers whose names the classes are. `tags` has those of words, where they
+    are. `hashes` tells equal contents; `skipped` names the unreadable pictures that were left out,
     with the reason.
     """
 
@@ -55,6 +58,15 @@ class Examples:
         if isinstance(first, Pair):
             return "pair"
         return "text" if isinstance(first, str) else "words" if isinstance(first, tuple) else "picture"
+
+    @property
+    def task(self) -> Task:
+        """What its labels are."""
+        if self.tags is not None:
+            return "tag"
+        if self.labels.ndim == 1:
+            return "classify"
+        return "multilabel" if self.labels.dtype == bool else "regress"
 
     @property
     def texts(self) -> Sequence[str]:
@@ -81,8 +93,8 @@ class Examples:
         """Whether the values are 0..255 and still have to be brought to a network's range."""
         return self.items.dtype == np.uint8 if isinstance(self.items, np.ndarray) else self.kind == "picture"
 
-    def name(self, index: int) -> str:
-        """What to call one example: its path, its row, or the text itself."""
+    def name(self, index: int, first: int = 0) -> str:
+        """What to call one example: its path, the text itself, or its row, where the first is row number `first`."""
         item = self.items[index]
         if isinstance(item, Picture):
             return item.name
@@ -90,7 +102,7 @@ class Examples:
             return str(item)
         if isinstance(item, tuple):
             return " ".join(item)
-        return item if isinstance(item, str) else f"row {index}"
+        return item if isinstance(item, str) else f"row {first + index}"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -114,10 +126,10 @@ class Examples:
         return replace(self, **kept, tags=None, skipped=())
 
     def require_classes(self) -> None:
-        """Make sure that examples are labelled as wholes.
+        """Make sure that examples have a class each.
 
         Raises:
-            BadData: their words are tagged.
+            BadData: their words are tagged, they may have several labels, or numbers are to be told of them.
         """
         if self.tags is not None:
             raise BadData(
@@ -126,9 +138,19 @@ class Examples:
                 expected="examples with a class each",
                 fix="`regraft fit`, `evaluate` and `predict` take tagged words",
             )
+        if self.task != "classify":
+            raise BadData(
+                "here each example has one class",
+                where=self.source,
+                expected="examples with a class each",
+                got="numbers" if self.task == "regress" else "several labels each",
+                fix="`regraft fit`, `multitask`, `evaluate` and `predict` take such",
+            )
 
     def with_classes(self, classes: Sequence[str]) -> Examples:
         """The same examples, labelled by another list of classes that holds all of theirs.
+
+        Numbers are the same ones in another order.
 
         Raises:
             BadData: an example has a class that the list lacks.
@@ -142,10 +164,23 @@ class Examples:
                 got=_listed(self.classes),
                 nearest=nearest_names(unknown[0], classes),
             )
+        if self.labels.ndim == 2:
+            return replace(self, labels=self._columns(classes), classes=tuple(classes))
         position = {name: index for index, name in enumerate(classes)}
         table = np.array([position[name] for name in self.classes] + [-1], dtype=np.int64)
         tags = self.tags and replace(self.tags, flat=table[self.tags.flat])
         return replace(self, labels=table[self.labels], tags=tags, classes=tuple(classes))
+
+    def _columns(self, classes: Sequence[str]) -> np.ndarray:
+        """The labels (n k) by another list of classes: none has one that is new, and no number may be missing."""
+        missing = [name for name in classes if name not in self.classes]
+        if missing and self.task == "regress":
+            raise BadData(
+                "a number is missing", where=self.source, expected=_listed(classes), got=_listed(self.classes)
+            )
+        own = {name: self.labels[:, index] for index, name in enumerate(self.classes)}
+        none = np.zeros(len(self), self.labels.dtype)
+        return np.stack([own.get(name, none) for name in classes], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,7 +195,7 @@ class Part:
 
     @property
     def labels(self) -> np.ndarray:
-        """(n) int64, positions in the classes."""
+        """As the examples have them: (n) int64, positions in the classes, or (n k)."""
         return self.examples.labels[self.indices]
 
     @property

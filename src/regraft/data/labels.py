@@ -4,11 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from regraft.data.npy import read_npy
 from regraft.errors import BadData, MissingFile, UnreadableFile
+
+if TYPE_CHECKING:
+    from regraft.data.examples import Task
+
+
+# A class; the names of all labels that an example has; or numbers, 1 and 0 for labels that it has and has not.
+Label = str | tuple[str, ...] | tuple[float, ...]
+
+
+def as_labels(labels: Sequence[Any], task: Task, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels as `Examples` has them, and the classes.
+
+    Args:
+        labels: one for each example.
+        names: the columns they stand in.
+    """
+    if task == "regress":
+        return np.array(labels, np.float64).reshape(len(labels), len(names)), tuple(names)
+    if task != "multilabel":
+        return number(labels)
+    if len(names) > 1:
+        return np.array(labels, bool).reshape(len(labels), len(names)), tuple(names)
+    classes = number([name for own in labels for name in own])[1]
+    return np.array([[name in own for name in classes] for own in labels], bool), classes
 
 
 def number(names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -20,12 +45,18 @@ def number(names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.array([position[name] for name in names], dtype=np.int64), classes
 
 
-def from_array(labels: np.ndarray, count: int, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def from_array(
+    labels: np.ndarray, count: int, where: str, task: Task = "classify"
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """The labels of `count` rows: whole numbers (n) or (n 1), words, or one-hot rows (n c).
+
+    For "regress" they are numbers (n) or (n m), for "multilabel" ones and zeros (n k).
 
     Raises:
         BadData: there are more or fewer of them, or they are no labels.
     """
+    if task != "classify":
+        return _several(labels, count, where, task)
     if labels.ndim != 1 and labels.shape[:1] == (count,) and labels.size == count:
         labels = labels.reshape(count)
     if labels.ndim == 2 and labels.shape[0] == count and _one_hot(labels):
@@ -49,6 +80,21 @@ def from_array(labels: np.ndarray, count: int, where: str) -> tuple[np.ndarray, 
             got=f"{labels[bad][0]} of type {labels.dtype}",
         )
     return number([str(int(value)) for value in numbers])
+
+
+def _several(labels: np.ndarray, count: int, where: str, task: Task) -> tuple[np.ndarray, tuple[str, ...]]:
+    rows = labels[:, None] if labels.ndim == 1 else labels
+    numbers = rows.astype(np.float64) if rows.dtype.kind in "iubf" else np.full((1, 1), np.nan)
+    fits = rows.ndim == 2 and len(rows) == count and bool(np.isfinite(numbers).all())
+    if not fits or (task == "multilabel" and not ((numbers == 0) | (numbers == 1)).all()):
+        what = "ones and zeros" if task == "multilabel" else "numbers"
+        raise BadData(
+            "the labels do not fit the examples",
+            where=where,
+            expected=f"{what}, a row for each of the {count} examples",
+            got=f"{labels.dtype} {labels.shape}",
+        )
+    return numbers if task == "regress" else numbers == 1, tuple(map(str, range(rows.shape[1])))
 
 
 def read_labels(path: Path) -> np.ndarray:

@@ -13,8 +13,8 @@ import numpy as np
 
 from regraft.data.archives import ENDINGS, list_archive
 from regraft.data.arrays import open_arrays, open_rows
-from regraft.data.examples import Examples, Picture
-from regraft.data.labels import number
+from regraft.data.examples import Examples, Picture, Task
+from regraft.data.labels import Label, as_labels, number
 from regraft.data.listing import Listing, by_class, list_folder, pictures
 from regraft.data.pairs import Text
 from regraft.data.pictures import is_picture, problem
@@ -94,7 +94,7 @@ def open_parts(
     ending = _ending(path)
     _require_table(path, ending, columns)
     if ending in (".npz", ".npy"):
-        return open_arrays(path, labels)
+        return open_arrays(path, labels, columns.task)
     if labels is not None:
         raise BadArgument(
             "labels= goes with arrays only", where=str(path), fix="put pictures and labels into a .csv table instead"
@@ -103,11 +103,13 @@ def open_parts(
         named = by_class(list_folder(path) if path.is_dir() else list_archive(path))
         return {part: _pictures(str(path), members, skip_bad, progress) for part, members in named.items()}
     if ending in SHEETS:
-        table = read_table(_sheet(path, progress), columns)
+        table = read_table(_sheet(path, progress), columns, skip_bad=skip_bad)
+        kind = (columns.task, table.names)
         if table.texts:
-            return {"": _texts(str(path), table)}
+            return {"": _texts(str(path), table, kind)}
         members = list(zip(table.pictures, table.labels, strict=True))
-        return {"": _pictures(str(path), members, skip_bad, progress)}
+        found = _pictures(str(path), members, skip_bad, progress, kind)
+        return {"": replace(found, skipped=(*table.skipped, *found.skipped))}
     if ending in TAGGED_ENDINGS:
         return {"": _tagged(path, read_tagged(path, columns.label), progress)}
     raise UnsupportedFormat("these are no data that regraft reads", where=str(path), expected=_FORMS)
@@ -203,6 +205,9 @@ _ALONE: Mapping[str, Callable[[Path, Columns, Progress], Examples]] = {
 }
 
 
+Kind = tuple[Task, tuple[str, ...]]  # what labels are, and the columns they stand in
+
+
 def _sheet(path: Path, progress: Progress) -> Sheet:
     sheet = read_sheet(path)
     _say_encoding(path, sheet.unfit, progress)
@@ -230,10 +235,16 @@ def unlabelled_texts(source: str, texts: Sequence[Text]) -> Examples:
     return Examples(source=source, items=texts, labels=labels, classes=(), hashes=Made(digest, texts))
 
 
-def _texts(source: str, table: Table) -> Examples:
-    labels, classes = number(table.labels)
-    hashes = tuple(map(digest, table.texts))
-    return Examples(source=source, items=table.texts, labels=labels, classes=classes, hashes=hashes)
+def _texts(source: str, table: Table, kind: Kind) -> Examples:
+    labels, classes = as_labels(table.labels, *kind)
+    return Examples(
+        source=source,
+        items=table.texts,
+        labels=labels,
+        classes=classes,
+        hashes=tuple(map(digest, table.texts)),
+        skipped=table.skipped,
+    )
 
 
 def _tagged(path: Path, found: Tagged, progress: Progress) -> Examples:
@@ -253,7 +264,11 @@ def _tagged(path: Path, found: Tagged, progress: Progress) -> Examples:
 
 
 def _pictures(
-    source: str, members: Sequence[tuple[Picture, str]], skip_bad: bool, progress: Progress | None
+    source: str,
+    members: Sequence[tuple[Picture, Label]],
+    skip_bad: bool,
+    progress: Progress | None,
+    kind: Kind = ("classify", ("",)),
 ) -> Examples:
     """Every picture looked at and hashed; the unreadable ones refused, or left out and listed."""
     looked = _look([picture for picture, _ in members], skip_bad, progress or Progress(silent=True))
@@ -266,9 +281,9 @@ def _pictures(
             fix="mend or remove them, or leave such ones out: --skip-bad",
         )
     good = [(member, key) for member, (key, why) in zip(members, looked, strict=True) if not why]
-    numbers, classes = number([label for (_, label), _ in good])
-    lost = sorted({label for _, label in members} - set(classes))
-    if lost:
+    numbers, classes = as_labels([label for (_, label), _ in good], *kind)
+    lost = sorted({label for _, label in members if isinstance(label, str)} - set(classes))
+    if lost or not good:
         of = f" of {', '.join(lost)}" if any(lost) else ""
         raise BadData(f"no picture{of} can be read", where=source, got="; ".join(bad[:5]))
     return Examples(

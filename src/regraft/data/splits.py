@@ -57,8 +57,8 @@ def split(examples: Examples, *, seed: int, fractions: tuple[float, float, float
     """Divide examples into train, validation and test parts.
 
     Each class is divided in the same proportion as far as it can be, none is missing from the training part, and
-    examples with the same content stay together. Tagged sentences are divided without a look at their tags. The same
-    examples and seed always give the same parts.
+    examples with the same content stay together. Where words are tagged, or examples have several labels or numbers,
+    these are not looked at. The same examples and seed always give the same parts.
 
     Raises:
         BadData: fewer than two classes, or too few different examples.
@@ -67,9 +67,10 @@ def split(examples: Examples, *, seed: int, fractions: tuple[float, float, float
     groups = _groups(examples)
     generator = np.random.default_rng(seed)
     # copies with several labels stay in the training part: each class has to be there
-    pure = [group for group in groups if len(set(examples.labels[group].tolist())) == 1]
-    kinds = [-1] if examples.tags is not None else range(len(examples.classes))
-    by_class = [[group for group in pure if examples.labels[group[0]] == k] for k in kinds]
+    pure = [group for group in groups if (examples.labels[group] == examples.labels[group[0]]).all()]
+    by_class = [pure]
+    if examples.task == "classify":
+        by_class = [[g for g in pure if examples.labels[g[0]] == k] for k in range(len(examples.classes))]
     for members in by_class:
         generator.shuffle(members)
     parts: list[list[int]] = [[], [], []]
@@ -123,7 +124,7 @@ def _hashes(part: Part) -> list[bytes]:
 
 
 def _refuse_one_class(examples: Examples) -> None:
-    if len(examples.classes) < 2:
+    if len(examples.classes) < (1 if examples.labels.ndim == 2 else 2):
         raise BadData(
             "there is one class only" if examples.classes else "nothing is labelled",
             where=examples.source,

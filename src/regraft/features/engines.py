@@ -42,7 +42,7 @@ class Trunk:
     @cached_property
     def hash(self) -> str:
         """A hash of all that is computed."""
-        return trunk_hash(self.network, self.tensors, self.spec.name)
+        return trunk_hash(self.network, self.tensors, [self.spec.name])
 
     def module(self) -> nn.Module:
         """The trunk in torch, with the network's own weights."""

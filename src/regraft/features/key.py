@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from typing import Any
 
 from regraft.data import Examples, View
@@ -50,23 +51,33 @@ def feature_key(
     return FeatureKey(
         data=examples.fingerprint,
         preparation=replace(spec, name="", origin="unknown").record(),
-        trunk=trunk_hash(network, tensors, spec.name),
+        trunk=trunk_hash(network, tensors, [spec.name]),
         cut=tuple((name, str(network.tensors[name].dtype)) for name in tensors),
         engine=engine,
         view=view.name,
     )
 
 
-def trunk_hash(network: GraphNetwork, tensors: Sequence[str], given: str) -> str:
-    """A hash of all that computes `tensors` from the input: operations, settings, weights; names do not count."""
+def trunk_hash(network: GraphNetwork, tensors: Sequence[str], given: Sequence[str], *, weights: bool = True) -> str:
+    """A hash of all that computes `tensors` from the `given` ones: operations, settings, weights.
+
+    Names do not count, nor what only passes a value on, as a settled conditional does.
+
+    Args:
+        weights: False: of the weights only types and shapes count.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    nodes = specialise(network.graph, tensors, [given], training=False)
-    number = {node.name: str(index) for index, node in enumerate(nodes)}
-    for node in nodes:
+    number: dict[str, str] = {}
+    counted = count()
+    for node in specialise(network.graph, tensors, given, training=False):
+        if node.function == "identity":
+            number[node.name] = number[next(node.refs())]
+            continue
+        number[node.name] = str(next(counted))
         if node.function == "parameter":
             value = network.values[node.args[0]]
             digest.update(f"{value.dtype.str}{value.shape}".encode())
-            digest.update(value.tobytes())
+            digest.update(value.tobytes() if weights else b"")
         else:
             digest.update(repr((node.function, _numbered(node.args, number), sorted(node.kwargs.items()))).encode())
     digest.update(repr([number[name] for name in tensors]).encode())

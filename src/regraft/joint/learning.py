@@ -14,14 +14,15 @@ from regraft.formats import saved
 from regraft.joint.balance import Balance
 from regraft.joint.picture import draw
 from regraft.joint.settling import kept_apart, settle_jobs, trains_trunk
-from regraft.joint.training import trained_together
+from regraft.joint.training import tested, trained_together
 from regraft.network import GraphNetwork, Plan
 from regraft.network.graph import TASKS
 from regraft.network.uniting import Wanted, named_after
 from regraft.run import Progress, RunFolder, place_of
-from regraft.tasks.classify import Report
+from regraft.tasks.feeding import feed
 from regraft.tasks.fit import FitResult, fit
 from regraft.tasks.job import Job
+from regraft.tasks.scores import AnyReport
 from regraft.train.settings import Settings
 
 
@@ -35,7 +36,7 @@ class LearnedTask:
     """
 
     alone: FitResult = field(repr=False)
-    test: Report = field(repr=False)
+    test: AnyReport = field(repr=False)
 
     @property
     def gain(self) -> float:
@@ -149,21 +150,8 @@ def learn(
     run = RunFolder.at(folder, resume=resume)
     with run.working():
         run.write_json(run.settings.name, {task: job.as_json() for task, job in jobs.items()})
-        alone = dict[str, FitResult]()
-        for task, one in splits.items():
-            progress.say(f"learning {task} alone")
-            place = run.path / "alone" / task
-            plan, silent = choices.plan_of(task), Progress(silent=True)
-            alone[task] = fit(
-                network,
-                one,
-                plan=plan,
-                settings=settings,
-                out=place,
-                input=input,
-                resume=place.exists(),
-                progress=silent,
-            )
+        how = {"settings": settings, "input": input}
+        alone = {task: _alone(network, task, one, choices, run, progress, how) for task, one in splits.items()}
         shared, reports = _shared(jobs, alone, choices.balance, run, resume, progress)
         found = Learned(
             run=run.path,
@@ -179,6 +167,22 @@ def learn(
     return found
 
 
+def _alone(
+    network: GraphNetwork,
+    task: str,
+    splits: Splits,
+    choices: Choices,
+    run: RunFolder,
+    progress: Progress,
+    how: Mapping[str, Any],
+) -> FitResult:
+    """A task learned by itself."""
+    progress.say(f"learning {task} alone")
+    place = run.path / "alone" / task
+    quiet = Progress(silent=True)
+    return fit(network, splits, plan=choices.plan_of(task), out=place, resume=place.exists(), progress=quiet, **how)
+
+
 def _require_tested(tasks: Mapping[str, Splits]) -> None:
     untested = [task for task, splits in tasks.items() if not len(splits.test)]
     if untested or not tasks:
@@ -190,6 +194,7 @@ def _wanted(splits: Mapping[str, Splits], choices: Choices) -> dict[str, Wanted]
         task: Wanted(
             plan=choices.plan_of(task),
             classes=one.classes,
+            answers=one.train.examples.task if one.train.labels.ndim == 2 else None,
             each_place=one.train.tags is not None,
             detached=task in choices.detached,
         )
@@ -204,7 +209,7 @@ def _shared(
     run: RunFolder,
     resume: bool,
     progress: Progress,
-) -> tuple[GraphNetwork, dict[str, Report]]:
+) -> tuple[GraphNetwork, dict[str, AnyReport]]:
     """The network of all tasks with its trained weights, and how well it does each."""
     network = next(iter(jobs.values())).graft.network
     joint = {task: job for task, job in jobs.items() if trains_trunk(job.graft)}
@@ -220,9 +225,9 @@ def _shared(
     reports = {task: result.test for task, result in alone.items() if result.test}
     if joint:
         progress.say(f"learning {', '.join(joint)} together")
-        trained, together = trained_together(joint, balance, run, resume=resume, progress=progress)
-        values = {**trained, **values}
-        reports |= together
+        fed = {task: feed(job, progress) for task, job in joint.items()}
+        values |= trained_together(joint, fed, balance, run, resume=resume, progress=progress)
+        reports |= tested(network.assign(values), joint, fed)
     return network.assign(values), reports
 
 

@@ -9,48 +9,67 @@ import torch
 from torch import Tensor
 
 from regraft.joint.balance import Balance, Weighting
+from regraft.network import GraphNetwork
 from regraft.run import Progress, RunFolder
-from regraft.tasks.classify import Report
-from regraft.tasks.feeding import Fed, feed
+from regraft.tasks.feeding import Fed
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.job import Job
 from regraft.tasks.layer_rates import layer_rates
-from regraft.tasks.scores import measured, told
+from regraft.tasks.scores import KINDS, AnyReport, measured, reported
 from regraft.train.learner import Batch, Learner, Rows, Step
 from regraft.train.loop import Measured, train
 
 
 def trained_together(
-    jobs: Mapping[str, Job], balance: Balance, run: RunFolder, *, resume: bool, progress: Progress
-) -> tuple[dict[str, np.ndarray], dict[str, Report]]:
-    """Train what the plans of several tasks leave open in the network they share.
+    jobs: Mapping[str, Job],
+    fed: Mapping[str, Fed],
+    balance: Balance,
+    run: RunFolder,
+    *,
+    resume: bool,
+    progress: Progress,
+) -> dict[str, np.ndarray]:
+    """Train what the plans of several tasks leave open in the network they share; returns these weights.
 
     The epoch is kept whose scores on validation, averaged over the tasks, are the best.
-
-    Returns:
-        The weights that were trained, and how well each task is done on its test part.
     """
     job = next(iter(jobs.values()))
-    network = own_copy(job.graft.network)
-    fed = {task: feed(one, progress) for task, one in jobs.items()}
-    heads = {task: Head(network, fed[task].inputs, one.graft.logits, one.device) for task, one in jobs.items()}
-    sizes = {task: len(one.train) for task, one in fed.items()}
+    heads = _heads(own_copy(job.graft.network), jobs, fed)
     learners = {task: head.learner(layer_rates(jobs[task].graft, job.settings)) for task, head in heads.items()}
     train(
         joint_learner(learners, Weighting(balance, jobs)),
-        MixedRows({task: one.train for task, one in fed.items()}, balance.turns(sizes)),
+        MixedRows(
+            {task: one.train for task, one in fed.items()},
+            balance.turns({task: len(one.train) for task, one in fed.items()}),
+        ),
         job.settings,
         validate=lambda: _looked_at(heads, fed, jobs),
         run=run,
         resume=resume,
         progress=progress,
     )
-    reports = {
-        task: told(*head.logits(fed[task].test, job.settings.batch), jobs[task].splits.test)[0]
-        for task, head in heads.items()
-    }
     values = {name: value for head in heads.values() for name, value in head.values().items()}
-    return values, reports
+    for one in jobs.values():
+        values = one.units.undone(values) if one.units else values
+    return values
+
+
+def tested(network: GraphNetwork, jobs: Mapping[str, Job], fed: Mapping[str, Fed]) -> dict[str, AnyReport]:
+    """How well a network does each task on its test part."""
+    found = dict[str, AnyReport]()
+    for task, head in _heads(own_copy(network), jobs, fed).items():
+        part = jobs[task].splits.test
+        logits, _ = head.logits(fed[task].test, jobs[task].settings.batch)
+        found[task] = reported(KINDS[part.examples.task].answers(logits), part)
+    return found
+
+
+def _heads(network: GraphNetwork, jobs: Mapping[str, Job], fed: Mapping[str, Fed]) -> dict[str, Head]:
+    """What is trained of each task: the parts of one network, which share its weights."""
+    return {
+        task: Head(network, fed[task].inputs, job.graft.logits, job.device, KINDS[job.splits.train.examples.task].loss)
+        for task, job in jobs.items()
+    }
 
 
 class MixedRows:

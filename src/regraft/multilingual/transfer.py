@@ -191,6 +191,6 @@ class _Study:
         for name, splits in self._languages.items():
             part = self._joined.part(splits.test)
             labels = part.labels if part.tags is None else part.tags.flat
-            probability = result.probability[start : start + len(labels)]
-            scores[name], start = reported(probability, labels, part).score, start + len(labels)
+            answers = result.answers[start : start + len(labels)]
+            scores[name], start = reported(answers, part).score, start + len(labels)
         return scores

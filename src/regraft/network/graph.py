@@ -31,6 +31,8 @@ CODE = "regraft/code"
 # The collection of the outputs of a network that has learned several tasks; they are called as the tasks are. The
 # classes of each are a collection too, by the name of both.
 TASKS = "regraft/tasks"
+# The collection of an output, by its name behind this, that tells no classes apart: what it answers ("regress").
+ANSWERS = "regraft/answers/"
 # A token that stands for a word: what fills up is one of those before it.
 WORD = 4
 # Outputs that are the points of texts and of pictures, to be compared by their angles.

@@ -15,7 +15,7 @@ from regraft.errors import BadArgument, ShapeMismatch, nearest_names
 from regraft.network.flow import WEIGHTED, ancestors, by_name, channels_first
 from regraft.network.freezing import feature_tensors, frozen_graph, frozen_parameters, thawed
 from regraft.network.fresh import fresh_value, is_weight
-from regraft.network.graph import Graph, Node, Ref, Slice
+from regraft.network.graph import ANSWERS, TASKS, Graph, Node, Ref, Slice
 from regraft.network.halves import restricted
 from regraft.network.naming import matching, renamed, whole_of
 from regraft.network.network import GraphNetwork
@@ -152,6 +152,8 @@ def grow(network: GraphNetwork, plan: Plan, *, classes: int, seed: int, each_pla
     at = end_of_trunk(network, plan, each_place=each_place)
     stack = replace(begun(network, at, seed), each_place=each_place)
     kept = restricted(network.graph, [at] if stack.mask is None else [at, stack.mask])
+    collections = {name: of for name, of in kept.collections.items() if not name.startswith((TASKS, ANSWERS))}
+    kept = replace(kept, collections=collections)  # what its old outputs answered is no matter any more
     trunk = GraphNetwork(replace(thawed(kept), outputs=(at,)), network.values, format=network.format)
     trunk = _renamed(trunk, plan)
     trained = [name for name in trunk.parameters if is_weight(trunk, name)]

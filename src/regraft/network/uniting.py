@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from regraft.errors import BadArgument
 from regraft.network.freezing import is_trained, thawed
-from regraft.network.graph import TASKS, Graph, Node, Ref
+from regraft.network.graph import ANSWERS, TASKS, Graph, Node, Ref
 from regraft.network.network import GraphNetwork
 from regraft.network.plan import Plan
 from regraft.network.surgery import Graft, Grown, end_of_trunk, grow, with_frozen, with_output
@@ -23,12 +23,14 @@ class Wanted:
     Attributes:
         plan: its own; of what several share they must say the same.
         classes: the names of its classes.
+        answers: what it answers, where that is no class: "multilabel", "regress".
         each_place: whether there is an answer for each place of a sequence, not one for the whole.
         detached: whether its loss leaves the trunk alone.
     """
 
     plan: Plan
     classes: tuple[str, ...]
+    answers: str | None = None
     each_place: bool = False
     detached: bool = False
 
@@ -55,7 +57,9 @@ def graft_tasks(network: GraphNetwork, wanted: Mapping[str, Wanted], seed: int) 
     _require_alike(grown)
     if kept is not None:
         _require_untouched(kept, grown)
-    whole = _united(kept, grown, {classes_of_task(task): one.classes for task, one in wanted.items()})
+    classes = {classes_of_task(task): one.classes for task, one in wanted.items()}
+    answers = {ANSWERS + task: (one.answers,) for task, one in wanted.items() if one.answers}
+    whole = _united(kept, grown, classes | answers)
     frozen = frozenset(kept.parameters if kept else ()).union(*(one.frozen for one in grown.values()))
     shared = with_frozen(whole, frozen)
     return {task: one.finished(shared) for task, one in grown.items()}
@@ -126,9 +130,9 @@ def _require_untouched(kept: GraphNetwork, grown: Mapping[str, Grown]) -> None:
 
 
 def _united(
-    kept: GraphNetwork | None, grown: Mapping[str, Grown], classes: Mapping[str, tuple[str, ...]]
+    kept: GraphNetwork | None, grown: Mapping[str, Grown], collections: Mapping[str, tuple[str, ...]]
 ) -> GraphNetwork:
-    """One network with the outputs of all tasks."""
+    """One network with the outputs of all tasks, and what else is known of these."""
     parts = [one.network for one in grown.values()]
     graphs = [*([thawed(kept.graph)] if kept else []), *(part.graph for part in parts)]
     ends = [Node(name=task, function="identity", args=(Ref(one.logits),)) for task, one in grown.items()]
@@ -141,7 +145,7 @@ def _united(
         switches=tuple({switch.name: switch for graph in graphs for switch in graph.switches}.values()),
         updates={parameter: tensor for graph in graphs for parameter, tensor in graph.updates.items()},
         slices={parameter: part for graph in graphs for parameter, part in graph.slices.items()},
-        collections={**first.collections, **classes, TASKS: (*first.collections.get(TASKS, ()), *grown)},
+        collections={**first.collections, **collections, TASKS: (*first.collections.get(TASKS, ()), *grown)},
         training=None,
     )
     values = {name: value for part in (*([kept] if kept else []), *parts) for name, value in part.values.items()}

@@ -82,7 +82,7 @@ def worth(pretrained: GraphNetwork, goal: Goal, seed: int, folder: Path, progres
             network, data, plan=plan, settings=settings, out=place, resume=is_run(place), progress=progress
         )
     hits = {name: _hits(result, data, progress) for name, result in found.items()}
-    chosen = max(_WAYS, key=lambda name: found[name].validation.accuracy)
+    chosen = max(_WAYS, key=lambda name: found[name].validation.score)
     others = [name for name in found if name not in _WAYS]
     return Worth(
         ways=tuple(_compared(name, result, hits[name]) for name, result in found.items()),
@@ -104,7 +104,7 @@ def _hits(result: FitResult, data: Splits, progress: Progress) -> np.ndarray:
 def _compared(name: str, result: FitResult, hits: np.ndarray) -> Compared:
     return Compared(
         name=name,
-        validation=result.validation.accuracy,
+        validation=result.validation.score,
         test=float(hits.mean()),
         interval=interval(hits),
         seconds=result.seconds,

@@ -38,7 +38,10 @@ class RunFolder:
         metrics.jsonl    one line an epoch
         results.json     the final numbers
         checkpoints/     the training's own state, last and best
+        start/           the network the training began with; gone once there is a model
+        start.json       how the weights in checkpoints/ get into it
         model/           the finished model
+        raw/             the same with its own weights, where the training averaged them
         tensorboard/     the curves
         trials/          the trainings of a search, each a run of its own
 
@@ -109,6 +112,21 @@ class RunFolder:
     def model(self) -> Path:
         """Where the finished model is."""
         return self.path / "model"
+
+    @property
+    def start(self) -> Path:
+        """Where the network is that the training began with."""
+        return self.path / "start"
+
+    @property
+    def start_record(self) -> Path:
+        """Where it is said how the weights in checkpoints get into that network."""
+        return self.path / "start.json"
+
+    @property
+    def raw(self) -> Path:
+        """Where the finished model is, with weights that are not averaged."""
+        return self.path / "raw"
 
     @property
     def trials(self) -> Path:
@@ -216,10 +234,11 @@ class RunFolder:
 
     def _remove(self) -> None:
         """Remove what a run consists of, and the folder if nothing else lies in it."""
-        for place in (self.checkpoints, self.model, self.tensorboard, self.trials):
+        for place in (self.checkpoints, self.start, self.model, self.raw, self.tensorboard, self.trials):
             shutil.rmtree(place, ignore_errors=True)
+        records = (self.settings, self.start_record, self.metrics, self.results)
         with suppress(OSError):
-            for path in (self.settings, self.metrics, self.results, self.path / _MARK, self.path / _LOCK):
+            for path in (*records, self.path / _MARK, self.path / _LOCK):
                 path.unlink(missing_ok=True)
             self.path.rmdir()
 

@@ -1,4 +1,4 @@
-"""What a trained network has to beat: the most frequent class, and the nearest neighbours in the features."""
+"""What a trained network has to beat: always the same answer, and the nearest neighbours in the features."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from regraft.data import Part, Splits
+from regraft.data.examples import Task
 from regraft.tasks.rows import batches
-from regraft.tasks.scores import reported
+from regraft.tasks.scores import KINDS, reported
 from regraft.train.learner import Rows
 
 _NEIGHBOURS = (1, 3, 5, 10, 20)
@@ -21,7 +22,7 @@ _NEIGHBOURS = (1, 3, 5, 10, 20)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Embedded:
-    """Examples as points (n d) of length 1, and their classes (n)."""
+    """Examples as points (n d) of length 1, and their labels (n), or (n k)."""
 
     points: Tensor
     labels: Tensor
@@ -44,7 +45,14 @@ def tag_baselines(splits: Splits) -> dict[str, float]:
     own = [counts[word].most_common(1)[0][0] if word in counts else usual for word in _words(splits.test)]
     taken = {"most frequent tag": np.full(len(test.flat), usual), "most frequent tag of each word": np.array(own)}
     every = np.eye(len(splits.classes))
-    return {name: reported(every[tags], test.flat, splits.test).score for name, tags in taken.items()}
+    return {name: reported(every[tags], splits.test).score for name, tags in taken.items()}
+
+
+def constant(splits: Splits) -> dict[str, float]:
+    """The score on the test part of always answering the same: the labels that most examples have, or the mean."""
+    mean = splits.train.labels.mean(axis=0)
+    name = "mean" if splits.train.examples.task == "regress" else "most frequent labels"
+    return {name: reported(np.tile(mean, (len(splits.test), 1)), splits.test).score}
 
 
 def _words(part: Part) -> Iterator[str]:
@@ -68,6 +76,19 @@ def neighbours(train: Embedded, validation: Embedded, test: Embedded) -> float:
     choices = [k for k in _NEIGHBOURS if k <= len(train.labels)]
     best = max(choices, key=lambda k: _accuracy(train, validation, k))
     return _accuracy(train, test, best)
+
+
+def neighbours_mean(train: Embedded, validation: Embedded, test: Embedded, task: Task) -> float:
+    """The same of several labels or numbers: the mean of those that the nearest have."""
+    choices = [k for k in _NEIGHBOURS if k <= len(train.labels)]
+    best = max(choices, key=lambda k: _score(train, validation, k, task))
+    return _score(train, test, best, task)
+
+
+def _score(train: Embedded, judged: Embedded, k: int, task: Task) -> float:
+    nearest = [(points @ train.points.T).topk(k).indices for points in judged.points.split(256)]
+    answers = torch.cat([train.labels[places].double().mean(1) for places in nearest])
+    return KINDS[task].report(answers.numpy(), judged.labels.numpy(), [""] * answers.shape[1]).score
 
 
 def _accuracy(train: Embedded, judged: Embedded, k: int) -> float:

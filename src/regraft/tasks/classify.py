@@ -60,17 +60,7 @@ class Report:
     @property
     def per_class(self) -> tuple[ClassScore, ...]:
         """The same by class."""
-        hits, found = np.diag(self.confusion), self.confusion.sum(axis=0)
-        return tuple(
-            ClassScore(
-                name=name,
-                n=int(there),
-                precision=_share(hit, taken),
-                recall=_share(hit, there),
-                f1=_share(2 * hit, taken + there),
-            )
-            for name, hit, taken, there in zip(self.classes, hits, found, self.confusion.sum(axis=1), strict=True)
-        )
+        return scores_of(self.classes, np.diag(self.confusion), self.confusion.sum(axis=0), self.confusion.sum(axis=1))
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON holds it."""
@@ -88,6 +78,11 @@ class Report:
 def loss(logits: Tensor, labels: Tensor) -> Tensor:
     """The mean cross entropy of logits (b k) and classes (b)."""
     return functional.cross_entropy(logits, labels)
+
+
+def answers(logits: Tensor) -> np.ndarray:
+    """The probability of each class (b k)."""
+    return logits.double().softmax(1).numpy()
 
 
 def measured(logits: Tensor, labels: Tensor) -> Measured:
@@ -136,6 +131,20 @@ def probabilities(outputs: np.ndarray, tensor: str, among: np.ndarray | None = N
     if (telling >= 0).all() and np.allclose(telling.sum(axis=1), 1, atol=1e-2):
         return rows
     return torch.softmax(torch.from_numpy(rows.astype(np.float64)), 1).numpy()
+
+
+def scores_of(classes: Sequence[str], hits: np.ndarray, taken: np.ndarray, there: np.ndarray) -> tuple[ClassScore, ...]:
+    """The scores of each class: how many examples were rightly taken for it, were taken for it, and are of it."""
+    return tuple(
+        ClassScore(
+            name=name,
+            n=int(own),
+            precision=_share(hit, found),
+            recall=_share(hit, own),
+            f1=_share(2 * hit, found + own),
+        )
+        for name, hit, found, own in zip(classes, hits, taken, there, strict=True)
+    )
 
 
 def _share(part: float, whole: float) -> float:

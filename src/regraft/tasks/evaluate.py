@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from regraft.data import Examples, Part, open_data, whole
 from regraft.errors import BadData
 from regraft.network import GraphNetwork
 from regraft.run import Progress
-from regraft.tasks.classify import Report
-from regraft.tasks.judging import answers_words, class_names, judged
-from regraft.tasks.scores import reported
+from regraft.tasks.judging import answers_words, class_names, judged, task_of
+from regraft.tasks.scores import AnyReport, reported
 
 
 def evaluate(
@@ -24,7 +25,7 @@ def evaluate(
     skip_bad: bool = False,
     device: str = "auto",
     progress: Progress | None = None,
-) -> Report:
+) -> AnyReport:
     """Judge labelled examples and compare.
 
     Args:
@@ -38,27 +39,68 @@ def evaluate(
         RegraftError: the data do not fit the network.
     """
     progress = progress or Progress()
-    part = data if isinstance(data, Part) else _whole(data, skip_bad, progress)
+    part = opened(data, "test", skip_bad=skip_bad, progress=progress)
+    part = labelled(part, network, classes, progress)
+    return compared(network, judged(network, part, input=input, device=device, progress=progress), part)
+
+
+def opened(data: Part | Examples | Path | str, use: str, *, skip_bad: bool, progress: Progress) -> Part:
+    """Labelled data; of those that come in parts, the part `use`."""
+    if isinstance(data, Part):
+        return data
+    return whole(
+        data if isinstance(data, Examples) else open_data(data, skip_bad=skip_bad, part=use, progress=progress)
+    )
+
+
+def labelled(part: Part, network: GraphNetwork, classes: Sequence[str] | None, progress: Progress) -> Part:
+    """Labelled examples, numbered by the classes of a network; what is left out of them is said.
+
+    Args:
+        classes: their names; None: their numbers.
+
+    Raises:
+        BadData: they are not labelled, or otherwise than the network answers.
+    """
     for line in part.examples.skipped:
         progress.say(f"skipped {line}")
-    names = class_names(network, classes)
-    examples = part.examples.with_classes(names)
-    part = replace(part, examples=examples)
-    labels = part.labels if part.tags is None else part.tags.flat
-    if (labels < 0).any():
-        raise BadData("these examples are not labelled", where=examples.source, fix="`regraft predict` takes such")
-    probability = judged(network, part, input=input, device=device, progress=progress)
-    if len(probability) != len(labels):
+    _require_task(network, part.examples)
+    part = replace(part, examples=part.examples.with_classes(class_names(network, classes)))
+    if part.examples.labels.ndim == 1 and (_truth(part) < 0).any():
+        raise BadData("these examples are not labelled", where=part.examples.source, fix="`regraft predict` takes such")
+    return part
+
+
+def compared(network: GraphNetwork, answers: np.ndarray, part: Part) -> AnyReport:
+    """How well what a network answered for labelled examples (n k), or for their words (w k), fits the truth.
+
+    Raises:
+        BadData: it has said something of words where examples are labelled, or the other way round.
+    """
+    labels = _truth(part)
+    if len(answers) != len(labels):
         raise BadData(
             "the labels do not fit the network's answers",
-            where=examples.source,
+            where=part.examples.source,
             expected="tagged words" if answers_words(network) else "a class for each example",
-            got=f"{len(labels)} labels for {len(probability)} answers",
+            got=f"{len(labels)} labels for {len(answers)} answers",
         )
-    return reported(probability, labels, part)
+    return reported(answers, part)
 
 
-def _whole(data: Examples | Path | str, skip_bad: bool, progress: Progress) -> Part:
-    opened = isinstance(data, Examples)
-    examples = data if opened else open_data(data, skip_bad=skip_bad, part="test", progress=progress)
-    return whole(examples)
+def _require_task(network: GraphNetwork, examples: Examples) -> None:
+    """Raise BadData where labels are of another kind than what the network answers."""
+    own = examples.task if examples.labels.ndim == 2 else None
+    told = task_of(network)
+    if own != told:
+        raise BadData(
+            "the labels are of another kind than the network's answers",
+            where=examples.source,
+            expected=told or "a class for each",
+            got=own or "a class for each",
+            fix=f"--task {told or 'classify'}",
+        )
+
+
+def _truth(part: Part) -> np.ndarray:
+    return part.labels if part.tags is None else part.tags.flat

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from regraft.data import Examples, Part
 from regraft.features import Features, Place, cache_folder, extract
 from regraft.features.trimming import Trimming
@@ -13,7 +15,7 @@ from regraft.run import Progress
 from regraft.tasks.head import trunk
 from regraft.tasks.job import Job
 from regraft.tasks.rows import ComputedRows, FeatureRows, InputRows
-from regraft.tasks.tagging import WordRows, targets
+from regraft.tasks.tagging import WordRows, word_targets
 from regraft.train.learner import Rows
 
 
@@ -48,13 +50,20 @@ def feed(job: Job, progress: Progress) -> Fed:
 
 
 def _inputs(job: Job, parts: tuple[Part, ...]) -> tuple[Rows, ...]:
-    return tuple(InputRows(part, job.spec, targets(part, job.spec)) for part in parts)
+    return tuple(InputRows(part, job.spec, _targets(job, part)) for part in parts)
+
+
+def _targets(job: Job, part: Part) -> np.ndarray:
+    """What is to be answered: classes (n), labels (n k), numbers (n m) in the units they are learned in, tags (n t)."""
+    if part.tags is not None:
+        return word_targets(part, job.spec)
+    return job.units.of(part.labels) if job.units else part.labels
 
 
 def _stored(job: Job, part: Part, features: Features) -> Rows:
     if job.by_word:
         return WordRows(part, features, job.spec)
-    return FeatureRows(part, features, targets(part, job.spec))
+    return FeatureRows(part, features, _targets(job, part))
 
 
 def has_trunk(graft: Graft) -> bool:

@@ -16,16 +16,17 @@ from regraft.network import GraphNetwork, Plan
 from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft
 from regraft.run import Progress, RunFolder, place_of
-from regraft.tasks.baselines import embedded, majority, neighbours, tag_baselines
-from regraft.tasks.classify import Report
+from regraft.tasks.baselines import constant, embedded, majority, neighbours, neighbours_mean, tag_baselines
 from regraft.tasks.feeding import Fed, feed
-from regraft.tasks.head import Head, own_copy
+from regraft.tasks.head import Head, array, own_copy
 from regraft.tasks.job import Job, settle_job
+from regraft.tasks.judging import answering
 from regraft.tasks.layer_rates import layer_rates
-from regraft.tasks.linear import folded, require_linear, zeroed
+from regraft.tasks.linear import require_linear, zeroed
 from regraft.tasks.record import require_same
 from regraft.tasks.rows import ScaledRows, scaling_of
-from regraft.tasks.scores import measured, told
+from regraft.tasks.scores import KINDS, AnyReport, measured, reported
+from regraft.tasks.start import Start, drop_start
 from regraft.train.loop import Trained, train
 from regraft.train.settings import Settings, seed_of
 
@@ -37,9 +38,10 @@ class FitResult:
     """A finished training.
 
     `network` is the trunk with its trained head, `graft` tells what became of each parameter. `validation` and
-    `test` measure the network as it was saved in `model`. `baselines` are scores on the test part: accuracies, or F1
-    where tags make up entities. `probability` is (t k) for the test part, or (w k) for its words. Where the data have
-    no test part, `test` is None and there are no baselines.
+    `test` measure the network as it was saved in `model`; where weights were averaged it has the averages, and the
+    model in the run's folder `raw` its own. `baselines` are scores on the test part by the measure of these. `answers`
+    are what the network says of the test part: probabilities (t k), or (w k) for its words, or numbers (t m). Where the
+    data have no test part, `test` is None and there are no baselines.
     """
 
     run: Path
@@ -48,9 +50,9 @@ class FitResult:
     graft: Graft = field(repr=False)
     settings: Settings
     trained: Trained
-    validation: Report
-    test: Report | None
-    probability: np.ndarray = field(repr=False)
+    validation: AnyReport
+    test: AnyReport | None
+    answers: np.ndarray = field(repr=False)
     baselines: Mapping[str, float]
     device: str
     seconds: float
@@ -117,12 +119,11 @@ def fit(
 
 def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> FitResult:
     fed = feed(job, progress)
-    network, trained = _trained(job, fed, run, resume, progress)
+    network, raw, trained = _trained(job, fed, run, resume, progress)
     judge = Head(own_copy(network), fed.inputs, job.graft.logits, job.trained_on)
     batch, splits = job.settings.batch, job.splits
-    test, probability = None, np.zeros(0)
-    if len(fed.test):
-        test, probability = told(*judge.logits(fed.test, batch), splits.test)
+    answers = KINDS[splits.train.examples.task].answers
+    told = [answers(judge.logits(rows, batch)[0]) if len(rows) else np.zeros(0) for rows in (fed.validation, fed.test)]
     result = FitResult(
         run=run.path,
         model=run.model,
@@ -130,19 +131,24 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
         graft=job.graft,
         settings=job.settings,
         trained=trained,
-        validation=told(*judge.logits(fed.validation, batch), splits.validation)[0],
-        test=test,
-        probability=probability,
+        validation=reported(told[0], splits.validation),
+        test=reported(told[1], splits.test) if len(fed.test) else None,
+        answers=told[1],
         baselines=_baselines(job, fed) if len(fed.test) else {},
         device=str(job.device),
         seconds=0.0,
     )
     saved.write(network, run.model, _about(job, result))
+    if raw:
+        saved.write(raw, run.raw, {**_about(job, result), "metrics": {}})
+    drop_start(run)
     return result
 
 
-def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progress) -> tuple[GraphNetwork, Trained]:
-    """The network with its trained weights."""
+def _trained(
+    job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progress
+) -> tuple[GraphNetwork, GraphNetwork | None, Trained]:
+    """The network with its trained weights, and with those that are not averaged where these are."""
     network, settings = own_copy(job.graft.network), job.settings
     train_rows, validation_rows = fed.train, fed.validation
     linear = require_linear(job.graft) if settings.centred else None
@@ -150,7 +156,17 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
     if linear and scaling:
         network = zeroed(network, linear)
         train_rows, validation_rows = ScaledRows(fed.train, scaling), ScaledRows(fed.validation, scaling)
-    head = Head(network, fed.inputs, job.graft.logits, job.trained_on)
+    start = Start(
+        network=answering(job.graft.network, job.graft.logits, job.splits.train.examples.task),
+        classes=job.splits.classes,
+        features=fed.inputs,
+        head=linear,
+        scaling=scaling,
+        units=job.units,
+    )
+    start.write(run)
+    loss = KINDS[job.splits.train.examples.task].loss
+    head = Head(network, fed.inputs, job.graft.logits, job.trained_on, loss)
     trained = train(
         head.learner(layer_rates(job.graft, settings)),
         train_rows,
@@ -160,20 +176,22 @@ def _trained(job: Job, fed: Fed, run: RunFolder, resume: bool, progress: Progres
         resume=resume,
         progress=progress,
     )
-    values = head.values()
-    if linear and scaling:
-        values = folded(values, linear, scaling)
-    return job.graft.network.assign(values), trained
+    raw = {name: array(weight) for name, weight in trained.raw.items()}
+    own = start.network.assign(start.plain(raw)) if raw else None
+    return start.network.assign(start.plain(head.values())), own, trained
 
 
 def _baselines(job: Job, fed: Fed) -> dict[str, float]:
     splits = job.splits
     if splits.train.tags is not None:
         return tag_baselines(splits)
-    found = {"majority class": majority(splits.train.labels, splits.test.labels)}
+    task = splits.train.examples.task
+    classes = task == "classify"
+    found = {"majority class": majority(splits.train.labels, splits.test.labels)} if classes else constant(splits)
     if 0 < fed.stored <= _LARGE:
-        parts = [embedded(rows) for rows in (fed.train, fed.validation, fed.test)]
-        found["nearest neighbours"] = neighbours(*parts)
+        train, validation, test = (embedded(rows) for rows in (fed.train, fed.validation, fed.test))
+        vote = neighbours(train, validation, test) if classes else neighbours_mean(train, validation, test, task)
+        found["nearest neighbours"] = vote
     return found
 
 
@@ -181,7 +199,7 @@ def _about(job: Job, result: FitResult) -> dict[str, Any]:
     """What is saved with the model beside its graph."""
     reports = {"validation": result.validation, "test": result.test}
     return {
-        "task": "classify" if job.splits.train.tags is None else "tag",
+        "task": job.splits.train.examples.task,
         "classes": list(job.splits.classes),
         "source": {"format": job.graft.network.format},
         "matched": result.graft.matched,

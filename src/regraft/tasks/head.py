@@ -58,7 +58,7 @@ class Head:
         return Learner(weights=weights, trained=tuple(trained), followed=self._updated, step=self._step, rates=rates)
 
     def logits(self, rows: Rows, batch: int) -> tuple[Tensor, Tensor]:
-        """Logits (n k) and labels (n) of all rows, or of all their words, in evaluation, on the CPU."""
+        """Logits (n k) and labels (n), (n k) of all rows, or of all their words, in evaluation, on the CPU."""
         found: list[tuple[Tensor, Tensor]] = []
         with torch.no_grad(), drawing_on(self._device):
             for numbers in batches(len(rows), batch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from regraft.run import Progress
 from regraft.tasks.defaults import settings_for
 from regraft.tasks.inputs import of_one_length, only_input, settled
 from regraft.tasks.record import data_record, source_record
+from regraft.tasks.regress import Units, units_of
 from regraft.tasks.summary import summary
 from regraft.tasks.tagging import by_word, divided, of_one_window
 from regraft.train.learner import device_of
@@ -35,6 +37,12 @@ class Job:
     splits: Splits
     settings: Settings
     device: torch.device
+
+    @cached_property
+    def units(self) -> Units | None:
+        """The units in which numbers are learned; None where none are, or they are learned as they are."""
+        train = self.splits.train
+        return units_of(train.labels, self.graft) if train.examples.task == "regress" else None
 
     @property
     def trained_on(self) -> torch.device:
@@ -98,7 +106,8 @@ def _rows(part: Part, grafted: Graft) -> int:
 
 def _notes(splits: Splits) -> list[str]:
     sizes = ", ".join(f"{len(part)} to {use}" for part, use in _uses(splits))
-    notes = [f"data: {sizes}; {len(splits.classes)} classes"]
+    what = {"multilabel": "labels", "regress": "numbers"}.get(splits.train.examples.task, "classes")
+    notes = [f"data: {sizes}; {len(splits.classes)} {what}"]
     skipped = {line for part, _ in _uses(splits) for line in part.examples.skipped}
     notes += [f"skipped {line}" for line in sorted(skipped)]
     if splits.duplicates:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from regraft.data import Part, prepare
+from regraft.data.examples import Task
 from regraft.data.labels import read_labels
 from regraft.data.tokens import TEXT_LAYOUTS
 from regraft.data.windows import windowed
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork, InputSpec
-from regraft.network.graph import TASKS
+from regraft.network.graph import ANSWERS, TASKS
 from regraft.run import Progress
 from regraft.run.progress import Advance
 from regraft.tasks.classify import probabilities
+from regraft.tasks.head import own_copy
 from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.rows import batches
+from regraft.tasks.scores import KINDS
 from regraft.tasks.tagging import places
 from regraft.train.learner import device_of
 
@@ -31,7 +34,7 @@ BATCH = 32
 def judged(
     network: GraphNetwork, part: Part, *, input: str | None = None, device: str = "auto", progress: Progress
 ) -> np.ndarray:
-    """The probabilities of the network's classes: (n k) for each example, or (w k) for each word of all sentences.
+    """What the network answers: the probabilities of classes or labels (n k), or of tags (w k), or numbers (n m).
 
     Args:
         input: how pictures are prepared, as `--input` says it; None: as the network says, or guessed.
@@ -58,7 +61,33 @@ def in_windows(network: GraphNetwork, part: Part) -> Part:
 
 def computed(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
     """What `judged` gives, by a network that knows how its input is prepared: nothing is settled or said again."""
-    return probabilities(outputs(network, part, device=device, progress=progress), class_output(network))
+    return told(network, outputs(network, part, device=device, progress=progress))
+
+
+def told(network: GraphNetwork, outputs: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+    """What outputs of a network (n ...) mean: probabilities, or numbers.
+
+    Args:
+        among: outputs of the same network that tell whether they are probabilities already; None: these.
+    """
+    task = task_of(network)
+    if task is None:
+        return probabilities(outputs, class_output(network), among)
+    return KINDS[task].answers(torch.from_numpy(outputs))
+
+
+def task_of(network: GraphNetwork) -> Task | None:
+    """What the network's output answers, where that is no class."""
+    (found,) = network.collections.get(ANSWERS + class_output(network), (None,))
+    return next((task for task in KINDS if task == found), None)
+
+
+def answering(network: GraphNetwork, output: str, task: Task) -> GraphNetwork:
+    """The network, which says of its output what that answers; nothing is said of classes."""
+    if task in ("classify", "tag"):
+        return network
+    collections = {**network.collections, ANSWERS + output: (task,)}
+    return GraphNetwork(replace(network.graph, collections=collections), network.values, format=network.format)
 
 
 def outputs(network: GraphNetwork, part: Part, *, device: str = "auto", progress: Progress) -> np.ndarray:
@@ -69,33 +98,54 @@ def outputs(network: GraphNetwork, part: Part, *, device: str = "auto", progress
 
 
 class Answers:
-    """The numbers by which a network tells classes apart, as they come: logits or probabilities."""
+    """The numbers by which a network tells classes apart, as they come: logits or probabilities.
 
-    def __init__(self, network: GraphNetwork, device: str = "auto") -> None:
-        """Of a network that knows how its input is prepared."""
+    Attributes:
+        weights: the network's; once they are changed in place it answers by these.
+        size: how many examples it is asked at a time.
+    """
+
+    def __init__(self, network: GraphNetwork, device: str = "auto", *, features: Sequence[str] = ()) -> None:
+        """Of a network that knows how its input is prepared.
+
+        Args:
+            features: tensors that no change of the weights reaches, computed apart; none: the input.
+        """
+        self._device = device_of(device)
+        if self._device.type != "cpu":  # on another device a copy: the network's own weights stay where they are
+            network = own_copy(network)
         output = class_output(network)
         self._of_words = answers_words(network)
         self._spec = only_input(network, [output])
-        self._device = device_of(device)
-        module = network.module([output], [self._spec.name])
-        # on another device a copy: the network's own weights stay where they are
-        self._module = module if self._device.type == "cpu" else copy.deepcopy(module).to(self._device)
+        given = [self._spec.name]
+        below = list(features or given)
+        self._trunk = None if below == given else network.module(below, given).to(self._device)
+        self._module = network.module([output], below).to(self._device)
+        self.weights = network.weights
+        self.size = self._spec.shape[0] or BATCH
 
     def __call__(self, part: Part, advance: Advance) -> np.ndarray:
         """(n ...) for the examples; of a network that answers for words (w k) for all words."""
-        size = self._spec.shape[0] or BATCH
         found: list[np.ndarray] = []
-        for numbers in batches(len(part), size):
-            found.append(self._of(replace(part, indices=part.indices[numbers]), size))
+        for numbers in batches(len(part), self.size):
+            asked = replace(part, indices=part.indices[numbers])
+            found.append(self.of(asked, self.fed(asked)))
             advance(len(numbers))
         return np.concatenate(found)
 
-    def _of(self, part: Part, size: int) -> np.ndarray:
+    def fed(self, part: Part) -> tuple[Tensor, ...]:
+        """At most `size` examples prepared, and their features if there are some."""
         # A graph may be built for one size of batch: the last one is filled up.
-        wanting = size - len(part) if self._spec.shape[0] else 0
+        wanting = self.size - len(part) if self._spec.shape[0] else 0
         prepared = prepare(part.examples, np.pad(part.indices, (0, wanting), mode="edge"), self._spec)
+        given = torch.from_numpy(prepared).to(self._device)
         with torch.inference_mode():
-            (values,) = self._module(torch.from_numpy(prepared).to(self._device))
+            return tuple(self._trunk(given)) if self._trunk else (given,)
+
+    def of(self, part: Part, fed: tuple[Tensor, ...]) -> np.ndarray:
+        """The answers for examples that are prepared."""
+        with torch.inference_mode():
+            (values,) = self._module(*fed)
         answers = values.cpu().numpy()[: len(part)]
         return _at_words(answers, part, self._spec) if self._of_words else answers
 
@@ -108,7 +158,7 @@ def _at_words(answers: np.ndarray, part: Part, spec: InputSpec) -> np.ndarray:
 
 def answers_words(network: GraphNetwork) -> bool:
     """Whether the network tells a class for each word."""
-    return not _is_row(network.tensors[class_output(network)].shape)
+    return task_of(network) is None and not _is_row(network.tensors[class_output(network)].shape)
 
 
 def class_output(network: GraphNetwork) -> str:
@@ -124,7 +174,8 @@ def class_output(network: GraphNetwork) -> str:
             "this network has learned several tasks", expected=f"one of {', '.join(tasks)}", fix="name it: --to NAME"
         )
     shapes = {name: network.tensors[name].shape for name in network.outputs}
-    fitting = [name for name, shape in shapes.items() if _is_row(shape)]
+    fitting = [name for name in network.outputs if ANSWERS + name in network.collections]
+    fitting = fitting or [name for name, shape in shapes.items() if _is_row(shape)]
     fitting = fitting or [name for name, shape in shapes.items() if _is_sequence(network, shape)]
     if len(fitting) != 1:
         raise BadArgument(

@@ -21,6 +21,7 @@ from regraft.tasks.judging import class_names, computed
 from regraft.tasks.record import array_record, data_record, require_same, source_record
 from regraft.tasks.source_rows import Parts, fed_parts, label_inputs, labelled_parts, numbered
 from regraft.tasks.source_training import SourceTraining, rate_of, require_training
+from regraft.tasks.start import Start, drop_start
 from regraft.tasks.summary import switches
 from regraft.train.learner import device_of
 from regraft.train.loop import Measured, Trained, train
@@ -114,11 +115,13 @@ def fit_like_source(
     record = require_same(run, record)
     with run.working():
         run.write_json(run.settings.name, record)
+        Start(network=fed.network, classes=fed.record["classes"]).write(run)
         result = _gone_on(source, fed.parts, chosen, run, resume, progress)
         if isinstance(data, Splits):
             result = _with_accuracy(result, fed.network, data, progress)
         result = replace(result, seconds=time.monotonic() - start)
         saved.write(result.network, run.model, _about(result, fed.record["classes"], training))
+        drop_start(run)
         run.write_json(run.results.name, result.as_json())
     return result
 

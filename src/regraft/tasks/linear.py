@@ -29,19 +29,32 @@ class Linear:
 
 def linear_head(graft: Graft) -> Linear | None:
     """The head of a graft, if it is logits = features @ kernel + bias, both trained; else None."""
+    if len(graft.features) != 1 or (found := _layer_on(graft, graft.features[0])) is None:
+        return None
+    return found if _all_trained(graft.network.graph, found) else None
+
+
+def output_layer(graft: Graft) -> Linear | None:
+    """The last layer of a graft, if it is x @ kernel + bias of new parameters, whatever x; else None."""
+    found = _layer_on(graft)
+    new = {row.parameter for row in graft.rows if row.state == "new"}
+    return found if found and {found.kernel, found.bias} <= new else None
+
+
+def _layer_on(graft: Graft, tensor: str | None = None) -> Linear | None:
+    """The dense layer without an activation that gives the logits, on a certain tensor or on any."""
     nodes = graft.network.nodes
     added = nodes[graft.logits]
-    if len(graft.features) != 1 or added.function != "bias_add":
+    if added.function != "bias_add":
         return None
     product, bias = (_read(nodes, added, k) for k in (0, 1))
     if product.function != "mat_mul" or bias.function != "parameter":
         return None
     features, kernel = (_read(nodes, product, k) for k in (0, 1))
     plain = not (product.kwargs.get("transpose_a") or product.kwargs.get("transpose_b"))
-    if features.name != graft.features[0] or kernel.function != "parameter" or not plain:
+    if tensor not in (None, features.name) or kernel.function != "parameter" or not plain:
         return None
-    found = Linear(kernel=kernel.args[0], bias=bias.args[0])
-    return found if _all_trained(graft.network.graph, found) else None
+    return Linear(kernel=kernel.args[0], bias=bias.args[0])
 
 
 def require_linear(graft: Graft) -> Linear:

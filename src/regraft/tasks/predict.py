@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from regraft.data.windows import in_words
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork
 from regraft.run import Progress
-from regraft.tasks.classify import probabilities
 from regraft.tasks.entities import entities
-from regraft.tasks.judging import BATCH, Answers, answers_words, class_names, class_output, in_windows, ready
+from regraft.tasks.judging import BATCH, Answers, answers_words, class_names, in_windows, ready, task_of, told
+from regraft.tasks.multilabel import THRESHOLD
 
 Inputs = Examples | np.ndarray | Path | str | Sequence[Path | str] | Sequence[tuple[str, str]]
 
@@ -79,6 +80,53 @@ class TaggedSentences:
         }
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelledExamples:
+    """The labels that examples were taken to have: `probability` is (n k), of each label by itself."""
+
+    inputs: tuple[str, ...] = field(repr=False)
+    classes: tuple[str, ...]
+    probability: np.ndarray = field(repr=False)
+
+    @property
+    def labels(self) -> tuple[tuple[str, ...], ...]:
+        """The labels of each example."""
+        return tuple(
+            tuple(name for name, share in zip(self.classes, row, strict=True) if share >= THRESHOLD)
+            for row in self.probability
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The labels of each example, and how probable all of them are, as JSON holds them."""
+        return {
+            "predictions": [
+                {"input": name, "labels": list(own), "probability": dict(zip(self.classes, row.tolist(), strict=True))}
+                for name, own, row in zip(self.inputs, self.labels, self.probability, strict=True)
+            ]
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ToldNumbers:
+    """The numbers that were told of examples: `numbers` is (n m), columns in the order of their names `classes`."""
+
+    inputs: tuple[str, ...] = field(repr=False)
+    classes: tuple[str, ...]
+    numbers: np.ndarray = field(repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """The numbers of each example, as JSON holds them."""
+        return {
+            "predictions": [
+                {"input": name, "numbers": dict(zip(self.classes, row.tolist(), strict=True))}
+                for name, row in zip(self.inputs, self.numbers, strict=True)
+            ]
+        }
+
+
+Piece = Predictions | TaggedSentences | LabelledExamples | ToldNumbers
+
+
 def _entities(words: Sentence, tags: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
     """What the tags of a sentence make up; nothing where they are no entities."""
     if not are_entities(classes):
@@ -100,7 +148,7 @@ def predict_in_pieces(
     skip_bad: bool = False,
     device: str = "auto",
     progress: Progress | None = None,
-) -> Iterator[Predictions | TaggedSentences]:
+) -> Iterator[Piece]:
     """Judge examples, some at a time; of a network that answers for words, each word of sentences.
 
     Args:
@@ -126,34 +174,44 @@ def predict_in_pieces(
     return _pieces(ready(network, whole(examples), input, progress), examples, names, device, progress)
 
 
-def joined(pieces: Iterable[Predictions | TaggedSentences]) -> Predictions | TaggedSentences:
+def joined(pieces: Iterable[Piece]) -> Piece:
     """Pieces of one judgement as a whole."""
     found = list(pieces)
-    classes, probability = found[0].classes, np.concatenate([piece.probability for piece in found])
-    tagged = [piece for piece in found if isinstance(piece, TaggedSentences)]
-    if tagged:
-        sentences = tuple(words for piece in tagged for words in piece.sentences)
-        return TaggedSentences(sentences=sentences, classes=classes, probability=probability)
-    inputs = tuple(name for piece in found if isinstance(piece, Predictions) for name in piece.inputs)
-    return Predictions(inputs=inputs, classes=classes, probability=probability)
+    parts = [vars(piece) for piece in found]
+    whole = {
+        name: np.concatenate([part[name] for part in parts])
+        if isinstance(value, np.ndarray)
+        else tuple(chain.from_iterable(part[name] for part in parts))
+        for name, value in parts[0].items()
+    }
+    return replace(found[0], **{**whole, "classes": found[0].classes})
 
 
 def _pieces(
     network: GraphNetwork, examples: Examples, classes: tuple[str, ...], device: str, progress: Progress
-) -> Iterator[Predictions | TaggedSentences]:
-    answers, output, first = Answers(network, device), class_output(network), None
+) -> Iterator[Piece]:
+    answers, first = Answers(network, device), None
     with progress.task("judging", len(examples)) as advance:
         for start in range(0, len(examples), BATCH):
             piece = examples.between(start, start + BATCH)
             found = answers(in_windows(network, whole(piece)), lambda _: None)
             first = found if first is None else first
-            probability = probabilities(found, output, among=first)
             advance(len(piece))
-            if answers_words(network):
-                yield TaggedSentences(sentences=tuple(piece.sentences), classes=classes, probability=probability)
-            else:
-                names = piece.texts if piece.kind == "text" else map(examples.name, range(start, start + len(piece)))
-                yield Predictions(inputs=tuple(names), classes=classes, probability=probability)
+            yield _piece(network, piece, start, classes, told(network, found, among=first))
+
+
+def _piece(
+    network: GraphNetwork, examples: Examples, start: int, classes: tuple[str, ...], answers: np.ndarray
+) -> Piece:
+    """What was told of some examples, the first of which is number `start` of all."""
+    if answers_words(network):
+        return TaggedSentences(sentences=tuple(examples.sentences), classes=classes, probability=answers)
+    inputs = tuple(examples.name(place, first=start) for place in range(len(examples)))
+    task = task_of(network)
+    if task == "regress":
+        return ToldNumbers(inputs=inputs, classes=classes, numbers=answers)
+    kind = LabelledExamples if task == "multilabel" else Predictions
+    return kind(inputs=inputs, classes=classes, probability=answers)
 
 
 def _opened(inputs: Inputs, skip_bad: bool, progress: Progress) -> Examples:

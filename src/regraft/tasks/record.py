@@ -33,9 +33,9 @@ def source_record(network: GraphNetwork) -> str:
 def data_record(splits: Splits) -> dict[str, Any]:
     """Where the three parts come from, and hashes of what is in them."""
     return {
-        "train": _part_record(splits.train),
-        "validation": _part_record(splits.validation),
-        "test": _part_record(splits.test),
+        "train": part_record(splits.train),
+        "validation": part_record(splits.validation),
+        "test": part_record(splits.test),
     }
 
 
@@ -73,7 +73,8 @@ def _in_todays_words(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "input": {"tokenizer": "", **fed}} if isinstance(fed, dict) else record
 
 
-def _part_record(part: Part) -> dict[str, Any]:
+def part_record(part: Part) -> dict[str, Any]:
+    """Where a part comes from, and hashes of what is in it."""
     return {
         "source": part.examples.source,
         "fingerprint": part.examples.fingerprint,

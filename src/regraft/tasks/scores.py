@@ -1,28 +1,55 @@
-"""How well answers fit the truth: by examples, or by the entities that tagged words make up."""
+"""What each task is about: its loss, what its logits answer, and how well answers fit the truth."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
 from regraft.data import Part
+from regraft.data.examples import Task
 from regraft.data.iob import are_entities
-from regraft.tasks import classify
+from regraft.tasks import classify, multilabel, regress
 from regraft.tasks.classify import Report
 from regraft.tasks.entities import EntityScore, entity_scores
+from regraft.tasks.multilabel import LabelReport
+from regraft.tasks.regress import NumberReport
 from regraft.train.loop import Measured
+
+AnyReport = Report | LabelReport | NumberReport
+
+
+class _Kind(Protocol):
+    """What every kind of task offers; rows are examples or words."""
+
+    def loss(self, logits: Tensor, labels: Tensor, /) -> Tensor: ...
+
+    def answers(self, logits: Tensor, /) -> np.ndarray: ...
+
+    def measured(self, logits: Tensor, labels: Tensor, /) -> Measured: ...
+
+    def report(self, answers: np.ndarray, labels: np.ndarray, classes: Sequence[str], /) -> AnyReport: ...
+
+
+KINDS: Mapping[Task, _Kind] = {
+    "classify": classify,
+    "tag": classify,
+    "multilabel": multilabel,
+    "regress": regress,
+}
 
 
 def measured(logits: Tensor, labels: Tensor, part: Part) -> Measured:
-    """A look at validation: more right answers are better, or a greater F1 of entities; then a smaller loss.
+    """A look at validation: what counts in the task comes first, then a smaller loss.
 
     Args:
         logits: (n k) of the examples of a part, or (w k) of all their words.
-        labels: (n) or (w).
+        labels: (n), (n k) or (w).
     """
-    found = classify.measured(logits, labels)
+    found = KINDS[part.examples.task].measured(logits, labels)
     entities = _entities(logits.argmax(1).numpy(), labels.numpy(), part)
     if not entities:
         return found
@@ -30,16 +57,12 @@ def measured(logits: Tensor, labels: Tensor, part: Part) -> Measured:
     return Measured(score=(f1, *found.score[1:]), metrics={"f1": f1, **found.metrics})
 
 
-def reported(probability: np.ndarray, labels: np.ndarray, part: Part) -> Report:
-    """How well probabilities (n k) of the examples of a part, or (w k) of all their words, fit the truth."""
-    found = classify.report(probability, labels, part.examples.classes)
-    return replace(found, entities=_entities(probability.argmax(1), labels, part))
-
-
-def told(logits: Tensor, labels: Tensor, part: Part) -> tuple[Report, np.ndarray]:
-    """How well logits fit, and the probabilities that they are; both as for `measured`."""
-    probability = logits.double().softmax(1).numpy()
-    return reported(probability, labels.numpy(), part), probability
+def reported(answers: np.ndarray, part: Part) -> AnyReport:
+    """How well answers (n k) for the examples of a part, or (w k) for all their words, fit the truth."""
+    labels = part.labels if part.tags is None else part.tags.flat
+    found = KINDS[part.examples.task].report(answers, labels, part.examples.classes)
+    entities = _entities(answers.argmax(1), labels, part)
+    return replace(found, entities=entities) if isinstance(found, Report) else found
 
 
 def _entities(taken: np.ndarray, truth: np.ndarray, part: Part) -> tuple[EntityScore, ...]:

@@ -45,10 +45,9 @@ def divided(splits: Splits, spec: InputSpec) -> Splits:
     return replace(splits, train=part(splits.train), validation=part(splits.validation), test=part(splits.test))
 
 
-def targets(part: Part, spec: InputSpec) -> np.ndarray:
-    """What is to be answered: classes (n), or tags (n t) at the places where words begin and -1 elsewhere."""
-    if part.tags is None:
-        return part.labels
+def word_targets(part: Part, spec: InputSpec) -> np.ndarray:
+    """What is to be answered for words: tags (n t) at the places where they begin, and -1 elsewhere."""
+    assert part.tags is not None
     found = np.full((len(part), spec.shape[1] or 0), -1)
     sentences = np.repeat(np.arange(len(part)), part.tags.counts)
     found[sentences, places(part, spec)] = part.tags.flat
@@ -70,7 +69,7 @@ def answered(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         ShapeMismatch: there is no answer for each place.
     """
-    if labels.ndim != 2 or labels.is_floating_point():
+    if labels.ndim != 2 or labels.dtype != torch.int64:  # one row an example
         return logits, labels
     if logits.shape[:2] != labels.shape:
         raise ShapeMismatch(

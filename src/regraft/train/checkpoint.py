@@ -1,4 +1,4 @@
-"""Where a training stands, on disk: `last.safetensors` and the best weights it names.
+"""Where a training stands, on disk: `last.safetensors`, and the best weights it names (`raw-...`: without averaging).
 
 Each file is written whole or not at all, the best weights first: a kill at any moment leaves a `last` whose
 best is there too. Nothing random is stored: the loop draws everything from the seed and the step's number.
@@ -20,18 +20,22 @@ from regraft.errors import MissingFile, UnreadableFile
 from regraft.run.atomic import write_bytes
 from regraft.train.learner import fingerprint
 
-_LAST = "last.safetensors"
+LAST = "last.safetensors"
 _KEY = "regraft"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The best epoch so far; higher scores are better, compared one after the other."""
+    """The best epoch so far; higher scores are better, compared one after the other.
+
+    `weights` are the ones that were measured: where a training averages them, the averages, and `raw` its own.
+    """
 
     epoch: int
     score: tuple[float, ...]
     metrics: Mapping[str, float]
     weights: Mapping[str, Tensor]
+    raw: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,9 @@ def write(folder: Path, checkpoint: Checkpoint, *, new_best: bool) -> None:
     """
     best = checkpoint.best
     if best and new_best:
-        write_bytes(folder / _best_name(best.epoch), _packed(best.weights, {"epoch": best.epoch}))
+        for kind, weights in (("best", best.weights), ("raw", best.raw)):
+            if weights:
+                write_bytes(folder / file_name(kind, best.epoch), _packed(weights, {"epoch": best.epoch}))
     tensors = {f"weight:{name}": tensor for name, tensor in checkpoint.weights.items()}
     tensors |= {f"shadow:{name}": tensor for name, tensor in checkpoint.shadows.items()}
     for name, slots in checkpoint.slots.items():
@@ -75,12 +81,14 @@ def write(folder: Path, checkpoint: Checkpoint, *, new_best: bool) -> None:
         "step": checkpoint.step,
         "loss": checkpoint.loss,
         "powers": checkpoint.powers,
-        "best": best and {"epoch": best.epoch, "score": best.score, "metrics": best.metrics},
+        "best": best
+        and {"epoch": best.epoch, "score": best.score, "metrics": best.metrics, "averaged": bool(best.raw)},
     }
-    write_bytes(folder / _LAST, _packed(tensors, document))
-    for path in folder.glob("best-*.safetensors"):
-        if not best or path.name != _best_name(best.epoch):
-            path.unlink(missing_ok=True)
+    write_bytes(folder / LAST, _packed(tensors, document))
+    for kind in ("best", "raw"):
+        for path in folder.glob(f"{kind}-*.safetensors"):
+            if not best or path.name != file_name(kind, best.epoch):
+                path.unlink(missing_ok=True)
 
 
 def read(folder: Path) -> Checkpoint | None:
@@ -90,9 +98,9 @@ def read(folder: Path) -> Checkpoint | None:
         UnreadableFile: a file is damaged.
         MissingFile: the best weights are gone.
     """
-    if not (folder / _LAST).is_file():
+    if not (folder / LAST).is_file():
         return None
-    tensors, document = _unpacked(folder / _LAST)
+    tensors, document = _unpacked(folder / LAST)
     kinds: dict[str, dict[str, Tensor]] = {"weight": {}, "shadow": {}}
     slots: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
@@ -117,17 +125,27 @@ def read(folder: Path) -> Checkpoint | None:
 
 
 def _read_best(folder: Path, document: Mapping[str, Any]) -> Best:
-    path = folder / _best_name(document["epoch"])
+    epoch = document["epoch"]
+    return Best(
+        epoch=epoch,
+        score=tuple(document["score"]),
+        metrics=document["metrics"],
+        weights=_weights(folder / file_name("best", epoch)),
+        raw=_weights(folder / file_name("raw", epoch)) if document.get("averaged") else {},
+    )
+
+
+def _weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise MissingFile(
             "the checkpoint's best weights are gone", where=str(path), fix="start the training anew in another folder"
         )
-    weights, _ = _unpacked(path)
-    return Best(epoch=document["epoch"], score=tuple(document["score"]), metrics=document["metrics"], weights=weights)
+    return _unpacked(path)[0]
 
 
-def _best_name(epoch: int) -> str:
-    return f"best-{epoch:05}.safetensors"
+def file_name(kind: str, epoch: int) -> str:
+    """What the file of an epoch's weights is called: those of kind "best", or "raw"."""
+    return f"{kind}-{epoch:05}.safetensors"
 
 
 def _packed(tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> bytes:

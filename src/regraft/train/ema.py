@@ -36,12 +36,12 @@ class Ema:
                 shadow.copy_(weight)
 
     @contextmanager
-    def applied(self) -> Generator[None]:
-        """Within it the weights have the values of their shadows."""
+    def applied(self) -> Generator[dict[str, Tensor]]:
+        """Within it the weights have the values of their shadows; yields their own."""
         raw = {name: weight.detach().clone() for name, weight in self._weights.items()}
         put(self._weights, self.shadows)
         try:
-            yield
+            yield raw
         finally:
             put(self._weights, raw)
 

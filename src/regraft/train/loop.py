@@ -52,6 +52,7 @@ class Trained:
     epochs: int
     best_epoch: int  # whose weights the learner holds now; 0: those it began with
     metrics: Mapping[str, float]  # of that epoch, on validation
+    raw: Mapping[str, Tensor] = field(repr=False)  # that epoch's weights as they were, where the best are averages
     slots: Mapping[str, Mapping[str, Tensor]] = field(repr=False)  # the optimizer's last state, and its counters
     powers: Mapping[str, float]
     stopped: Literal["epochs", "until", "patience"]
@@ -211,7 +212,7 @@ class _Training:
 
     def _look(self, validate: Callable[[], Measured] | None) -> dict[str, float]:
         """Measure the weights, and keep them if they are the best so far."""
-        with self._ema.applied() if self._ema else nullcontext():
+        with self._ema.applied() if self._ema else nullcontext({}) as raw:
             measured = validate() if validate else Measured(score=(float(self._epoch),), metrics={})
             self._require_finite(*measured.metrics.values())
             if self._best is None or self._settings.keep == "last" or measured.score > self._best.score:
@@ -220,6 +221,7 @@ class _Training:
                     score=measured.score,
                     metrics=measured.metrics,
                     weights={name: weight.detach().clone() for name, weight in self._learner.changing.items()},
+                    raw=raw,
                 )
         return {f"validation_{name}": value for name, value in measured.metrics.items()}
 
@@ -249,6 +251,7 @@ class _Training:
             epochs=self._epoch,
             best_epoch=self._best.epoch,
             metrics=self._best.metrics,
+            raw=self._best.raw,
             slots=self._optimizer.slots,
             powers={name: float(power) for name, power in self._optimizer.powers.items()},
             stopped=self._stopped(),

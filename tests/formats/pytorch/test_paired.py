@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from encoders import opened
 from PIL import Image
 
-import regraft
 from regraft.cli.app import run
 from regraft.few_labels.sentences import Sentences
 
@@ -50,11 +50,6 @@ def folder_of(name: str, folder: Path) -> Path:
 @pytest.fixture(scope="module", params=["CLIP", "Siglip"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder_of(request.param, tmp_path_factory.mktemp(request.param))
-
-
-def opened(folder: Path) -> regraft.network.network.GraphNetwork:
-    with warnings.catch_warnings(action="ignore"):  # what a trace of evaluation does not show
-        return regraft.open(f"hf:{folder}")
 
 
 def theirs(folder: Path) -> tuple[Any, Any]:

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from regraft.network.network import GraphNetwork
     from regraft.network.weights import Weights
 
-__all__ = ["class_names", "native", "opens", "read", "read_module", "read_native", "read_weights"]
+__all__ = [
+    "class_names",
+    "licence",
+    "model_names",
+    "native",
+    "opens",
+    "read",
+    "read_module",
+    "read_native",
+    "read_weights",
+]
 
 
 def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
@@ -85,3 +95,22 @@ def class_names(package: str, name: str) -> list[str] | None:
     from regraft.formats.pytorch import sources
 
     return sources.class_names(package, name)
+
+
+def licence(package: str, name: str) -> str | None:
+    """The licence of a model's published weights; None where the package does not say."""
+    from regraft.formats.pytorch import sources
+
+    return sources.licence(package, name)
+
+
+def model_names(package: str) -> list[str]:
+    """The names of the models of a package whose weights are published.
+
+    Raises:
+        MissingExtra: the package is not installed.
+        BadArgument: it keeps no list.
+    """
+    from regraft.formats.pytorch import sources
+
+    return sources.model_names(package)

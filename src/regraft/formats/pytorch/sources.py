@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import socket
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -90,6 +91,36 @@ def class_names(package: str, name: str) -> list[str] | None:
         info = timm.data.ImageNetInfo()
         return [info.index_to_description(k) for k in range(1000)] if config and config.num_classes == 1000 else None
     return _labels(_package("transformers").AutoConfig.from_pretrained(name, **_offline(name)))
+
+
+def licence(package: str, name: str) -> str | None:
+    """The licence of a model's published weights; None where the package does not say."""
+    if package == "timm":
+        config = _package("timm").get_pretrained_cfg(name)
+        return (config and config.license) or None
+    readme = Path(name) / "README.md"
+    if package != "hf" or not readme.is_file():
+        return None
+    said = re.match(r"---\n(?:(?!---).*\n)*?license: *(\S+)", readme.read_text(encoding="utf-8", errors="replace"))
+    return said[1] if said else None
+
+
+def model_names(package: str) -> list[str]:
+    """The names of the models of a package whose weights are published.
+
+    Raises:
+        MissingExtra: the package is not installed.
+        BadArgument: it keeps no list.
+    """
+    if package == "timm":
+        return _package("timm").list_pretrained()
+    if package == "torchvision":
+        return _package("torchvision").models.list_models()
+    raise BadArgument(
+        f"{package} keeps no list of its models",
+        expected="timm or torchvision",
+        fix=f"look for a name at {_HUBS['hf']}/models, and give it: hf:USER/NAME" if package == "hf" else None,
+    )
 
 
 def _labels(config: Any) -> list[str] | None:

@@ -88,9 +88,13 @@ def read(path: Path, *, to: Sequence[str] | None = None) -> GraphNetwork:
 
 def read_weights(path: Path) -> Weights:
     """The weights of a model folder, or of a run's model; raises what `read` does."""
+    return weights_of(read(path))
+
+
+def weights_of(network: GraphNetwork) -> Weights:
+    """The weights of a network that was saved."""
     from regraft.network.layers import as_torch
 
-    network = read(path)
     return Weights(values=network.values, layout="tensorflow", as_torch=as_torch(network.graph.nodes))
 
 

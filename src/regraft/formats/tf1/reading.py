@@ -66,9 +66,18 @@ def _graph(path: Path, to: Sequence[str] | None) -> GraphNetwork:
 
 def _meta(path: Path, checkpoint: Checkpoint | None, to: Sequence[str] | None) -> GraphNetwork:
     _require_file(path)
-    meta = protos.read_message("MetaGraphDef", path)
-    graph, values = build(_source_of_meta(meta, path, savedmodel.signature_of(meta)), checkpoint, to)
+    graph, values = build(meta_source(path), checkpoint, to)
     return GraphNetwork(graph, values, format="tf1-meta")
+
+
+def meta_source(path: Path) -> Source:
+    """The graph of a `.meta` file as it stands there.
+
+    Raises:
+        UnreadableFile: it is damaged.
+    """
+    meta = protos.read_message("MetaGraphDef", path)
+    return _source_of_meta(meta, path, savedmodel.signature_of(meta))
 
 
 def _checkpoint(path: Path, to: Sequence[str] | None) -> GraphNetwork:
