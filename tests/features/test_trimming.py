@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from encoders import WORDS, bert_in, opened
+from encoders import WORDS, opened
 
 from regraft.data import open_unlabelled, prepare
 from regraft.data.tokens import encoded
@@ -79,8 +79,8 @@ def of_one_length(network: GraphNetwork) -> GraphNetwork:
 
 
 @pytest.mark.parametrize(("kind", "filler"), [("Bert", 0), ("Roberta", 1)])
-def test_what_fills_up_is_not_computed_and_stored_as_nothing(kind: str, filler: int, tmp_path: Path) -> None:
-    network = of_one_length(opened(bert_in(tmp_path, kind)))
+def test_what_fills_up_is_not_computed_and_stored_as_nothing(small_encoder, kind: str, filler: int, tmp_path: Path):
+    network = of_one_length(opened(small_encoder(kind)))
     found = Watched(network, ("input_ids", LAYER), tmp_path)
     assert found.computed < 0.6 * found.tokens.size
     everything = range(100)
@@ -94,10 +94,9 @@ def test_what_fills_up_is_not_computed_and_stored_as_nothing(kind: str, filler: 
     assert with_it.rows(LAYER, everything)[~text].any()
 
 
-def test_where_what_fills_up_counts_all_is_computed(tmp_path: Path) -> None:
+def test_where_what_fills_up_counts_all_is_computed(bert: Path, tmp_path: Path) -> None:
     """A layer that compares each word with the mean of all places."""
-    bert = opened(bert_in(tmp_path))
-    (spec,) = bert.inputs.values()
+    (spec,) = opened(bert).inputs.values()
     nodes = (
         Node(name=spec.name, function="input"),
         Node(name="mask:0", function="token_mask", args=(Ref(spec.name),), kwargs={"filler": 0}),
