@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from regraft.network.network import GraphNetwork
     from regraft.network.plan import New, Plan
     from regraft.network.proof import Written
+    from regraft.ranking import rank
     from regraft.registering import register
     from regraft.several import languages, multitask
     from regraft.tasks.fit import FitResult
@@ -55,6 +56,7 @@ __all__ = [
     "predict",
     "predict_in_pieces",
     "pretrain",
+    "rank",
     "recognise",
     "register",
     "search",
@@ -75,6 +77,7 @@ _HOMES = {
     "predict": "regraft.judgement",
     "predict_in_pieces": "regraft.judgement",
     "pretrain": "regraft.few_shot",
+    "rank": "regraft.ranking",
     "recognise": "regraft.few_shot",
     "register": "regraft.registering",
     "watch": "regraft.tasks.watch",

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from grounds import dense_network
 
 from regraft.cli.app import run
+from regraft.zoo import Zoo
 
 ROWS, CARD = (60, 4), {"name", "tags", "format", "origin", "licence", "input", "parameters", "flops", "size", "parents"}
 
@@ -146,3 +148,29 @@ def test_a_package_is_listed_and_a_weight_that_cannot_be_pulled_is_said(
     error = ran(capsys, "zoo", "add", "timm:resnet18.a1_in1k", code=2)["error"]
     assert error["what"] == "the pretrained weights cannot be fetched"
     assert error["fix"] == "give them: --weights FILE; or take fresh ones: --weights random"
+
+
+def test_models_are_ranked_as_starts_for_data(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["zoo", "add", "toy"]) == 0
+    Zoo().add(dense_network((4, 8, 2)), "other")
+    found = ran(capsys, "zoo", "rank", "rows.npz", "--picture", "ranking.svg")
+    assert found.keys() == {"ranking", "baselines", "skipped", "blocks", "blocks_run"}
+    assert found["ranking"][0].keys() == {
+        "name", "score", "low", "high", "knn", "cut", "layers", "learned", "judged", "seconds", "parameters", "flops",
+    }  # fmt: skip
+    best, second = found["ranking"]
+    assert {best["name"], second["name"]} == {"toy", "other"}
+    assert best["score"] >= second["score"]
+    assert found["baselines"]["largest first"]["name"] == "other"
+    assert found["baselines"]["most accurate first"] is None
+    assert found["blocks"] == found["blocks_run"] == 2
+    assert "<svg" in (here / "ranking.svg").read_text()
+    assert ran(capsys, "zoo", "rank", "rows.npz")["blocks"] == 0
+    assert run(["zoo", "rank", "rows.npz"]) == 0
+    printed, score = capsys.readouterr().out, next(m["score"] for m in found["ranking"] if m["name"] == "other")
+    assert f"{best['low']:.3f} to {best['high']:.3f}" in printed
+    assert printed.endswith(
+        f"Largest first: other, score {score:.4f}\nMost accurate first: no card has an accuracy\n"
+        f"Nothing had to be computed: all scores are remembered\nNext: regraft search zoo:{best['name']} rows.npz\n"
+    )
+    assert "there is no zoo yet" in ran(capsys, "zoo", "rank", "gone.npz", "--zoo", "none", code=2)["error"]["what"]

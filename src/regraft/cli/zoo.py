@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +11,13 @@ import typer
 from typer import Argument, Option
 
 from regraft.cli import output
-from regraft.cli.options import Json, Weights
+from regraft.cli.options import Input, Json, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
+    from regraft.ranking import Ranking
     from regraft.zoo import Card
     from regraft.zoo.lineage import Branch, Lineage
 
@@ -206,6 +208,52 @@ def import_(
     _give(register_exported(path, zoo=zoo), json)
 
 
+@zoo.command()
+def rank(
+    data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, a table, ...")],
+    pattern: Annotated[str, Argument(metavar="PATTERN", help="Of names, as a shell has it: 'mobile*'.")] = "*",
+    top: Annotated[int, Option(help="How many models at least are scored on all data.")] = 5,
+    input: Input = None,
+    validation: Annotated[Path | None, Option(metavar="PATH", help="Data to choose by.")] = None,
+    test: Annotated[Path | None, Option(metavar="PATH", help="Data that are kept out of it.")] = None,
+    labels: Annotated[Path | None, Option(metavar="FILE", help="The labels of an .npy file.")] = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    skip_bad: SkipBad = False,
+    seed: Annotated[int, Option(help="Of the split, and of the examples that are taken first.")] = 0,
+    picture: Annotated[Path | None, Option(metavar="FILE", help="Where score against cost is drawn, as SVG.")] = None,
+    zoo: Place = None,
+    json: Json = False,
+) -> None:
+    """Find out which models are the best starts for labelled data; only what is not remembered is computed."""
+    from regraft.data import Columns, open_splits
+    from regraft.ranking import rank as carry_out
+    from regraft.ranking.picture import draw
+    from regraft.run import Progress
+    from regraft.zoo import Zoo
+
+    _ = Zoo(zoo).list(pattern)  # where there is no zoo, no data need to be read
+    splits = open_splits(
+        data,
+        validation=validation,
+        test=test,
+        labels=labels,
+        columns=Columns(text=text, label=label),
+        seed=seed,
+        skip_bad=skip_bad,
+        progress=Progress(),
+    )
+    found = carry_out(splits, zoo=zoo, pattern=pattern, top=top, input=input, seed=seed)
+    if picture is not None:
+        draw(picture, found)
+    if json:
+        output.emit(found.as_json())
+        return
+    _print_ranking(found)
+    if zoo is None:
+        print(f"Next: {shlex.join(['regraft', 'search', found.models[0].card.address, str(data)])}")
+
+
 def _refuse(what: str, flags: Mapping[str, object]) -> None:
     """Raise BadArgument where flags are given that mean nothing here."""
     given = [flag for flag, value in flags.items() if value]
@@ -251,6 +299,32 @@ def _print_cards(cards: Iterable[Card]) -> None:
         for c in cards
     ]
     output.table("Models", columns, rows)
+
+
+def _print_ranking(found: Ranking) -> None:
+    columns = ("name", "score", "95 %", "neighbours", "cut", "layers", "parameters", "FLOPs", "learned from")
+    rows = [
+        (
+            model.card.name,
+            model.score.accuracy,
+            f"{model.score.low:.3f} to {model.score.high:.3f}",
+            model.score.knn,
+            model.score.cut,
+            model.score.layers,
+            model.card.parameters,
+            model.card.flops,
+            model.score.learned,
+        )
+        for model in found.models
+    ]
+    output.table("Models as starts, the best first", columns, rows)
+    for name, reason in found.skipped.items():
+        output.say(f"left out {name}: {reason}")
+    for way, model in found.baselines.items():
+        taken = f"{model.card.name}, score {model.score.accuracy:.4f}" if model else "no card has an accuracy"
+        print(f"{way.capitalize()}: {taken}")
+    run = f"Blocks run: {found.run} of {found.blocks}, for what models share is run once"
+    print(run if found.blocks else "Nothing had to be computed: all scores are remembered")
 
 
 def _shortened(names: Sequence[str]) -> str:

@@ -79,12 +79,13 @@ def trunk_hash(network: GraphNetwork, tensors: Sequence[str], given: Sequence[st
             digest.update(f"{value.dtype.str}{value.shape}".encode())
             digest.update(value.tobytes() if weights else b"")
         else:
-            digest.update(repr((node.function, _numbered(node.args, number), sorted(node.kwargs.items()))).encode())
+            digest.update(repr((node.function, numbered(node.args, number), sorted(node.kwargs.items()))).encode())
     digest.update(repr([number[name] for name in tensors]).encode())
     return digest.hexdigest()
 
 
-def _numbered(args: Any, number: Mapping[str, str]) -> Any:
+def numbered(args: Any, number: Mapping[str, str]) -> Any:
+    """The arguments of a node, which refer to other nodes by other names."""
     if isinstance(args, tuple):
-        return tuple(_numbered(arg, number) for arg in args)
+        return tuple(numbered(arg, number) for arg in args)
     return Ref(number[args.name]) if isinstance(args, Ref) else args

@@ -100,7 +100,7 @@ class Database:
         """
         with self.reading() as connection:
             connection.execute("ROLLBACK")
-            if self._is_read_only():
+            if self.is_read_only():
                 raise self._read_only()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -117,7 +117,7 @@ class Database:
             connection.execute("PRAGMA incremental_vacuum").fetchall()
 
     def _connected(self, mode: str) -> sqlite3.Connection:
-        still = self._is_read_only() and not self.path.with_name(f"{FILE}-wal").exists()
+        still = self.is_read_only() and not self.path.with_name(f"{FILE}-wal").exists()
         address = f"{self.path.absolute().as_uri()}?mode={'ro&immutable=1' if still else mode}"
         connection = sqlite3.connect(address, uri=True, timeout=_PATIENCE, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
@@ -129,7 +129,8 @@ class Database:
         with self._errors(), closing(self._connected("rw")) as connection:
             return _is_empty(connection)
 
-    def _is_read_only(self) -> bool:
+    def is_read_only(self) -> bool:
+        """Whether there is a zoo that cannot be changed."""
         return self.exists and not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK))
 
     def _require_known(self, connection: sqlite3.Connection) -> None:

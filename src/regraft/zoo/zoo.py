@@ -21,6 +21,7 @@ from regraft.zoo.adding import Facts, inserted, prepared, same_before
 from regraft.zoo.card import Card, Details, read_card, read_details
 from regraft.zoo.database import Database
 from regraft.zoo.lineage import Lineage, lineage_of
+from regraft.zoo.scores import Score, drop_scores, put_scores, scores_for
 from regraft.zoo.stored import network_of
 from regraft.zoo.verifying import Verified, verified
 
@@ -164,6 +165,15 @@ class Zoo:
             )
             return found.fetchone()[0] or 0
 
+    def scores(self, data: str) -> dict[str, Score]:
+        """What is remembered of models as starts for some data, by the models' content.
+
+        Args:
+            data: what tells the data from others, as `remember` was given it.
+        """
+        with self._database.reading() as connection:
+            return scores_for(connection, data)
+
     # --- opening ------------------------------------------------------------------------------------
 
     def open(self, name: str) -> GraphNetwork:
@@ -200,6 +210,11 @@ class Zoo:
 
     # --- changing -----------------------------------------------------------------------------------
 
+    @property
+    def writable(self) -> bool:
+        """Whether it can be changed."""
+        return not self._database.is_read_only()
+
     def add(self, network: GraphNetwork, name: str, facts: Facts | None = None) -> Card:
         """Put a network into the zoo, as a whole or not at all.
 
@@ -232,10 +247,21 @@ class Zoo:
         with self._database.writing() as connection:
             connection.execute("DELETE FROM cards WHERE id = ?", self._find(connection, name)[:1])
 
+    def remember(self, data: str, scores: Mapping[str, Score]) -> None:
+        """Keep the scores of models, by their content, until `gc` finds that they are no longer here.
+
+        Raises:
+            BadArgument: the zoo cannot be written to.
+            OutOfSpace: the disk is full.
+        """
+        with self._database.writing() as connection:
+            put_scores(connection, data, scores)
+
     def gc(self) -> Freed:
         """Remove what no card names any more. Others may add models meanwhile."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM graphs WHERE id NOT IN (SELECT graph FROM cards)")
+            drop_scores(connection)
             gone = connection.execute("DELETE FROM tensors WHERE id NOT IN (SELECT tensor FROM uses)").rowcount
             kept = {key for (key,) in connection.execute("SELECT hash FROM tensors WHERE data IS NULL")}
             freed = tensors.remove_files(self.path, kept)

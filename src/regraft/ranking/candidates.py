@@ -1,0 +1,70 @@
+"""The models of a zoo that fit some data, opened as far as they are needed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+from regraft.data import Splits, prepare
+from regraft.errors import BadArgument
+from regraft.network import GraphNetwork, InputSpec
+from regraft.run import Progress
+from regraft.tasks.inputs import of_one_length, only_input, settled
+from regraft.trials.levels import Level, survey
+from regraft.zoo import Card, Zoo
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidate:
+    """A model whose input fits the data.
+
+    Attributes:
+        surveyed: its network, with the vectors of its cuts as outputs.
+        spec: how its input is fed.
+        levels: its cuts, from input to output.
+        family: equal where models are fed alike and have the same first block.
+    """
+
+    card: Card
+    surveyed: GraphNetwork
+    spec: InputSpec
+    levels: tuple[Level, ...]
+    family: str
+
+
+def opened(zoo: Zoo, card: Card, splits: Splits, input: str | None, progress: Progress) -> Candidate:
+    """A model of the zoo, made ready to be probed; what is noted of its input is said.
+
+    Args:
+        input: how pictures are fed where neither the model nor its statistics tell.
+
+    Raises:
+        RegraftError: it cannot be opened or cut, or the data do not fit its input.
+    """
+    network, notes = zoo.open(card.name), Progress(quiet=True)
+    spec = of_one_length(_fed(network, splits, input, notes), splits.train, notes)
+    prepare(splits.train.examples, splits.train.indices[:1], spec)
+    surveyed, levels = survey(network.with_input(spec))
+    for note in notes.said:
+        progress.say(f"{card.name}: {note}")
+    blocks = [cut["block"] for cut in zoo.details(card.name).cuts]
+    feeding = replace(spec, name="", origin="unknown").record()
+    return Candidate(
+        card=card,
+        surveyed=surveyed,
+        spec=spec,
+        levels=levels,
+        family=json.dumps([feeding, *(blocks[:1] or [card.content])]),
+    )
+
+
+def _fed(network: GraphNetwork, splits: Splits, input: str | None, notes: Progress) -> InputSpec:
+    """The input as the model says it is fed, or its statistics; one word of the user's stands for all other models."""
+    spec = only_input(network, [network.bottleneck()])
+    try:
+        return settled(network, spec, splits.train, None, notes)
+    except BadArgument:
+        if input is None:
+            raise
+    notes.say(f"nothing in it tells how it is fed: {input}, as was said")
+    return settled(network, spec, splits.train, input, notes)

@@ -1,0 +1,81 @@
+"""What was found out about models for some data, remembered beside their cards."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import get_type_hints
+
+# Zoos that were made before there were scores get the table with the first of them.
+_TABLE = """
+CREATE TABLE IF NOT EXISTS scores (
+    content TEXT NOT NULL, data TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (content, data)
+) WITHOUT ROWID
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How good a start a model is for some data, by its best cut.
+
+    Attributes:
+        accuracy, low, high: of a linear head on the cut, with the interval of 95 %, on examples it did not learn from.
+        knn: accuracy of the nearest neighbours there.
+        cut: the tensor.
+        layers: layers with weights that are reused when the model is cut there.
+        learned, judged: how many examples the head learned from, and how many it was judged by.
+        seconds: what finding it out took; where models were computed together, an equal share of that.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    knn: float
+    cut: str
+    layers: int
+    learned: int
+    judged: int
+    seconds: float
+
+
+def scores_for(connection: sqlite3.Connection, data: str) -> dict[str, Score]:
+    """The scores of models for some data, by the models' content; a damaged one is left out, which is said."""
+    if not _is_there(connection):
+        return {}
+    found = connection.execute("SELECT content, record FROM scores WHERE data = ?", (data,))
+    read = {content: _read(record) for content, record in found}
+    return {content: score for content, score in read.items() if score is not None}
+
+
+def put_scores(connection: sqlite3.Connection, data: str, scores: Mapping[str, Score]) -> None:
+    """Remember scores of models, by their content."""
+    connection.execute(_TABLE)
+    rows = [(content, data, json.dumps(asdict(score), allow_nan=False)) for content, score in scores.items()]
+    connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows)
+
+
+def drop_scores(connection: sqlite3.Connection) -> None:
+    """Forget the scores of models that are no longer there."""
+    if _is_there(connection):
+        kept = "SELECT json_extract(record, '$.content') FROM cards"
+        connection.execute(f"DELETE FROM scores WHERE content NOT IN ({kept})")
+
+
+def _is_there(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'scores'").fetchone() is not None
+
+
+def _read(record: str) -> Score | None:
+    kinds = get_type_hints(Score)
+    try:
+        said = json.loads(record)
+        score = Score(**{part.name: said[part.name] for part in fields(Score)})
+        if wrong := [name for name, value in vars(score).items() if type(value) is not kinds[name]]:
+            raise TypeError(f"{wrong[0]} is {said[wrong[0]]!r:.60}")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        warnings.warn(f"a remembered score of the zoo is damaged and left out: {error}", stacklevel=2)
+        return None
+    return score

@@ -1,0 +1,207 @@
+"""The ranking: the scores of probing each model alone, shared blocks run once, what was found out remembered."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from disk import small_disk as small_disk
+from grounds import SILENT, demo_network, dense_network, digit_splits, stored_of
+
+import regraft
+from regraft.data import Splits
+from regraft.data.arrays import labelled
+from regraft.data.examples import whole
+from regraft.errors import BadArgument, BadData, MissingFile
+from regraft.network import GraphNetwork
+from regraft.ranking import Ranking
+from regraft.ranking.picture import draw
+from regraft.run import Progress
+from regraft.trials.ground import Choices, ground_of
+from regraft.trials.probe import probe
+from regraft.zoo import Facts, Zoo
+
+RANGE = "range=0..1"
+BASE, OTHER = dense_network((784, 24, 20, 16, 10)), dense_network((784, 40, 10), seed=1)
+CUTS = 3  # of BASE, a hidden layer each
+
+
+def sibling(network: GraphNetwork, *layers: int) -> GraphNetwork:
+    """The network with some of its dense layers trained on, or something as good as that for a test."""
+    kernels = [name for name, parameter in network.parameters.items() if parameter.value.ndim == 2]
+    return network.assign({kernels[k]: network.parameters[kernels[k]].value * 1.5 for k in layers})
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Zoo:
+    """Three siblings that share two blocks, all of which the third has; and a stranger."""
+    shelf = Zoo(tmp_path / "zoo")
+    shelf.add(BASE, "base", Facts(about={"metrics": {"test": {"accuracy": 0.8}}}))
+    shelf.add(sibling(BASE, 2), "top")
+    shelf.add(sibling(BASE, 3), "head")
+    shelf.add(OTHER, "other", Facts(about={"metrics": {"test": {"accuracy": 0.9}}}))
+    return shelf
+
+
+def ranked(zoo: Zoo, splits: Splits, **how: object) -> Ranking:
+    return regraft.rank(splits, zoo=zoo.path, **{"input": RANGE, "progress": SILENT, **how})
+
+
+def names(found: Ranking) -> list[str]:
+    return [model.card.name for model in found.models]
+
+
+def alone(network: GraphNetwork, splits: Splits) -> float:
+    """The accuracy at the best cut of a model that is probed by itself."""
+    ground = ground_of(network, splits, RANGE, Choices(), SILENT)
+    readings = probe(ground.levels, stored_of(ground), ground.folds, len(splits.classes), SILENT)
+    return max(reading.accuracy for reading in readings)
+
+
+def test_each_has_the_score_it_has_when_it_is_probed_alone_and_shared_blocks_are_run_once(zoo: Zoo) -> None:
+    splits = digit_splits(15, 8)
+    found = ranked(zoo, splits)
+    scores = {model.card.name: model.score for model in found.models}
+    assert scores.keys() == {"base", "top", "head", "other"}
+    for name, score in scores.items():
+        assert score.accuracy == pytest.approx(alone(zoo.open(name), splits), abs=1e-9), name
+        assert score.low < score.accuracy < score.high
+        assert (score.learned, score.judged) == (75, 115)
+        assert score.cut in {cut["tensor"] for cut in zoo.details(name).cuts}
+    # the stranger has one hidden layer; `top` differs in the last block, `head` only above all of them
+    assert (found.blocks, found.run) == (3 * CUTS + 1, CUTS + 1 + 1)
+    assert [model.score.accuracy for model in found.models] == sorted(
+        (score.accuracy for score in scores.values()), reverse=True
+    )
+    others = found.baselines
+    assert others["largest first"].card.name == "other"
+    assert others["most accurate first"].card.name == "other"
+
+
+def test_the_test_part_is_not_looked_at(zoo: Zoo) -> None:
+    splits = digit_splits(15, 8)
+    strange = labelled(np.zeros((5, 3)), np.arange(5), "strange")
+    assert names(ranked(zoo, replace(splits, test=whole(strange)))) == names(ranked(zoo, splits))
+
+
+def test_what_was_found_out_is_remembered_and_only_what_is_new_is_computed(zoo: Zoo) -> None:
+    splits = digit_splits(15, 8)
+    first = ranked(zoo, splits)
+    again = ranked(zoo, splits)
+    assert (again.blocks, again.run) == (0, 0)
+    assert again.models == first.models
+    zoo.add(sibling(BASE, 1), "new")
+    more = ranked(zoo, splits)
+    assert (more.blocks, more.run) == (CUTS, CUTS)
+    assert [model for model in more.models if model.card.name != "new"] == list(first.models)
+    assert ranked(zoo, splits, seed=1).run > 0
+    assert ranked(zoo, digit_splits(16, 8)).run > 0
+    zoo.remove("new")
+    zoo.gc()
+    zoo.add(sibling(BASE, 1), "new")
+    assert ranked(zoo, splits).run == CUTS
+
+
+def test_the_better_half_goes_on_to_more_data(zoo: Zoo) -> None:
+    zoo.add(demo_network(), "digits")
+    splits = digit_splits(80, 20)
+    found = ranked(zoo, splits, pattern="[bod]*", top=1)
+    assert names(found)[0] == "digits"
+    assert [model.score.learned for model in found.models] == [400, 400, 100]
+    assert found.models[0].score.accuracy == pytest.approx(alone(demo_network(), splits), abs=1e-9)
+    whole = ranked(zoo, splits, pattern="[bod]*", top=3)
+    assert [model.score.learned for model in whole.models] == [400, 400, 400]
+    assert whole.run in (1, CUTS)  # of the one that was left behind
+
+
+def test_what_does_not_fit_is_left_out_with_the_reason(zoo: Zoo) -> None:
+    zoo.add(dense_network((30, 20, 10)), "narrow")
+    weights = GraphNetwork(replace(BASE.graph, outputs=()), BASE.values, format="weights")
+    zoo.add(weights, "weights")
+    found = ranked(zoo, digit_splits(15, 8))
+    assert set(names(found)) == {"base", "top", "head", "other"}
+    assert found.skipped == {
+        "narrow": "the examples cannot be brought to the input input",
+        "weights": "this saved file holds weights but no graph",
+    }
+
+
+def test_a_damaged_score_is_found_out_again(zoo: Zoo) -> None:
+    splits = digit_splits(15, 8)
+    first = ranked(zoo, splits, pattern="other")
+    for record in ("{", '{"accuracy": "high"}', '{"accuracy": 1}'):
+        with closing(sqlite3.connect(zoo.path / "catalog.sqlite")) as connection, connection:
+            connection.execute("UPDATE scores SET record = ?", (record,))
+        with pytest.warns(UserWarning, match="a remembered score of the zoo is damaged and left out: "):
+            again = ranked(zoo, splits, pattern="other")
+        assert again.run == 1
+        assert again.models[0].score.accuracy == first.models[0].score.accuracy
+
+
+def test_a_read_only_zoo_is_ranked_and_says_that_nothing_is_remembered(small_disk: Path) -> None:
+    shelf = Zoo(small_disk / "zoo")
+    shelf.add(OTHER, "other")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    try:
+        progress = Progress(quiet=True)
+        for _ in range(2):
+            assert ranked(shelf, digit_splits(15, 8), progress=progress).run == 1
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    assert progress.said == [f"note: {shelf.path} is read only, so that the scores are not remembered"] * 2
+
+
+def test_a_zoo_with_nothing_to_rank(tmp_path: Path, zoo: Zoo) -> None:
+    with pytest.raises(MissingFile) as refused:
+        regraft.rank("nowhere.npz", zoo=tmp_path / "none")
+    assert str(refused.value) == (
+        f"there is no zoo yet\n  where: {tmp_path / 'none'}\n  to do: `regraft zoo add SOURCE` makes one"
+    )
+    with pytest.raises(BadArgument) as refused:
+        regraft.rank("nowhere.npz", zoo=zoo.path, pattern="mobile*")
+    assert str(refused.value) == (
+        f"no model has a name like 'mobile*'\n  where: {zoo.path}\n  to do: `regraft zoo list` shows all"
+    )
+    for card in zoo.list():
+        zoo.remove(card.name)
+    with pytest.raises(BadArgument) as refused:
+        regraft.rank("nowhere.npz", zoo=zoo.path)
+    assert str(refused.value) == (
+        f"there is no model in the zoo\n  where: {zoo.path}\n  to do: `regraft zoo add SOURCE` adds one"
+    )
+
+
+def test_data_that_cannot_be_ranked_for(tmp_path: Path, zoo: Zoo) -> None:
+    with pytest.raises(BadArgument) as refused:
+        ranked(zoo, digit_splits(15, 8), top=0)
+    assert str(refused.value) == ("a ranking needs a model to go to the end\n  expected: a top of 1 or more\n  got: 0")
+    rows = labelled(np.random.default_rng(0).random((40, 10)), np.arange(40) % 2, "rows of ten")
+    with pytest.raises(BadData) as refused:
+        ranked(zoo, Splits(train=whole(rows), validation=whole(rows), test=whole(rows), classes=rows.classes))
+    assert str(refused.value) == (
+        "no model of the zoo fits these data\n"
+        "  where: rows of ten\n"
+        "  got: base: the examples cannot be brought to the input input; head: the examples cannot be brought to the "
+        "input input; other: the examples cannot be brought to the input input; ...\n"
+        "  to do: `regraft zoo list` says what each model takes; --input says how pictures are fed where a model does "
+        "not"
+    )
+    path = tmp_path / "one.npz"
+    np.savez(path, x=np.zeros((9, 784), np.float32), y=np.zeros(9, int))
+    with pytest.raises(BadData) as refused:
+        regraft.rank(path, zoo=zoo.path)
+    assert str(refused.value) == (
+        f"there is one class only\n  where: {path}\n  expected: two classes or more to tell apart\n  got: 0"
+    )
+
+
+def test_the_picture_has_each_model_and_says_what_its_axes_are(tmp_path: Path, zoo: Zoo) -> None:
+    draw(tmp_path / "ranking.svg", ranked(zoo, digit_splits(15, 8)))
+    text = (tmp_path / "ranking.svg").read_text()
+    for said in ("base", "other", "FLOPs for one example", "accuracy of a linear head on the best cut"):
+        assert said in text
