@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -119,16 +120,40 @@ def test_the_better_half_goes_on_to_more_data(zoo: Zoo) -> None:
     assert whole.run in (1, CUTS)  # of the one that was left behind
 
 
-def test_what_does_not_fit_is_left_out_with_the_reason(zoo: Zoo) -> None:
+def test_what_does_not_fit_is_left_out_with_the_reason(
+    zoo: Zoo, small_encoder: Callable[[str], Path], tmp_path: Path
+) -> None:
     zoo.add(dense_network((30, 20, 10)), "narrow")
     weights = GraphNetwork(replace(BASE.graph, outputs=()), BASE.values, format="weights")
     zoo.add(weights, "weights")
+    zoo.add(regraft.open(f"hf:{small_encoder('Bert')}"), "texts")
     found = ranked(zoo, digit_splits(15, 8))
     assert set(names(found)) == {"base", "top", "head", "other"}
     assert found.skipped == {
         "narrow": "the examples cannot be brought to the input input",
+        "texts": "it reads texts, and these are numbers",
         "weights": "this saved file holds weights but no graph",
     }
+    lines = [f"{word} {number},{word}" for number in range(20) for word in ("good", "bad")]
+    (tmp_path / "texts.csv").write_text("\n".join(["text,label", *lines]))
+    found = regraft.rank(tmp_path / "texts.csv", zoo=zoo.path, progress=SILENT)
+    assert names(found) == ["texts"]
+    assert found.skipped["base"] == "the examples cannot be brought to the input input"
+
+
+def test_a_model_that_says_how_it_is_fed_is_fed_so_whatever_is_said_for_others(zoo: Zoo) -> None:
+    spec = next(iter(OTHER.inputs.values()))
+    knowing = OTHER.with_input(replace(spec, range=(-1.0, 1.0), origin="file"))
+    zoo.add(knowing, "knowing")
+    splits, progress = digit_splits(15, 8), Progress(quiet=True)
+    found = ranked(zoo, splits, pattern="*o*", progress=progress)
+    assert set(names(found)) == {"knowing", "other", "top"}
+    assert found.run == 1 + 1 + CUTS  # what is fed otherwise is nothing shared
+    assert progress.said == [
+        f"{name}: nothing in it tells how it is fed: {RANGE}, as was said" for name in ("other", "top")
+    ]
+    skipped = ranked(zoo, splits, pattern="*o*", input=None).skipped
+    assert skipped == dict.fromkeys(("other", "top"), "the range of the input input is not known")
 
 
 def test_a_damaged_score_is_found_out_again(zoo: Zoo) -> None:
@@ -153,7 +178,8 @@ def test_a_read_only_zoo_is_ranked_and_says_that_nothing_is_remembered(small_dis
             assert ranked(shelf, digit_splits(15, 8), progress=progress).run == 1
     finally:
         subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
-    assert progress.said == [f"note: {shelf.path} is read only, so that the scores are not remembered"] * 2
+    notes = [line for line in progress.said if line.startswith("note: ")]
+    assert notes == [f"note: {shelf.path} is read only, so that the scores are not remembered"] * 2
 
 
 def test_a_zoo_with_nothing_to_rank(tmp_path: Path, zoo: Zoo) -> None:

@@ -57,6 +57,14 @@ def test_heads_solved_together_are_the_heads_solved_alone(digits):
             assert float((mine - alone.logits(features, 0, 0).softmax(1)).abs().max()) < 0.02
 
 
+@pytest.mark.parametrize("rows", [40, 4])  # more rows than numbers, and fewer
+def test_features_that_are_all_the_same_tell_how_frequent_the_classes_are(rows):
+    labels = (torch.arange(rows) % 4 == 0).long()
+    heads = solve(problem(torch.full((rows, 6), 2.0), labels), torch.tensor([0.1]))
+    shares = heads.logits(torch.full((1, 6), 2.0), 0, 0).softmax(1)[0]
+    assert shares.tolist() == pytest.approx([0.75, 0.25], abs=1e-3)
+
+
 def test_a_fold_does_not_see_the_rows_it_does_not_learn_from(digits):
     features, labels = digits
     learns = (torch.arange(len(labels)) % 2 == 0)[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,18 @@ def test_what_is_shared_is_kept_once(zoo: Zoo) -> None:
     zoo.add(net(trunk=1), "other")
     assert zoo.details("other").cuts[0]["block"] not in blocks
     assert zoo["other"].architecture == cards[0].architecture
+
+
+def test_a_text_encoder_has_blocks_though_its_tokens_are_read_above_every_cut(
+    zoo: Zoo, small_encoder: Callable[[str], Path]
+) -> None:
+    network = regraft.open(f"hf:{small_encoder('Bert')}")
+    zoo.add(network, "first")
+    kernel = next(name for name in network.parameters if name.startswith("encoder.layer.0."))
+    zoo.add(network.assign({kernel: network.parameters[kernel].value + 1}), "second")
+    first, second = ([cut["block"] for cut in zoo.details(name).cuts] for name in ("first", "second"))
+    assert len(first) == len(second) > 1
+    assert sum(one != other for one, other in zip(first, second, strict=True)) == 1
 
 
 def test_what_only_passes_a_value_on_makes_no_other_block(zoo: Zoo) -> None:

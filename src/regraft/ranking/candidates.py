@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, replace
 
 from regraft.data import Splits, prepare
-from regraft.errors import BadArgument
+from regraft.data.tokens import TEXT_LAYOUTS
+from regraft.errors import BadArgument, BadData
 from regraft.network import GraphNetwork, InputSpec
 from regraft.run import Progress
 from regraft.tasks.inputs import of_one_length, only_input, settled
@@ -41,9 +42,11 @@ def opened(zoo: Zoo, card: Card, splits: Splits, input: str | None, progress: Pr
     Raises:
         RegraftError: it cannot be opened or cut, or the data do not fit its input.
     """
-    network, notes = zoo.open(card.name), Progress(quiet=True)
+    network, notes, examples = zoo.open(card.name), Progress(quiet=True), splits.train.examples
     spec = of_one_length(_fed(network, splits, input, notes), splits.train, notes)
-    prepare(splits.train.examples, splits.train.indices[:1], spec)
+    if spec.layout in TEXT_LAYOUTS and examples.kind == "array":
+        raise BadData("it reads texts, and these are numbers", where=examples.source)
+    prepare(examples, splits.train.indices[:1], spec)
     surveyed, levels = survey(network.with_input(spec))
     for note in notes.said:
         progress.say(f"{card.name}: {note}")

@@ -182,7 +182,7 @@ def _descended(problem: Problem, axes: _Axes, penalties: Tensor) -> Tensor:
     descent = _Descent(
         shares=(problem.learns / counts).repeat_interleave(len(penalties), 1),
         weight=torch.cat([each.expand(rank, -1), torch.zeros_like(each)[None]])[:, None],
-        curvature=torch.cat([bound, torch.full_like(bound[:1], 0.5)])[:, None],
+        curvature=torch.cat([bound, torch.full_like(each, 0.5)[None]])[:, None],
         now=zero,
         ahead=zero,
         age=torch.zeros_like(each),

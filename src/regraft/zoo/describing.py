@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from regraft.features.key import trunk_hash
-from regraft.network import GraphNetwork, InputSpec
+from regraft.network import GraphNetwork
 
 _KINDS = {"NHWC": "image", "NCHW": "image", "tokens": "text", "bytes": "text", "flat": "rows"}
 
@@ -34,10 +34,5 @@ def cuts_of(network: GraphNetwork) -> tuple[dict[str, Any], ...]:
     for cut in network.cuts():
         block = trunk_hash(network, [cut.tensor], below)
         found.append({**vars(cut), "block": block})
-        below = [*_side(network.graph.inputs), cut.tensor]
+        below = [*network.inputs, cut.tensor]  # tokens tell above a cut too how long texts are
     return tuple(found)
-
-
-def _side(inputs: tuple[InputSpec, ...]) -> list[str]:
-    """The inputs that go to every layer beside the data."""
-    return [spec.name for spec in inputs if spec.side]
