@@ -33,7 +33,14 @@ def machine() -> str:
     """The machine in a few words."""
     models = re.findall(r"^model name\s*:\s*(.+)$", cpu_info(), flags=re.MULTILINE)
     name = models[0] if models else platform.processor() or platform.machine()
-    return f"{len(os.sched_getaffinity(0))} cores of {name}, Python {platform.python_version()}"
+    return f"{len(os.sched_getaffinity(0))} cores of {name}{graphics()}, Python {platform.python_version()}"
+
+
+def graphics() -> str:
+    """The GPU that trainings were done on, where there is one."""
+    import torch
+
+    return f" with {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
 
 
 def cpu_info() -> str:

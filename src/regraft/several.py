@@ -43,10 +43,11 @@ def languages(  # noqa: PLR0913 - each but two has a default
     Raises:
         RegraftError: the plan or the data do not fit the network.
     """
+    splits = _by_language(data, language, settings)
     network, input = fed(source, input, weights=weights)
     return transfer(
         network,
-        _by_language(data, language, settings),
+        splits,
         plan=plan,
         settings=settings,
         few=few,

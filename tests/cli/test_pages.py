@@ -47,6 +47,6 @@ def test_every_command_and_flag_of_the_json_table_exists() -> None:
 
 def calls(text: str) -> list[str]:
     """The lines of code blocks that call regraft, continued lines joined."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```|((?:^    .*\n)+)", text, flags=re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```\w*\n(.*?)^```|((?:^    [^\n]*\n)+)", text, flags=re.MULTILINE | re.DOTALL)
     lines = "\n".join(fenced or indented for fenced, indented in blocks).replace("\\\n", " ").splitlines()
     return [line.strip().removeprefix("$ ") for line in lines if re.match(r"\s*(\$ )?regraft [a-z]", line)]

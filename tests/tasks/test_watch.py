@@ -317,7 +317,8 @@ def test_data_that_do_not_fit(growing: Growing) -> None:
     np.savez(growing.folder / "data.npz", x=five, y=np.arange(5))
     assert refused(BadData, growing.folder, growing.folder / "data.npz") == (
         f"4 is no class of the training data\n  where: {growing.folder / 'data.npz'}\n"
-        "  expected: 0, 1, 2, 3\n  got: 0, 1, 2, 3, 4"
+        "  expected: 0, 1, 2, 3\n  got: 1 of 5 examples, the first: row 4\n"
+        "  to do: correct them or leave them out, or train on data that have such too"
     )
 
 

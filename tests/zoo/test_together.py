@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from killing import begun
+from killing import started
 from zoo.killed import busy
 from zoo.nets import net
 
@@ -33,7 +33,7 @@ def said(log: Path) -> tuple[set[str], set[str]]:
 @pytest.mark.slow
 def test_eight_processes_at_once_lose_nothing(zoo: Zoo, tmp_path: Path) -> None:
     logs = [tmp_path / f"log{number}" for number in range(8)]
-    children = [begun(busy, zoo.path, log, 10_000 * number, 20.0) for number, log in enumerate(logs)]
+    children = [started(busy, zoo.path, log, 10_000 * number, 20.0) for number, log in enumerate(logs)]
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * 8
@@ -50,7 +50,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_zoo(zoo: Zoo, tmp_path: Path) -> No
     sure = set[str]()
     for round in range(200):
         log = tmp_path / f"log{round}"
-        child = begun(busy, zoo.path, log, 1000 * round)
+        child = started(busy, zoo.path, log, 1000 * round)
         while round % 2 and not said(log)[0]:  # every second one is killed after its first model
             time.sleep(0.005)
         time.sleep(random.uniform(0.0, 0.1))

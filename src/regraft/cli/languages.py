@@ -11,6 +11,7 @@ from typer import Argument, Option
 
 from regraft.cli import output
 from regraft.cli.fit import same_again
+from regraft.cli.naming import NAMED, named
 from regraft.cli.options import Device, Input, Json, LabelColumn, SkipBad, TextColumn, Weights, numbers
 from regraft.errors import BadArgument
 
@@ -18,17 +19,15 @@ if TYPE_CHECKING:
     from regraft.data import Columns, Splits
     from regraft.multilingual import Transfer
 
-_NAMED = "NAME=PATH"
-
 
 def languages(
     source: Annotated[str, Argument(metavar="SOURCE", help="A trained network: what `regraft show` opens.")],
     data: Annotated[
-        list[str], Argument(metavar=f"{_NAMED}...", help="Labelled texts or tagged sentences of each; or one table.")
+        list[str], Argument(metavar=f"{NAMED}...", help="Labelled texts or tagged sentences of each; or one table.")
     ],
     language: Annotated[str | None, Option(metavar="COLUMN", help="Of one table: what tells the language.")] = None,
-    validation: Annotated[list[str] | None, Option(metavar=_NAMED, help="Data of a language to choose by.")] = None,
-    test: Annotated[list[str] | None, Option(metavar=_NAMED, help="Data of a language to test on.")] = None,
+    validation: Annotated[list[str] | None, Option(metavar=NAMED, help="Data of a language to choose by.")] = None,
+    test: Annotated[list[str] | None, Option(metavar=NAMED, help="Data of a language to test on.")] = None,
     few: Annotated[str, Option(metavar="N,N", help="So many sentences of a language alone, and beside others.")] = "",
     plan: Annotated[Path | None, Option(metavar="FILE", help="What is reused, frozen and new, in YAML.")] = None,
     text: TextColumn = None,
@@ -100,11 +99,12 @@ def _splits(
             skip_bad=skip_bad,
             progress=progress,
         )
-    paths, chosen_by, tested = map(_named, given)
-    _require_known(chosen_by | tested, paths)
+    fix = "of one table with all of them, name the column that tells which: --language COLUMN"
+    paths = named(given[0], "language", fix=fix)
+    chosen_by, tested = (named(words, "language", paths) for words in given[1:])
     return {
         name: open_splits(
-            path,
+            Path(path),
             validation=chosen_by.get(name),
             test=tested.get(name),
             seed=seed,
@@ -121,28 +121,6 @@ def _table(words: Sequence[str]) -> Path | None:
     if len(words) > 1:
         raise BadArgument("with --language all languages stand in one table", expected="one path", got=" ".join(words))
     return Path(words[0]) if words else None
-
-
-def _named(words: Sequence[str]) -> dict[str, Path]:
-    """Paths by the names of languages."""
-    found: dict[str, Path] = {}
-    for word in words:
-        name, sign, path = word.partition("=")
-        if not (name and sign and path) or name in found:
-            raise BadArgument(
-                "each language has a name and a path",
-                expected="en=english.conllu",
-                got=word,
-                fix="of one table with all of them, name the column that tells which: --language COLUMN",
-            )
-        found[name] = Path(path)
-    return found
-
-
-def _require_known(given: dict[str, Path], known: dict[str, Path]) -> None:
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise BadArgument(f"there are no training data of {unknown[0]}", expected=", ".join(known), got=unknown[0])
 
 
 def _print(found: Transfer) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from regraft.features.engines import BATCH, Engine
 from regraft.network import GraphNetwork
 from regraft.network.graph import Ref
 from regraft.network.proof import TOLERANCE, difference
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _SEQUENCE = 3  # axes of one
 _SHOWN = 2  # texts that show whether what fills up counts

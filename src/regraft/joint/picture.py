@@ -19,7 +19,7 @@ def draw(path: Path, tasks: Mapping[str, LearnedTask]) -> None:
     """A line for each task, from its score alone to the one together."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 1.2 + 0.5 * len(tasks)), layout="constrained")
+    figure = Figure(figsize=(6, 1.4 + 0.5 * len(tasks)), layout="constrained")
     axes = figure.subplots()
     for place, one in enumerate(tasks.values()):
         colour = _GAIN if one.gain >= 0 else _LOSS
@@ -31,7 +31,9 @@ def draw(path: Path, tasks: Mapping[str, LearnedTask]) -> None:
     axes.set_yticks(range(len(tasks)), [f"{task} ({one.test.measure})" for task, one in tasks.items()])
     axes.set_ylim(len(tasks) - 0.5, -0.5)
     axes.margins(x=0.15)
-    axes.set_xlabel("on the test part: alone (open), together (filled); the difference in points")
+    axes.set_xlabel("on the test part; the difference in points")
+    marks = [axes.plot([], [], "o", color="0.3", markerfacecolor=face)[0] for face in ("white", "0.3")]
+    figure.legend(marks, ["alone", "together"], loc="outside upper right", ncols=2, frameon=False)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", alpha=0.3)

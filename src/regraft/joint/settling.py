@@ -93,13 +93,16 @@ def _of_one_length(
     needs_one = tagged or any(None in (network.tensors[name].shape or ())[1:] for name in stored)
     if spec.shape[1:2] != (None,) or not needs_one:
         return spec
+    quiet = Progress(silent=True)
     found = [
-        of_one_window(spec, splits.train.examples, progress)
+        of_one_window(spec, splits.train.examples, quiet)
         if splits.train.tags is not None
-        else of_one_length(spec, splits.train, progress)
+        else of_one_length(spec, splits.train, quiet)
         for splits in tasks.values()
     ]
-    return max(found, key=lambda one: one.shape[1] or 0)
+    longest = max(found, key=lambda one: one.shape[1] or 0)
+    progress.say(f"note: texts are read as {longest.shape[1]} {spec.layout}, more of them cut off or read in pieces")
+    return longest
 
 
 def _settings(
