@@ -126,10 +126,13 @@ def test_what_does_not_fit_is_left_out_with_the_reason(
     zoo.add(dense_network((30, 20, 10)), "narrow")
     weights = GraphNetwork(replace(BASE.graph, outputs=()), BASE.values, format="weights")
     zoo.add(weights, "weights")
+    kernel = next(iter(OTHER.parameters.values()))
+    zoo.add(OTHER.assign({kernel.name: kernel.value * np.float32("nan")}), "diverged")
     zoo.add(regraft.open(f"hf:{small_encoder('Bert')}"), "texts")
     found = ranked(zoo, digit_splits(15, 8))
     assert set(names(found)) == {"base", "top", "head", "other"}
     assert found.skipped == {
+        "diverged": "some of its weights are not finite",
         "narrow": "the examples cannot be brought to the input input",
         "texts": "it reads texts, and these are numbers",
         "weights": "this saved file holds weights but no graph",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from regraft.data import Splits, prepare
 from regraft.data.tokens import TEXT_LAYOUTS
 from regraft.errors import BadArgument, BadData
@@ -43,6 +45,8 @@ def opened(zoo: Zoo, card: Card, splits: Splits, input: str | None, progress: Pr
         RegraftError: it cannot be opened or cut, or the data do not fit its input.
     """
     network, notes, examples = zoo.open(card.name), Progress(quiet=True), splits.train.examples
+    if not all(np.isfinite(parameter.value).all() for parameter in network.parameters.values() if parameter.trainable):
+        raise BadData("some of its weights are not finite", where=card.name)
     spec = of_one_length(_fed(network, splits, input, notes), splits.train, notes)
     if spec.layout in TEXT_LAYOUTS and examples.kind == "array":
         raise BadData("it reads texts, and these are numbers", where=examples.source)

@@ -15,18 +15,25 @@ def draw(path: Path, ranking: Ranking) -> None:
     """A point for each model, filled where it was scored on as many examples as the best; its interval upright."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(9, max(5, 0.25 * len(ranking.models))), layout="constrained")
     axes = figure.subplots()
     most = max(model.score.learned for model in ranking.models)
-    for model in ranking.models:
+    downwards = sorted(ranking.models, key=lambda model: -model.score.accuracy)
+    for place, model in enumerate(downwards):
         score, cost = model.score, model.card.flops or 1
         colour = _WHOLE if score.learned == most else _SHARE
-        face = colour if score.learned == most else "white"
         axes.plot([cost, cost], [score.low, score.high], color=colour, linewidth=1)
-        axes.plot(cost, score.accuracy, "o", color=colour, markerfacecolor=face)
-        axes.annotate(model.card.name, (cost, score.accuracy), (7, 0), textcoords="offset points", va="center")
+        axes.plot(cost, score.accuracy, "o", color=colour, markerfacecolor=colour if score.learned == most else "white")
+        axes.annotate(  # siblings have one cost and nearly one score: names stand beside, each in a line of its own
+            model.card.name,
+            (cost, score.accuracy),
+            (1.04, 1 - (place + 0.5) / len(downwards)),
+            textcoords="axes fraction",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": _SHARE, "linewidth": 0.5},
+        )
     axes.set_xscale("log")
-    axes.margins(x=0.2)
+    axes.margins(x=0.1)
     axes.set_xlabel("FLOPs for one example")
     axes.set_ylabel("accuracy of a linear head on the best cut, with its 95 % interval")
     axes.set_title(f"filled: learned from {most:,} examples; open: from fewer", fontsize="medium", loc="left")
