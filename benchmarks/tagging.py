@@ -31,6 +31,7 @@ ENGLISH = SHARED / "data/ud_partut_english"
 WNUT = SHARED / "data/ner_wnut17_english"
 LAYER = "encoder.layer.2.output.LayerNorm"  # of six: what is thawed stands above it
 THAWED = {"epochs": 3, "lr": 1e-4, "optimizer": "adamw", "schedule": "one-cycle", "keep": "best"}
+LONGER = {**THAWED, "epochs": 10}  # of all layers
 FRESH = {"epochs": 15, "lr": 3e-3, "schedule": "one-cycle", "keep": "best"}
 CRF = {"algorithm": "lbfgs", "c1": 0.1, "c2": 0.1, "max_iterations": 100, "all_possible_transitions": True}
 SEED = 0
@@ -101,6 +102,7 @@ def measured(data: Data, folder: Path) -> Iterator[str]:
     ways: Mapping[str, Callable[[], tuple[AnyReport, Mapping[str, float]]]] = {
         "MiniLM, frozen, linear": lambda: fitted(encoder(folder), data, Plan(), {}),
         "MiniLM, its upper half trained": lambda: fitted(encoder(folder), data, Plan(freeze_below=LAYER), THAWED),
+        "MiniLM, all of it trained": lambda: fitted(encoder(folder), data, Plan(freeze=None), LONGER),
         "bytes, from scratch": lambda: fitted(of_bytes(), data, Plan(freeze=None), FRESH),
         "CRF, features by hand": lambda: (by_hand(data), {}),
     }
