@@ -155,8 +155,10 @@ def test_a_model_that_says_how_it_is_fed_is_fed_so_whatever_is_said_for_others(z
     assert progress.said == [
         f"{name}: nothing in it tells how it is fed: {RANGE}, as was said" for name in ("other", "top")
     ]
-    skipped = ranked(zoo, splits, pattern="*o*", input=None).skipped
-    assert skipped == dict.fromkeys(("other", "top"), "the range of the input input is not known")
+    alone = ranked(zoo, splits, pattern="*o*", input=None)
+    assert (names(alone), alone.run) == (["knowing"], 0)  # its score hangs on nothing that was said
+    assert ranked(zoo, splits, pattern="*o*", input="range=0..255").run == 1 + CUTS
+    assert alone.skipped == dict.fromkeys(("other", "top"), "the range of the input input is not known")
 
 
 def test_a_damaged_score_is_found_out_again(zoo: Zoo) -> None:

@@ -24,6 +24,7 @@ class Candidate:
     Attributes:
         surveyed: its network, with the vectors of its cuts as outputs.
         spec: how its input is fed.
+        told: what the user said of that, where nothing else tells.
         levels: its cuts, from input to output.
         family: equal where models are fed alike and have the same first block.
     """
@@ -31,6 +32,7 @@ class Candidate:
     card: Card
     surveyed: GraphNetwork
     spec: InputSpec
+    told: str | None
     levels: tuple[Level, ...]
     family: str
 
@@ -47,7 +49,8 @@ def opened(zoo: Zoo, card: Card, splits: Splits, input: str | None, progress: Pr
     network, notes, examples = zoo.open(card.name), Progress(quiet=True), splits.train.examples
     if not all(np.isfinite(parameter.value).all() for parameter in network.parameters.values() if parameter.trainable):
         raise BadData("some of its weights are not finite", where=card.name)
-    spec = of_one_length(_fed(network, splits, input, notes), splits.train, notes)
+    spec, told = _fed(network, splits, input, notes)
+    spec = of_one_length(spec, splits.train, notes)
     if spec.layout in TEXT_LAYOUTS and examples.kind == "array":
         raise BadData("it reads texts, and these are numbers", where=examples.source)
     prepare(examples, splits.train.indices[:1], spec)
@@ -60,18 +63,19 @@ def opened(zoo: Zoo, card: Card, splits: Splits, input: str | None, progress: Pr
         card=card,
         surveyed=surveyed,
         spec=spec,
+        told=told,
         levels=levels,
         family=json.dumps([feeding, *(blocks[:1] or [card.content])]),
     )
 
 
-def _fed(network: GraphNetwork, splits: Splits, input: str | None, notes: Progress) -> InputSpec:
-    """The input as the model says it is fed, or its statistics; one word of the user's stands for all other models."""
+def _fed(network: GraphNetwork, splits: Splits, input: str | None, notes: Progress) -> tuple[InputSpec, str | None]:
+    """The input as the model says it is fed, or its statistics, else as the user says; and what they said, if so."""
     spec = only_input(network, [network.bottleneck()])
     try:
-        return settled(network, spec, splits.train, None, notes)
+        return settled(network, spec, splits.train, None, notes), None
     except BadArgument:
         if input is None:
             raise
     notes.say(f"nothing in it tells how it is fed: {input}, as was said")
-    return settled(network, spec, splits.train, input, notes)
+    return settled(network, spec, splits.train, input, notes), input

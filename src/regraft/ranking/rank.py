@@ -139,8 +139,7 @@ class _Rounds:
     def scored(self, cards: Sequence[Card], share: float) -> dict[str, Score]:
         """The scores on a share of the data, by name; without those of models that do not fit."""
         splits = self._portion(share)
-        key = self._key(splits)
-        known = self.zoo.scores(key)
+        known = self.zoo.scores(self._key(splits, None)) | self.zoo.scores(self._key(splits, self.input))
         new = self._candidates([card for card in cards if card.content not in known])
         title = f"probing models on {len(splits.train):,} examples"
         with self.progress.task(title, len(new)) as advance:
@@ -148,9 +147,9 @@ class _Rounds:
                 family = list(members)
                 found = probed(family, splits, self.seed, self.progress)
                 self.blocks, self.run = self.blocks + found.blocks, self.run + found.run
-                scores = {one.card.content: score for one, score in zip(family, found.scores, strict=True)}
-                known |= scores
-                self._remember(key, scores)
+                for one, score in zip(family, found.scores, strict=True):
+                    known[one.card.content] = score
+                    self._remember(self._key(splits, one.told), {one.card.content: score})
                 advance(len(family))
         return {card.name: known[card.content] for card in cards if card.content in known}
 
@@ -158,10 +157,10 @@ class _Rounds:
         train, validation = (_portion(part, share, self.seed) for part in (self.splits.train, self.splits.validation))
         return replace(self.splits, train=train, validation=validation, test=replace(train, indices=train.indices[:0]))
 
-    def _key(self, splits: Splits) -> str:
-        """What tells these data, and how they are used, from others; where they lie does not count."""
+    def _key(self, splits: Splits, told: str | None) -> str:
+        """What tells these data, and how they are used and fed, from others; where they lie does not count."""
         parts = [{**part_record(part), "source": ""} for part in (splits.train, splits.validation)]
-        said = json.dumps([_RULES, parts, len(splits.classes), self.input, self.seed])
+        said = json.dumps([_RULES, parts, len(splits.classes), told, self.seed])
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
 
     def _candidates(self, cards: Sequence[Card]) -> list[Candidate]:
