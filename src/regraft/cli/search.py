@@ -58,13 +58,7 @@ def search(
     from regraft.run import Progress
 
     out, registration = begun(out, resume=resume, register=register, name=name, source=source, kind="search")
-    given: dict[str, Any] = {
-        "schemes": schemes,
-        "passes": passes,
-        "minutes": minutes,
-        "augment": augment,
-        "input": input,
-    }
+    given: dict[str, Any] = {"schemes": schemes, "passes": passes, "minutes": minutes, "augment": augment}
     try:
         splits = open_splits(
             data,
@@ -76,7 +70,7 @@ def search(
             skip_bad=skip_bad,
             progress=Progress(),
         )
-        found = regraft.search(source, splits, **given, seed=seed, out=out, resume=resume, weights=weights)
+        found = regraft.search(source, splits, **given, seed=seed, out=out, input=input, resume=resume, weights=weights)
     except KeyboardInterrupt:
         output.say(f"stopped; {same_again(out, sys.argv[1:])}")
         raise

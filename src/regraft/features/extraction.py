@@ -56,8 +56,7 @@ def extract(  # noqa: PLR0913 - each but five has a default
         tensors: names; the first axis of each is the batch.
         examples: all of them are computed, in their order.
         spec: the input they are prepared for, with a known range.
-        place: where to.
-        progress: silent where left out.
+        place, progress: where to; silent where left out.
         view: how pictures are looked at; each has a store of its own.
         engine: what computes them, made for this trunk and input; None: torch on the device of the place.
         within: what lies beyond the end of a text is never read; it is 0 then, and mostly not computed.
@@ -75,8 +74,7 @@ def extract(  # noqa: PLR0913 - each but five has a default
     else:
         engine.require(trunk)
     trimmed = _trimmed(engine) if within else None
-    name = f"{engine.name}, within texts" if trimmed else engine.name
-    key = feature_key(network, trunk.tensors, examples, spec, name, view)
+    key = feature_key(network, trunk.tensors, examples, spec, (trimmed or engine).name, view)
     run = partial(_run, trimmed or engine, lambda rows: prepare(examples, rows, spec, view))
     first = range(min(_SHAPED if trimmed else BATCH, len(examples)))
     stored = stored_tensors(place.root / key.digest)

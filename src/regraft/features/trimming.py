@@ -54,6 +54,7 @@ class Trimmed:
     """
 
     def __init__(self, engine: Engine, filler: int) -> None:
+        self.name = f"{engine.name}, within texts"  # as the features' key has it
         self._engine = engine
         self._filler = filler
         self._beyond = [filler if name == engine.trunk.spec.name else 0 for name in engine.trunk.tensors]
