@@ -13,7 +13,9 @@ from killing import killed
 import regraft
 from regraft.data import open_splits
 from regraft.errors import BadArgument, BadData
+from regraft.joint.settling import kept_apart
 from regraft.network import Plan
+from regraft.run import Progress
 
 NOUNS = {"dog", "cat", "bird", "child", "house", "tree", "ball"}
 THAWED = Plan(freeze_below="encoder.layer.0.output.LayerNorm")
@@ -133,16 +135,25 @@ def test_a_detached_task_leaves_the_trunk_alone(bert, data, tmp_path, detached):
 
 
 def test_examples_that_another_task_is_tested_on_are_not_trained_on(bert, data, tmp_path, capsys):
-    other = tmp_path / "other.csv"
-    other.write_text(data["animal"].read_text())
-    splits = {"one": open_splits(data["animal"], seed=0), "other": open_splits(other, seed=1)}
-    held = len(splits["other"].validation) + len(splits["other"].test)
+    held = tmp_path / "held.csv"
+    held.write_text("".join(data["animal"].read_text().splitlines(keepends=True)[:31]))
+    splits = {"one": open_splits(data["animal"], seed=0), "other": open_splits(data["animal"], test=held, seed=1)}
     found = regraft.multitask(opened(bert), splits, settings={"epochs": 1}, out=tmp_path / "run")
     sizes = [json.loads((found.run / "settings.json").read_text())[task]["data"]["train"]["n"] for task in splits]
-    assert all(len(one.train) - held <= size < len(one.train) for one, size in zip(splits.values(), sizes, strict=True))
+    left = [len(one.train) - size for one, size in zip(splits.values(), sizes, strict=True)]
+    assert all(count > 0 for count in left)
     said = capsys.readouterr().err
-    left = len(splits["one"].train) - sizes[0]
-    assert f"note: one is not trained on {left} examples that another task is tested on or chosen by" in said
+    for task, count in zip(splits, left, strict=True):
+        assert f"note: {task} is not trained on {count} examples that another task is tested on or chosen by" in said
+
+
+def test_tasks_that_share_examples_are_divided_alike(data):
+    splits = {task: open_splits(data["animal"], seed=seed) for task, seed in (("one", 0), ("other", 1))}
+    silent = Progress(silent=True)
+    found = kept_apart(splits, silent)
+    for part in ("train", "validation", "test"):
+        np.testing.assert_array_equal(getattr(found["other"], part).indices, getattr(splits["one"], part).indices)
+    assert (splits["other"].train.indices[:50] != splits["one"].train.indices[:50]).any()
 
 
 @pytest.mark.slow

@@ -24,10 +24,15 @@ from regraft.train.settings import Settings, seed_of
 
 
 def kept_apart(tasks: Mapping[str, Splits], progress: Progress) -> dict[str, Splits]:
-    """The splits without training examples that another task holds back to choose by or to test on."""
-    held = {task: _hashes(splits.validation) | _hashes(splits.test) for task, splits in tasks.items()}
+    """The splits, none of which trains on what another task holds back to choose by or to test on.
+
+    Tasks that share examples, as columns of one table do, are divided alike, as the first of them is. Where parts were
+    given, such examples are left out of the training, which is said.
+    """
+    divided = _divided_alike(tasks)
+    held = {task: _hashes(splits.validation) | _hashes(splits.test) for task, splits in divided.items()}
     found = dict[str, Splits]()
-    for task, splits in tasks.items():
+    for task, splits in divided.items():
         others = set[bytes]().union(*(hashes for other, hashes in held.items() if other != task))
         train = splits.train
         stays = np.array([train.examples.hashes[index] not in others for index in train.indices], bool)
@@ -35,6 +40,26 @@ def kept_apart(tasks: Mapping[str, Splits], progress: Progress) -> dict[str, Spl
         if not stays.all():
             left = int((~stays).sum())
             progress.say(f"note: {task} is not trained on {left} examples that another task is tested on or chosen by")
+    return found
+
+
+def _divided_alike(tasks: Mapping[str, Splits]) -> dict[str, Splits]:
+    """The splits, those that were divided off one set of examples as earlier tasks have divided the same examples."""
+    known: dict[bytes, str] = {}
+    found = dict[str, Splits]()
+    for task, splits in tasks.items():
+        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        examples = splits.train.examples
+        if all(part.examples is examples for part in parts.values()):
+            own = {int(index): name for name, part in parts.items() for index in part.indices}
+            place = {index: known.get(examples.hashes[index], name) for index, name in own.items()}
+            parts = {
+                name: replace(part, indices=np.array(sorted(k for k, at in place.items() if at == name), np.int64))
+                for name, part in parts.items()
+            }
+        for name, part in parts.items():
+            known.update({key: name for key in _hashes(part) if key not in known})
+        found[task] = replace(splits, **parts)
     return found
 
 

@@ -124,6 +124,7 @@ class ToldNumbers:
         }
 
 
+# What is told of some examples, or of all.
 Piece = Predictions | TaggedSentences | LabelledExamples | ToldNumbers
 
 
