@@ -1,4 +1,4 @@
-"""What a finished network says of examples: the probability of each class."""
+"""What a finished network says of examples: how probable each class, label or tag is, or numbers."""
 
 from __future__ import annotations
 
