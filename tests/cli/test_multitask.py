@@ -23,6 +23,7 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_columns_of_one_table_and_words(bert, data, tmp_path, capsys):
     table, out = data / "t.csv", tmp_path / "run"
     tasks = [f"animal={table}", f"words={table}", f"noun={data / 'noun.conll'}"]

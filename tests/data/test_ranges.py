@@ -119,6 +119,7 @@ def test_the_range_a_network_was_trained_with_is_guessed(photos: Examples, said:
     assert gap(net, spec, whole(photos)) == found.gaps[0][1]
 
 
+@pytest.mark.slow
 def test_the_range_of_a_real_network_is_guessed(photos: Examples, shared: Path) -> None:
     net = read(shared / "models/mobilenet_v1_imagenet_tf1/retrained_graph.pb")
     (spec,) = net.inputs.values()

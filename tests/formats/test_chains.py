@@ -52,7 +52,6 @@ SMALL: dict[str, Callable[[], GraphNetwork]] = {
         for module in (Small, Pieces)
     },
 }
-EVERY_DAY = set(zip(SMALL, itertools.cycle(CHAINS), strict=False))
 
 
 def chained(network: GraphNetwork, chain: tuple[str, ...], folder: Path) -> GraphNetwork:
@@ -74,13 +73,8 @@ def require_same(found: GraphNetwork, source: GraphNetwork) -> None:
     assert trainable(found) == trainable(source)
 
 
-@pytest.mark.parametrize(
-    ("name", "chain"),
-    [
-        pytest.param(*pair, id="-".join((pair[0], *pair[1])), marks=[] if pair in EVERY_DAY else pytest.mark.slow)
-        for pair in itertools.product(SMALL, CHAINS)
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "chain"), list(itertools.product(SMALL, CHAINS)))
 def test_exports_of_exports(name: str, chain: tuple[str, ...], tmp_path: Path) -> None:
     source = SMALL[name]()
     require_same(chained(source, chain, tmp_path), source)

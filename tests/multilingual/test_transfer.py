@@ -39,6 +39,7 @@ def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.mark.slow
 def test_the_matrix_holds_what_single_trainings_give(bert, data, tmp_path):
     settings = {"epochs": 8, "lr": 1e-2, "seed": 0}
     found = regraft.languages(opened(bert), data, settings=settings, few=[20], out=tmp_path / "run")

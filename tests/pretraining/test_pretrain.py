@@ -39,6 +39,7 @@ def differ(one: GraphNetwork, other: GraphNetwork) -> list[str]:
     return [name for name, value in values(one).items() if not np.array_equal(value, values(other)[name])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [CONV, DENSE])
 def test_an_autoencoder_gives_back_more_than_the_mean(layers: tuple[New, ...], tmp_path: Path) -> None:
     found = pretrained(tmp_path / "run", "autoencoder", layers, epochs=12)
@@ -93,6 +94,7 @@ def test_the_same_seed_gives_the_same(tmp_path: Path) -> None:
     assert differ(one.network, other.network) == []
 
 
+@pytest.mark.slow
 def test_what_it_is_worth(tmp_path: Path) -> None:
     data = split(digits(400), seed=0)
     found = pretrained(tmp_path / "run", "autoencoder", DENSE, goal=Goal(data=data))

@@ -136,6 +136,7 @@ def test_what_is_left_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "skipped 1/bad.png: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_data_unlike_the_training_data_are_warned_of(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = regraft.open(
         shared / "models/mobilenet_v1_imagenet_tf1/retrained_graph.pb",

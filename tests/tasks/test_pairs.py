@@ -75,6 +75,7 @@ def test_features_of_a_real_encoder(tmp_path: Path) -> None:
     np.testing.assert_allclose(frozen(minilm(), texts, tmp_path), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_fitted_evaluated_and_predicted(bert: Path, tmp_path: Path) -> None:
     data, out = table_of_pairs(tmp_path / "t.csv"), tmp_path / "run"
     settings = {"epochs": 15, "lr": 5e-3}

@@ -179,6 +179,7 @@ def test_beside_a_training_of_tensorflow(tmp_path: Path) -> None:
     assert len({accuracy for own in seen for accuracy in own.values()}) > 5
 
 
+@pytest.mark.slow
 def test_beside_a_run_of_regraft(tmp_path: Path) -> None:
     """Its checkpoints are as accurate as it wrote itself; it is not disturbed, and its end is the watcher's end."""
     process = started(trained, tmp_path, 4_000)

@@ -77,6 +77,7 @@ def close(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor], tolera
         assert float(gap) <= tolerance, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clip", CLIPS)
 @pytest.mark.parametrize("name", SETTINGS)
 @pytest.mark.parametrize(("dtype", "steps", "tolerance"), [("float64", 100, 1e-6), ("float32", 10, 1e-4)])
@@ -97,6 +98,7 @@ def test_as_tensorflow(
         assert float(optimizer.powers[power]) == float(value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_goes_on_from_tensorflows_slots(classic: dict[str, np.ndarray], name: str) -> None:
     settings = Settings(**SETTINGS[name])

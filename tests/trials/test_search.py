@@ -170,6 +170,7 @@ def test_another_seed_is_another_run(found, network, splits, out):
     )
 
 
+@pytest.mark.slow
 def test_given_schemes_alone_are_tried(network, splits, tmp_path):
     schemes = schemes_from_data(
         [

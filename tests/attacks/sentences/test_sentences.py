@@ -171,6 +171,7 @@ def test_many_columns(tmp_path: Path) -> None:
     assert read_tagged(path, "100001").tags == read_tagged(path, None).tags == (("O",) * 5,)
 
 
+@pytest.mark.slow
 def test_many_sentences_and_types(tmp_path: Path) -> None:
     content = "".join(f"w{k}\tB-T{k}\n\n" for k in range(20_000)) + "w\tO\n"
     tagged, _ = read(written(tmp_path / "a.conll", content.encode()))
