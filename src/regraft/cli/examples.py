@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regraft.data import Examples
+    from regraft.data import Examples, Splits
     from regraft.data.examples import Task
 
 
@@ -32,6 +32,20 @@ def labelled(
 
     columns = Columns(text=text, label=label, task=task)
     return open_data(path, columns=columns, skip_bad=skip_bad, part=part, progress=Progress())
+
+
+def divided(path: Path, text: str | None, label: str | None, *, task: Task = "classify", **parts: Any) -> Splits:
+    """Labelled data in their three parts.
+
+    Args:
+        text, label, task: as for `labelled`.
+        parts: validation, test, labels, seed and skip_bad, as for `open_splits`.
+    """
+    from regraft.data import Columns, open_splits
+    from regraft.run import Progress
+
+    columns = Columns(text=text, label=label, task=task)
+    return open_splits(path, columns=columns, progress=Progress(), **parts)
 
 
 def unlabelled(

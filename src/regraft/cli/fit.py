@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output, plan_flags
+from regraft.cli.examples import divided
 from regraft.cli.options import Device, Input, Json, Kind, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.cli.registering import Name, Register, Registration, begun
 from regraft.errors import BadArgument, UnsupportedOp
@@ -152,12 +153,8 @@ def _opened(source: str, plan: Plan, weights: str | None) -> GraphNetwork:
 
 
 def _splits(flags: Mapping[str, Any]) -> Splits:
-    from regraft.data import Columns, open_splits
-    from regraft.run import Progress
-
-    columns = Columns(**_named(flags, "text", "label", "task"))
-    named = _named(flags, "validation", "test", "labels", "seed", "skip_bad")
-    return open_splits(flags["data"], columns=columns, progress=Progress(), **named)
+    parts = _named(flags, "task", "validation", "test", "labels", "seed", "skip_bad")
+    return divided(flags["data"], flags.get("text"), flags.get("label"), **parts)
 
 
 def _settings(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 from typer import Argument, Option
 
 from regraft.cli import output
+from regraft.cli.examples import divided
 from regraft.cli.fit import same_again
 from regraft.cli.naming import NAMED, named
 from regraft.cli.options import Device, Input, Json, Labels, SkipBad, TextColumn, Weights
@@ -107,22 +108,12 @@ def _plans(words: Sequence[str], tasks: dict[str, Path]) -> tuple[Plan | None, d
 
 def _splits(path: Path, name: str, said: Mapping[str, Mapping[str, str]], flags: Mapping[str, Any]) -> Splits:
     """The data of a task, with what flags say of it by its name."""
-    from regraft.data import Columns, open_splits
-    from regraft.run import Progress
-
     own = {word: values[name] for word, values in said.items() if name in values}
     kind = own.get("task", "classify")
     if kind not in get_args(Labels):
         raise BadArgument(f"the labels of {name} cannot be {kind!r}", expected=", ".join(get_args(Labels)))
-    return open_splits(
-        path,
-        validation=own.get("validation"),
-        test=own.get("test"),
-        columns=Columns(text=flags.get("text"), label=own.get("label"), task=cast("Labels", kind)),
-        skip_bad=flags["skip_bad"],
-        seed=flags["seed"],
-        progress=Progress(),
-    )
+    parts = {word: own.get(word) for word in ("validation", "test")} | {w: flags[w] for w in ("seed", "skip_bad")}
+    return divided(path, flags.get("text"), own.get("label"), task=cast("Labels", kind), **parts)
 
 
 def _loss_weights(text: str) -> dict[str, float] | Literal["uncertainty"]:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from typer import Argument, Option
 
 from regraft.cli import output
+from regraft.cli.examples import divided, unlabelled
 from regraft.cli.examples import labelled as examples_of
-from regraft.cli.examples import unlabelled
 from regraft.cli.fit import same_again
 from regraft.cli.options import Device, Input, Json, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.cli.plan_flags import new_layer
 from regraft.cli.registering import Name, Register, begun
 
 if TYPE_CHECKING:
-    from regraft.data import Examples, Splits
+    from regraft.data import Examples
     from regraft.pretraining import Pretrained
 
 Method = Literal["autoencoder", "corruption", "classes"]
@@ -65,7 +65,7 @@ def pretrain(
     given = {"epochs": epochs, "lr": lr, "batch": batch, "seed": seed, "device": device}
     try:
         known = _labelled_or_not(method, data, text, label, labelled, skip_bad=skip_bad)
-        goal = None if labelled is None else _splits(labelled, text, label, seed, skip_bad=skip_bad)
+        goal = None if labelled is None else divided(labelled, text, label, seed=seed, skip_bad=skip_bad)
         found = regraft.pretrain(
             known,
             method,
@@ -92,14 +92,6 @@ def _labelled_or_not(
     if method == "classes":
         return examples_of(data, text, label, skip_bad=skip_bad)
     return unlabelled([data], text, beside=beside, skip_bad=skip_bad)
-
-
-def _splits(data: Path, text: str | None, label: str | None, seed: int, *, skip_bad: bool) -> Splits:
-    from regraft.data import Columns, open_splits
-    from regraft.run import Progress
-
-    columns = Columns(text=text, label=label)
-    return open_splits(data, columns=columns, seed=seed, skip_bad=skip_bad, progress=Progress())
 
 
 def _print(found: Pretrained) -> None:

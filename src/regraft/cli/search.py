@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from regraft.cli import output
+from regraft.cli.examples import divided
 from regraft.cli.fit import same_again
 from regraft.cli.options import Input, Json, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.cli.registering import Name, Register, begun
@@ -54,21 +55,12 @@ def search(
     thawed from the top, as far as the budget goes. The run folder gets a report to look at, and the winner as a model.
     """
     import regraft
-    from regraft.data import Columns, open_splits
-    from regraft.run import Progress
 
     out, registration = begun(out, resume=resume, register=register, name=name, source=source, kind="search")
     given: dict[str, Any] = {"schemes": schemes, "passes": passes, "minutes": minutes, "augment": augment}
     try:
-        splits = open_splits(
-            data,
-            validation=validation,
-            test=test,
-            labels=labels,
-            columns=Columns(text=text, label=label),
-            seed=seed,
-            skip_bad=skip_bad,
-            progress=Progress(),
+        splits = divided(
+            data, text, label, validation=validation, test=test, labels=labels, seed=seed, skip_bad=skip_bad
         )
         found = regraft.search(source, splits, **given, seed=seed, out=out, input=input, resume=resume, weights=weights)
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ import typer
 from typer import Argument, Option
 
 from regraft.cli import output
+from regraft.cli.examples import divided
 from regraft.cli.options import Input, Json, LabelColumn, SkipBad, TextColumn, Weights
 from regraft.errors import BadArgument
 
@@ -226,23 +227,12 @@ def rank(
     json: Json = False,
 ) -> None:
     """Find out which models are the best starts for labelled data; only what is not remembered is computed."""
-    from regraft.data import Columns, open_splits
     from regraft.ranking import rank as carry_out
     from regraft.ranking.picture import draw
-    from regraft.run import Progress
     from regraft.zoo import Zoo
 
     _ = Zoo(zoo).list(pattern)  # where there is no zoo, no data need to be read
-    splits = open_splits(
-        data,
-        validation=validation,
-        test=test,
-        labels=labels,
-        columns=Columns(text=text, label=label),
-        seed=seed,
-        skip_bad=skip_bad,
-        progress=Progress(),
-    )
+    splits = divided(data, text, label, validation=validation, test=test, labels=labels, seed=seed, skip_bad=skip_bad)
     found = carry_out(splits, zoo=zoo, pattern=pattern, top=top, input=input, seed=seed)
     if picture is not None:
         draw(picture, found)

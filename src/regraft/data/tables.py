@@ -22,7 +22,7 @@ _BETWEEN = re.compile("[;|]")  # between several labels in one cell
 _LABELS = ("label", "class", "class_name", "category", "target", "name")
 
 
-Rows = Sequence[tuple[int, Sequence[str]]]
+_Rows = Sequence[tuple[int, Sequence[str]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ class _Layout:
         return self.task == "multilabel" and len(self.label) == 1
 
 
-def _read(sheet: Sheet, rows: Rows, layout: _Layout, skip_bad: bool) -> Table:
+def _read(sheet: Sheet, rows: _Rows, layout: _Layout, skip_bad: bool) -> Table:
     """The examples in the rows of a table."""
     filled = layout.what if layout.listed else (*layout.what, *layout.label)
     lacking = [(line, row) for line, row in rows if not all(_stripped(row, filled))]

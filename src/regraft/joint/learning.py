@@ -147,9 +147,10 @@ def learn(
     folder = place_of(out, resume=resume, kind="multitask")
     splits = kept_apart(tasks, progress)
     jobs = settle_jobs(network, splits, _wanted(splits, choices), settings, input, progress)
+    records = {task: job.as_json() for task, job in jobs.items()}
     run = RunFolder.at(folder, resume=resume)
     with run.working():
-        run.write_json(run.settings.name, {task: job.as_json() for task, job in jobs.items()})
+        run.write_json(run.settings.name, records)
         how = {"settings": settings, "input": input}
         alone = {task: _alone(network, task, one, choices, run, progress, how) for task, one in splits.items()}
         shared, reports = _shared(jobs, alone, choices.balance, run, resume, progress)
@@ -161,7 +162,7 @@ def learn(
             kept=network.collections.get(TASKS, ()),
             seconds=time.monotonic() - start,
         )
-        saved.write(shared, run.model, _about(found, jobs))
+        saved.write(shared, run.model, _about(found, network.format, records))
         run.write_json(run.results.name, found.as_json())
         draw(run.path / "gains.svg", found.tasks)
     return found
@@ -231,14 +232,13 @@ def _shared(
     return network.assign(values), reports
 
 
-def _about(found: Learned, jobs: Mapping[str, Job]) -> dict[str, Any]:
+def _about(found: Learned, format: str, records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What is saved with the model beside its graph."""
-    job = next(iter(jobs.values()))
     return {
         "task": "several",
-        "source": {"format": job.graft.network.format},
+        "source": {"format": format},
         "metrics": {task: {"test": one.test.summary} for task, one in found.tasks.items()},
-        "training": job.settings.as_json(),
-        "plans": {task: job.as_json()["plan"] for task, job in jobs.items()},
-        "data": {task: job.as_json()["data"] for task, job in jobs.items()},
+        "training": next(iter(records.values()))["training"],
+        "plans": {task: record["plan"] for task, record in records.items()},
+        "data": {task: record["data"] for task, record in records.items()},
     }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regraft.run.atomic import write_bytes
+from regraft.run.atomic import write_svg
 
 if TYPE_CHECKING:
     from regraft.joint.learning import LearnedTask
@@ -37,6 +36,4 @@ def draw(path: Path, tasks: Mapping[str, LearnedTask]) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", alpha=0.3)
-    file = io.BytesIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    write_bytes(path, file.getvalue())
+    write_svg(path, figure)

@@ -83,11 +83,11 @@ def settle_jobs(
         spec = settled(network, spec, splits.train, input, progress)
     spec = _of_one_length(whole, grafts, tasks, spec, progress)
     whole = whole.with_input(spec)
-    chosen = _settings(grafts, tasks, settings)
+    chosen, source = _settings(grafts, tasks, settings), source_record(network)
     device = device_of(chosen.device)
     return {
         task: Job(
-            source=source_record(network),
+            source=source,
             graft=replace(graft, network=whole),
             spec=spec,
             splits=divided(tasks[task], spec) if tasks[task].train.tags is not None else tasks[task],

@@ -15,7 +15,7 @@ from regraft.tasks.feeding import Fed
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.job import Job
 from regraft.tasks.layer_rates import layer_rates
-from regraft.tasks.scores import KINDS, AnyReport, measured, reported
+from regraft.tasks.scores import AnyReport, measured, reported
 from regraft.train.learner import Batch, Learner, Rows, Step
 from regraft.train.loop import Measured, train
 
@@ -60,15 +60,14 @@ def tested(network: GraphNetwork, jobs: Mapping[str, Job], fed: Mapping[str, Fed
     for task, head in _heads(own_copy(network), jobs, fed).items():
         part = jobs[task].splits.test
         logits, _ = head.logits(fed[task].test, jobs[task].settings.batch)
-        found[task] = reported(KINDS[part.examples.task].answers(logits), part)
+        found[task] = reported(jobs[task].kind.answers(logits), part)
     return found
 
 
 def _heads(network: GraphNetwork, jobs: Mapping[str, Job], fed: Mapping[str, Fed]) -> dict[str, Head]:
     """What is trained of each task: the parts of one network, which share its weights."""
     return {
-        task: Head(network, fed[task].inputs, job.graft.logits, job.device, KINDS[job.splits.train.examples.task].loss)
-        for task, job in jobs.items()
+        task: Head(network, fed[task].inputs, job.graft.logits, job.device, job.kind.loss) for task, job in jobs.items()
     }
 
 

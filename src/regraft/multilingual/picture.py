@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from regraft.run.atomic import write_bytes
+from regraft.run.atomic import write_svg
 
 _DARK = 0.6  # of the range of scores, above which numbers are white
 
@@ -31,6 +30,4 @@ def draw(path: Path, matrix: Mapping[str, Mapping[str, float]], measure: str) ->
     axes.set_ylabel("trained on")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    file = io.BytesIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    write_bytes(path, file.getvalue())
+    write_svg(path, figure)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from regraft.ranking.record import Ranking
-from regraft.run.atomic import write_bytes
+from regraft.run.atomic import write_svg
 
 _WHOLE, _SHARE = "#1b7f4b", "#8a8f98"
 
@@ -39,6 +38,4 @@ def draw(path: Path, ranking: Ranking) -> None:
     axes.set_title(f"filled: learned from {most:,} examples; open: from fewer", fontsize="medium", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.3)
-    file = io.BytesIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    write_bytes(path, file.getvalue())
+    write_svg(path, figure)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from regraft.errors import BadArgument, OutOfSpace, RegraftError, UnreadableFile
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # What a write answers when the disk, the quota or the allowed file size is used up.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -67,6 +71,13 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Put `data` at `path`, whole or not at all."""
     with writing(path) as file:
         file.write(data)
+
+
+def write_svg(path: Path, figure: Figure) -> None:
+    """Replace a file by a drawing, as SVG; raises what `write_bytes` does."""
+    file = io.BytesIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    write_bytes(path, file.getvalue())
 
 
 def write_json(path: Path, value: Any) -> None:

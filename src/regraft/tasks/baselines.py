@@ -71,21 +71,20 @@ def embedded(rows: Rows, batch: int = 256) -> Embedded:
     return Embedded(points=torch.cat(points), labels=torch.cat(labels))
 
 
-def neighbours(train: Embedded, validation: Embedded, test: Embedded) -> float:
-    """The accuracy on `test` of a vote of the nearest training examples by angle; how many, validation decides."""
+def neighbours(train: Embedded, validation: Embedded, test: Embedded, task: Task = "classify") -> float:
+    """The score on `test` of the nearest training examples by angle; how many are asked, validation decides.
+
+    For a class they vote; several labels or numbers are the mean of theirs.
+    """
+
+    def score(judged: Embedded, k: int) -> float:
+        return _accuracy(train, judged, k) if task == "classify" else _mean_score(train, judged, k, task)
+
     choices = [k for k in _NEIGHBOURS if k <= len(train.labels)]
-    best = max(choices, key=lambda k: _accuracy(train, validation, k))
-    return _accuracy(train, test, best)
+    return score(test, max(choices, key=lambda k: score(validation, k)))
 
 
-def neighbours_mean(train: Embedded, validation: Embedded, test: Embedded, task: Task) -> float:
-    """The same of several labels or numbers: the mean of those that the nearest have."""
-    choices = [k for k in _NEIGHBOURS if k <= len(train.labels)]
-    best = max(choices, key=lambda k: _score(train, validation, k, task))
-    return _score(train, test, best, task)
-
-
-def _score(train: Embedded, judged: Embedded, k: int, task: Task) -> float:
+def _mean_score(train: Embedded, judged: Embedded, k: int, task: Task) -> float:
     nearest = [(points @ train.points.T).topk(k).indices for points in judged.points.split(256)]
     answers = torch.cat([train.labels[places].double().mean(1) for places in nearest])
     return KINDS[task].report(answers.numpy(), judged.labels.numpy(), [""] * answers.shape[1]).score

@@ -16,7 +16,7 @@ from regraft.network import GraphNetwork, Plan
 from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft
 from regraft.run import Progress, RunFolder, place_of
-from regraft.tasks.baselines import constant, embedded, majority, neighbours, neighbours_mean, tag_baselines
+from regraft.tasks.baselines import constant, embedded, majority, neighbours, tag_baselines
 from regraft.tasks.feeding import Fed, feed
 from regraft.tasks.head import Head, array, own_copy
 from regraft.tasks.job import Job, settle_job
@@ -25,7 +25,7 @@ from regraft.tasks.layer_rates import layer_rates
 from regraft.tasks.linear import require_linear, zeroed
 from regraft.tasks.record import require_same
 from regraft.tasks.rows import ScaledRows, scaling_of
-from regraft.tasks.scores import KINDS, AnyReport, measured, reported
+from regraft.tasks.scores import AnyReport, measured, reported
 from regraft.tasks.start import Start, drop_start
 from regraft.train.loop import Trained, train
 from regraft.train.settings import Settings, seed_of
@@ -122,8 +122,8 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
     network, raw, trained = _trained(job, fed, run, resume, progress)
     judge = Head(own_copy(network), fed.inputs, job.graft.logits, job.trained_on)
     batch, splits = job.settings.batch, job.splits
-    answers = KINDS[splits.train.examples.task].answers
-    told = [answers(judge.logits(rows, batch)[0]) if len(rows) else np.zeros(0) for rows in (fed.validation, fed.test)]
+    validation = job.kind.answers(judge.logits(fed.validation, batch)[0])
+    test = job.kind.answers(judge.logits(fed.test, batch)[0]) if len(fed.test) else np.zeros(0)
     result = FitResult(
         run=run.path,
         model=run.model,
@@ -131,9 +131,9 @@ def _carried_out(job: Job, run: RunFolder, resume: bool, progress: Progress) -> 
         graft=job.graft,
         settings=job.settings,
         trained=trained,
-        validation=reported(told[0], splits.validation),
-        test=reported(told[1], splits.test) if len(fed.test) else None,
-        answers=told[1],
+        validation=reported(validation, splits.validation),
+        test=reported(test, splits.test) if len(fed.test) else None,
+        answers=test,
         baselines=_baselines(job, fed) if len(fed.test) else {},
         device=str(job.device),
         seconds=0.0,
@@ -165,8 +165,7 @@ def _trained(
         units=job.units,
     )
     start.write(run)
-    loss = KINDS[job.splits.train.examples.task].loss
-    head = Head(network, fed.inputs, job.graft.logits, job.trained_on, loss)
+    head = Head(network, fed.inputs, job.graft.logits, job.trained_on, job.kind.loss)
     trained = train(
         head.learner(layer_rates(job.graft, settings)),
         train_rows,
@@ -186,12 +185,13 @@ def _baselines(job: Job, fed: Fed) -> dict[str, float]:
     if splits.train.tags is not None:
         return tag_baselines(splits)
     task = splits.train.examples.task
-    classes = task == "classify"
-    found = {"majority class": majority(splits.train.labels, splits.test.labels)} if classes else constant(splits)
+    if task == "classify":
+        found = {"majority class": majority(splits.train.labels, splits.test.labels)}
+    else:
+        found = constant(splits)
     if 0 < fed.stored <= _LARGE:
         train, validation, test = (embedded(rows) for rows in (fed.train, fed.validation, fed.test))
-        vote = neighbours(train, validation, test) if classes else neighbours_mean(train, validation, test, task)
-        found["nearest neighbours"] = vote
+        found["nearest neighbours"] = neighbours(train, validation, test, task)
     return found
 
 

@@ -19,6 +19,7 @@ from regraft.tasks.defaults import settings_for
 from regraft.tasks.inputs import of_one_length, only_input, settled
 from regraft.tasks.record import data_record, source_record
 from regraft.tasks.regress import Units, units_of
+from regraft.tasks.scores import KINDS, Kind
 from regraft.tasks.summary import summary
 from regraft.tasks.tagging import by_word, divided, of_one_window
 from regraft.train.learner import device_of
@@ -38,6 +39,11 @@ class Job:
     splits: Splits
     settings: Settings
     device: torch.device
+
+    @property
+    def kind(self) -> Kind:
+        """What its task is about: its loss, and what its logits answer."""
+        return KINDS[self.splits.train.examples.task]
 
     @cached_property
     def units(self) -> Units | None:

@@ -22,19 +22,27 @@ from regraft.train.loop import Measured
 AnyReport = Report | LabelReport | NumberReport
 
 
-class _Kind(Protocol):
+class Kind(Protocol):
     """What every kind of task offers; rows are examples or words."""
 
-    def loss(self, logits: Tensor, labels: Tensor, /) -> Tensor: ...
+    def loss(self, logits: Tensor, labels: Tensor, /) -> Tensor:
+        """What training makes small."""
+        ...
 
-    def answers(self, logits: Tensor, /) -> np.ndarray: ...
+    def answers(self, logits: Tensor, /) -> np.ndarray:
+        """What logits mean: probabilities, or numbers."""
+        ...
 
-    def measured(self, logits: Tensor, labels: Tensor, /) -> Measured: ...
+    def measured(self, logits: Tensor, labels: Tensor, /) -> Measured:
+        """A look at validation."""
+        ...
 
-    def report(self, answers: np.ndarray, labels: np.ndarray, classes: Sequence[str], /) -> AnyReport: ...
+    def report(self, answers: np.ndarray, labels: np.ndarray, classes: Sequence[str], /) -> AnyReport:
+        """How well answers fit the truth."""
+        ...
 
 
-KINDS: Mapping[Task, _Kind] = {
+KINDS: Mapping[Task, Kind] = {
     "classify": classify,
     "tag": classify,
     "multilabel": multilabel,
