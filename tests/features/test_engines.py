@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections import Counter
@@ -17,11 +18,11 @@ from features.test_features import TOPS, digits, network
 from torch import nn
 
 import regraft
-from regraft.data import open_unlabelled, parse_input, prepare
+from regraft.data import Examples, open_unlabelled, parse_input, prepare
 from regraft.data.arrays import unlabelled
 from regraft.data.said import with_user
 from regraft.errors import BadArgument, UnsupportedOp
-from regraft.features import KINDS, Kind, Place, Timing, Trunk, choose, extract, make_engine
+from regraft.features import KINDS, Kind, Place, Timing, Trunk, choose, choosing, extract, make_engine
 from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref
 from regraft.network.proof import TOLERANCE, difference
 from regraft.network.vectors import with_vectors
@@ -163,16 +164,33 @@ def test_the_soonest_done_is_chosen() -> None:
     assert all((timing.start is None) == (timing.note is not None) for timing in found)
 
 
-def test_channels_last_where_channels_are_second() -> None:
+def channels_second() -> GraphNetwork:
+    """A convolution of pictures whose channels are second."""
     settings = {"strides": (1, 1, 1, 1), "padding": "SAME", "data_format": "NCHW", "filter_format": "OIHW"}
     weight = Node(name="w:0", function="parameter", args=("w",), kwargs={"trainable": True})
-    conv = Node(name="y:0", function="conv2d", args=(Ref("x:0"), Ref("w:0")), kwargs=settings)
-    net = nodes(weight, conv)
-    pixels = np.random.default_rng(0).integers(0, 256, (33, 3, 8, 8)).astype(np.uint8)
+    return nodes(weight, Node(name="y:0", function="conv2d", args=(Ref("x:0"), Ref("w:0")), kwargs=settings))
+
+
+def colours(count: int) -> Examples:
+    """Random pictures."""
+    return unlabelled(np.random.default_rng(0).integers(0, 256, (count, 3, 8, 8)).astype(np.uint8), "here")
+
+
+def test_channels_last_where_channels_are_second() -> None:
+    net = channels_second()
     before = net.weights["w"].stride()
-    _, found = choose(net, ["y:0"], net.inputs["x:0"], unlabelled(pixels, "here"), "cpu", MANY)
+    _, found = choose(net, ["y:0"], net.inputs["x:0"], colours(33), "cpu", MANY)
     assert not any(notes(found).values())
     assert net.weights["w"].stride() == before
+
+
+def test_for_some_examples_only_the_order_of_channels_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "_TRIFLE", 0.0)
+    net = channels_second()
+    _, found = choose(net, ["y:0"], net.inputs["x:0"], colours(33), "cpu", 33)
+    assert [timing.note for timing in found[:2]] == [None, None]
+    for timing in found[2:]:
+        assert re.fullmatch(r"not tried: torch needs \d\.\d s for 33 examples", timing.note or "")
 
 
 def test_for_a_few_examples_only_torch_is_looked_at() -> None:

@@ -16,8 +16,10 @@ from regraft.features.engines import BATCH, KINDS, Engine, Kind, Trunk, make_eng
 from regraft.network import GraphNetwork, InputSpec
 from regraft.network.proof import TOLERANCE, difference
 
-# Seconds of torch's work below which no other engine is looked at: export and comparison take about as long.
+# Seconds of torch's work below which the trunk is not exported: export and comparison take about as long.
 _WORTH = 10.0
+# And those below which not even the order of its channels is turned.
+_TRIFLE = 1.0
 _FEW = 8  # rows on which that is seen
 _REPEATS = 3
 # An engine so many times slower than the fastest, in its first run already, is not looked at again.
@@ -51,8 +53,9 @@ def choose(
 ) -> tuple[Engine, tuple[Timing, ...]]:
     """The engine that computes `tensors` for `count` more examples soonest, and what was found out about each.
 
-    Each is made ready, compared with torch on a batch of real examples, and timed in turns with the others. With few
-    examples only torch is looked at: to make the others ready would take longer than they could save.
+    Each is made ready, compared with torch on a batch of real examples, and timed in turns with the others. For few
+    examples only torch is looked at, for very few in one order of the channels alone: to make the others ready would take
+    longer than they could save.
 
     Raises:
         ShapeMismatch: a tensor has no row for each example.
@@ -65,7 +68,10 @@ def choose(
     if device != "cpu":
         trial.leave(KINDS[1:], f"not tried: it runs on the CPU alone, and the device is {device}")
     elif forecast < _WORTH:
-        trial.leave(KINDS[1:], f"not tried: torch needs {forecast:.1f} s for {count} examples")
+        tried: tuple[Kind, ...] = () if forecast < _TRIFLE else ("torch channels_last",)
+        for kind in tried:
+            trial.take(kind)
+        trial.leave(KINDS[1 + len(tried) :], f"not tried: torch needs {forecast:.1f} s for {count} examples")
     else:
         trial = _Trial(trunk, device, lambda: _sample(examples, spec, BATCH))
         for kind in KINDS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from regraft.data import Examples
 from regraft.few_labels.embedding import Embedding
@@ -65,6 +66,7 @@ def recognise(
     progress = progress or Progress()
     embedding = Embedding(network, [support, query], at, input, progress)
     learnt, asked = embedding.points(support), embedding.points(query)
-    method = chosen(learnt, support.labels, seed)
-    told = Handful(learnt, support.labels, asked).told(method)
+    with threadpool_limits(1):  # several threads take longer to share such small work than to do it
+        method = chosen(learnt, support.labels, seed)
+        told = Handful(learnt, support.labels, asked).told(method)
     return named(method, query, told, support.classes)

@@ -43,7 +43,7 @@ def build(
             made[node.name] = _attribute(graph, root, attributes, node.name, constant(node))
         else:
             function = function_of(node)
-            args = _substituted(node.args, made.__getitem__)
+            args = substituted(node.args, made.__getitem__)
             made[node.name] = graph.create_node(
                 "call_function", function, args, dict(node.kwargs), identifier(node.name)
             )
@@ -55,7 +55,7 @@ def call(node: Node, value_of: Callable[[str], Any]) -> Any:
     """The value of one node, given the values of the nodes it reads."""
     if node.function == "constant":
         return constant(node)
-    return function_of(node)(*_substituted(node.args, value_of), **node.kwargs)
+    return function_of(node)(*substituted(node.args, value_of), **node.kwargs)
 
 
 def constant(node: Node) -> torch.Tensor:
@@ -130,9 +130,10 @@ def _attribute(
     return graph.get_attr(attributes[name])
 
 
-def _substituted(args: Any, value_of: Callable[[str], Any]) -> Any:
+def substituted(args: Any, value_of: Callable[[str], Any]) -> Any:
+    """The arguments of a node with the values of the nodes they name."""
     if isinstance(args, Ref):
         return value_of(args.name)
     if isinstance(args, tuple):
-        return tuple(_substituted(item, value_of) for item in args)
+        return tuple(substituted(item, value_of) for item in args)
     return args
