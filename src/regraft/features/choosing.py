@@ -54,8 +54,8 @@ def choose(
     """The engine that computes `tensors` for `count` more examples soonest, and what was found out about each.
 
     Each is made ready, compared with torch on a batch of real examples, and timed in turns with the others. For few
-    examples only torch is looked at, for very few in one order of the channels alone: to make the others ready would take
-    longer than they could save.
+    examples only torch is looked at, for very few in one order of the channels alone: to make the others ready would
+    take longer than they could save.
 
     Raises:
         ShapeMismatch: a tensor has no row for each example.
