@@ -70,6 +70,23 @@ def test_a_run_registers_itself_with_what_it_came_from(here: Path, capsys: pytes
     assert capsys.readouterr().out.endswith("Came from\n└── first\n    └── toy\n")
 
 
+RUNS = {
+    "multitask": ["zoo:toy", "one=rows.npz", "two=rows.npz", "--epochs", "1"],
+    "search": ["zoo:toy", "rows.npz", "--passes", "3"],
+    "pretrain": ["rows.npz", "--epochs", "1"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", RUNS)
+def test_every_kind_of_run_registers_itself(here: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert run(["zoo", "add", "toy"]) == 0
+    found = ran(capsys, command, *RUNS[command], "--register", "--out", "done")
+    assert found["registered"] == "zoo:done"
+    card = ran(capsys, "zoo", "list", "done")["models"][0]
+    assert card["parents"] == (["toy"] if command != "pretrain" else [])
+
+
 def test_a_name_that_is_taken_is_known_before_anything_is_trained(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ from regraft.cli.examples import divided
 from regraft.cli.fit import same_again
 from regraft.cli.naming import NAMED, named
 from regraft.cli.options import Device, Input, Json, Labels, SkipBad, TextColumn, Weights
+from regraft.cli.registering import Name, Register, begun
 from regraft.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def multitask(
     input: Input = None,
     out: Annotated[Path | None, Option(metavar="DIR", help="The run folder; else a new one in runs.")] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in --out.")] = False,
+    register: Register = False,
+    name: Name = None,
     weights: Weights = None,
     json: Json = False,
 ) -> None:
@@ -60,16 +63,16 @@ def multitask(
     The model has an output for each task, called as the task is: --to NAME picks one. Given such a model as SOURCE,
     its tasks stay as they are and new ones are put beside them.
     """
-    flags = {name: value for name, value in locals().items() if value is not None}
-    from regraft.run import place_of
-
-    flags["out"] = place_of(out, resume=resume, kind="multitask")
+    flags = {flag: value for flag, value in locals().items() if value is not None}
+    flags["out"], registration = begun(
+        out, resume=resume, register=register, name=name, source=source, kind="multitask"
+    )
     try:
         found = _learned(flags)
     except KeyboardInterrupt:
         output.say(f"stopped; {same_again(flags['out'], sys.argv[1:])}")
         raise
-    output.emit(found.as_json()) if json else _print(found)
+    registration.give(found.as_json, lambda: _print(found), found.run, json=json)
 
 
 def _learned(flags: Mapping[str, Any]) -> Learned:
