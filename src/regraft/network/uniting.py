@@ -75,7 +75,7 @@ def named_after(task: str, plan: Plan) -> Plan:
     if not layers:
         raise BadArgument(f"{task} has no layer of its own", expected="new layers, the last a dense one", got="none")
     names = [
-        task if layer.kind == "dense" and layer.width is None else f"{task}_{layer.name or place}"
+        task if layer.is_output else f"{task}_{layer.name or place}"
         for place, layer in enumerate(layers, 1)
     ]
     return replace(plan, new=tuple(replace(layer, name=name) for layer, name in zip(layers, names, strict=True)))
