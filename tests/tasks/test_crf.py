@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -22,8 +22,10 @@ from regraft.data.iob import may_follow
 from regraft.errors import BadArgument
 from regraft.network import InputSpec, New, Plan
 from regraft.network.from_layers import from_layers
+from regraft.run import Progress
 from regraft.tasks.crf import Crf
 from regraft.tasks.fit import fit
+from regraft.tasks.job import settle_job
 
 COUNTS = (3, 1, 4, 2)
 TAGS = ("O", "B-a", "I-a", "B-b")
@@ -54,7 +56,9 @@ def test_the_loss_is_that_of_all_taggings_counted_one_by_one(seed: int) -> None:
     expected = 0.0
     for own, true in zip(scores.split(COUNTS), tags.split(COUNTS), strict=True):
         found = dict(rated(crf, own))
-        expected += float(torch.tensor([*found.values()], dtype=torch.float64).logsumexp(0)) - found[tuple(true.tolist())]
+        expected += (
+            float(torch.tensor([*found.values()], dtype=torch.float64).logsumexp(0)) - found[tuple(true.tolist())]
+        )
     assert float(crf.loss(scores, tags, COUNTS)) == pytest.approx(expected / len(tags), rel=1e-12)
 
 
@@ -147,6 +151,30 @@ def test_a_crf_is_trained_on_stored_features(run):
     assert [layer["kind"] for layer in record["plan"]["new"]] == ["crf"]
 
 
+def test_it_begins_with_how_often_a_tag_follows_each(bert, data):
+    job = settle_job(opened(bert), open_splits(data), CRF, None, None, Progress(silent=True))
+    steps, classes = np.exp(job.graft.network.values["outputs/transitions"]), job.splits.classes
+    np.testing.assert_allclose(steps.sum(1), 1, rtol=1e-5)
+    assert job.splits.train.tags is not None
+    rows = [[classes[tag] for tag in tags] for tags in job.splits.train.tags.rows()]
+    inside = [pair for tags in rows for pair in pairwise((*tags, "end")) if pair[0] == "I-animal"]
+    share = inside.count(("I-animal", "B-animal")) / len(inside)
+    assert steps[classes.index("I-animal"), classes.index("B-animal")] == pytest.approx(share, abs=0.02)
+    first = [tags[0] for tags in rows].count("O") / len(rows)
+    assert steps[-1, classes.index("O")] == pytest.approx(first, abs=0.02)
+    last = [pair[1] for tags in rows for pair in pairwise((*tags, "end")) if pair[0] == "O"]
+    assert steps[classes.index("O"), -1] == pytest.approx(last.count("end") / len(last), abs=0.02)
+
+
+def test_what_is_trained_further_keeps_its_steps(run, data):
+    plan = Plan(at=run.graft.logits, freeze_below=run.graft.at, new=())
+    job = settle_job(run.network, open_splits(data), plan, None, None, Progress(silent=True))
+    assert not job.by_word
+    np.testing.assert_array_equal(
+        job.graft.network.values["outputs/transitions"], run.network.values["outputs/transitions"]
+    )
+
+
 def test_it_knows_which_tags_may_follow_each_other(run):
     np.testing.assert_array_equal(run.network.values["outputs/possible"], may_follow(run.validation.classes))
 
@@ -171,7 +199,7 @@ def test_no_tag_follows_one_it_never_follows(run, tmp_path):
     names = [classes[int(tag)] for tag in tags]  # a network by itself calls its classes by their numbers
     allowed = may_follow(classes)
     places = [len(classes), *map(classes.index, names), len(classes)]
-    assert all(allowed[step] for step in zip(places, places[1:], strict=False))
+    assert all(allowed[step] for step in pairwise(places))
 
 
 def columns_of(path, words):
@@ -242,7 +270,10 @@ def test_classes_of_texts_need_no_crf(bert, tmp_path):
             (New(kind="crf"), New(kind="dropout")),
             "a crf is the last layer\n  got: crf, dropout\n  to do: put it behind all others",
         ),
-        ((New(kind="crf", activation="relu"),), "the crf outputs has no activation\n  got: relu\n  to do: leave it out"),
+        (
+            (New(kind="crf", activation="relu"),),
+            "the crf outputs has no activation\n  got: relu\n  to do: leave it out",
+        ),
     ],
 )
 def test_nothing_stands_on_a_crf(bert, data, tmp_path, new, message):

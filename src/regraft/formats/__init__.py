@@ -110,7 +110,7 @@ def _room(path: Path) -> _Room:
 def write(network: GraphNetwork, path: Path, to: str | None = None) -> Written:
     """Write a network as a file of another tool. It is opened again and compared before it takes its place.
 
-    Of a crf a graph holds the scores of words; what rates one tag after another is left out, and what was written says so.
+    A graph of a crf gives the scores of words; what rates one tag after another is left out, and `left_out` says so.
 
     Args:
         path: a file that stands there is replaced.

@@ -1,4 +1,4 @@
-"""Outputs that rate the tags of words in a row: the scores of each word, and beside them those of one tag after another."""
+"""Outputs that rate tags in a row: the scores of each word, and beside them those of one tag after another."""
 
 from __future__ import annotations
 

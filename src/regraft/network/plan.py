@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -70,6 +70,21 @@ class Plan:
         """Let a tensor that says what is frozen take the place of the default."""
         if self.freeze == _EVERYTHING and (self.freeze_below is not None or self.freeze_above is not None):
             object.__setattr__(self, "freeze", None)
+
+
+def with_output(new: Sequence[New] | None) -> list[New]:
+    """The layers to add, with the output layer where the plan leaves it out.
+
+    Raises:
+        BadArgument: there is a layer on a crf.
+    """
+    if new is None:
+        return [New(kind="dense")]
+    layers = list(new) if any(layer.is_output for layer in new) or not new else [*new, New(kind="dense")]
+    kinds = [layer.kind for layer in layers]
+    if "crf" in kinds[:-1]:
+        raise BadArgument("a crf is the last layer", got=", ".join(kinds), fix="put it behind all others")
+    return layers
 
 
 def read_plan(path: Path) -> Plan:

@@ -20,7 +20,7 @@ from regraft.network.halves import restricted
 from regraft.network.naming import matching, renamed, whole_of
 from regraft.network.network import GraphNetwork
 from regraft.network.new_layers import TRAINING, Stack, put
-from regraft.network.plan import New, Plan
+from regraft.network.plan import New, Plan, with_output
 
 State = Literal["frozen", "reused", "fresh", "new", "dropped"]
 
@@ -215,21 +215,6 @@ def _renamed_slices(graph: Graph, new: Mapping[str, str]) -> dict[str, Slice]:
         if whole:
             found[new[old]] = replace(part, whole=whole)
     return found
-
-
-def with_output(new: Sequence[New] | None) -> list[New]:
-    """The layers to add, with the output layer where the plan leaves it out.
-
-    Raises:
-        BadArgument: there is a layer on a crf.
-    """
-    if new is None:
-        return [New(kind="dense")]
-    layers = list(new) if any(layer.is_output for layer in new) or not new else [*new, New(kind="dense")]
-    kinds = [layer.kind for layer in layers]
-    if "crf" in kinds[:-1]:
-        raise BadArgument("a crf is the last layer", got=", ".join(kinds), fix="put it behind all others")
-    return layers
 
 
 def _stopped(network: GraphNetwork, plan: Plan) -> GraphNetwork:

@@ -1,4 +1,4 @@
-"""A linear chain (conditional random field): the tags of a sentence are told together, each rated beside the one before.
+"""A linear-chain conditional random field: tags of a sentence told together, each rated beside the one before.
 
 Shapes: n sentences, m words of the longest, w words of all, k tags. A row or column k of what is (k+1 k+1) is what lies
 outside of a sentence: the row stands before the first word, the column behind the last.
@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from regraft.data import Part
 from regraft.data.iob import may_follow
 from regraft.network import GraphNetwork
 from regraft.network.chains import chain_of
+from regraft.network.surgery import Graft
 
+_UNSEEN = 0.1  # times that a tag behind another is counted in advance
 _LEAST = float(np.log(np.finfo(np.float32).tiny))  # of a logit: what cannot be is no reason for an infinite loss
 
 
@@ -29,10 +32,26 @@ def crf_of(network: GraphNetwork, output: str) -> Crf | None:
     return Crf(transitions=network.weights[chain.transitions], possible=network.weights[chain.possible])
 
 
-def ruled(network: GraphNetwork, output: str, tags: Sequence[str]) -> GraphNetwork:
-    """The network, a crf of which knows by the names of its tags which of them never follow each other."""
-    chain = chain_of(network, output)
-    return network.assign({chain.possible: may_follow(tags)}) if chain else network
+def begun(graft: Graft, part: Part) -> GraphNetwork:
+    """The network of a graft, a new crf of which begins with what the tags of a part say without their words.
+
+    That is which of them never follow each other, by their names, and how often each follows each: with small learning
+    rates, as they are taken for what was learned before, it would hardly find that out.
+    """
+    chain = chain_of(graft.network, graft.logits)
+    new = {row.parameter for row in graft.rows if row.state == "new"}
+    if chain is None or chain.transitions not in new:
+        return graft.network
+    shares = _shares(part, len(part.examples.classes))
+    return graft.network.assign({chain.possible: may_follow(part.examples.classes), chain.transitions: np.log(shares)})
+
+
+def _shares(part: Part, outside: int) -> np.ndarray:
+    """How often what is in a row is followed by what is in a column (k+1 k+1); each row adds up to 1."""
+    counts = np.full((outside + 1, outside + 1), _UNSEEN)
+    for tags in part.tags.rows() if part.tags else ():
+        np.add.at(counts, (np.append(outside, tags), np.append(tags, outside)), 1)
+    return counts / counts.sum(1, keepdims=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

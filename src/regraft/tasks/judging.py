@@ -16,7 +16,7 @@ from regraft.data.labels import read_labels
 from regraft.data.tokens import TEXT_LAYOUTS
 from regraft.data.windows import windowed
 from regraft.errors import BadArgument
-from regraft.network import GraphNetwork, InputSpec
+from regraft.network import GraphNetwork
 from regraft.network.graph import ANSWERS, TASKS
 from regraft.run import Progress
 from regraft.run.progress import Advance
@@ -99,7 +99,7 @@ def outputs(network: GraphNetwork, part: Part, *, device: str = "auto", progress
 
 
 class Answers:
-    """The numbers by which a network tells classes apart, as they come: logits or probabilities; of a crf as it gives them.
+    """The numbers by which a network tells classes apart, as they come: logits or probabilities.
 
     Attributes:
         weights: the network's; once they are changed in place it answers by these.

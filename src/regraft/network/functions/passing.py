@@ -55,14 +55,6 @@ def ensure_shape(x: Tensor, *, shape: tuple[int | None, ...]) -> Tensor:
     return x
 
 
-def chained(scores: Tensor, transitions: Tensor, possible: Tensor) -> Tensor:
-    """The scores of tags at each place (b t k); by what else the tags of words are rated stands beside them.
-
-    Which places are words no graph knows: `regraft.tasks.crf` puts the two together.
-    """
-    return scores
-
-
 def cast(x: Tensor, *, DstT: str) -> Tensor:  # noqa: N803 - TensorFlow's name
     """The input as another type; fractions are cut off towards zero."""
     return x.to(dtype_named(DstT))
@@ -91,6 +83,5 @@ FUNCTIONS = {
     "check_numerics": check_numerics,
     "print": print_,
     "ensure_shape": ensure_shape,
-    "chained": chained,
     "cast": cast,
 }
