@@ -54,7 +54,12 @@ def test_an_ending_that_says_nothing(model: Path, tmp_path: Path, capsys) -> Non
 def test_what_was_written_is_said(model: Path, tmp_path: Path, capsys) -> None:
     assert carry_out(["export", str(model), str(tmp_path / "model.bin"), "--to", "safetensors", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert record == {"format": "safetensors", "files": [str(tmp_path / "model.bin")], "difference": 0.0}
+    assert record == {
+        "format": "safetensors",
+        "files": [str(tmp_path / "model.bin")],
+        "difference": 0.0,
+        "left_out": "",
+    }
     assert carry_out(["export", str(model), str(tmp_path / "model.pth")]) == 0
     shown = capsys.readouterr().out
     assert "Written as torch" in shown

@@ -30,7 +30,7 @@ def test_new_layers(text: str, layer: New) -> None:
         (
             "desne:50",
             "--new 'desne:50' cannot be read\n"
-            "  expected: one of dense, conv, max_pool, global_max_pool, flatten, embedding, dropout, batch_norm\n"
+            "  expected: one of dense, conv, max_pool, global_max_pool, flatten, embedding, dropout, batch_norm, crf\n"
             "  got: the kind 'desne'\n"
             "  nearest: dense",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ import regraft
 from regraft.data import open_splits
 from regraft.errors import BadArgument, BadData
 from regraft.joint.settling import kept_apart
-from regraft.network import Plan
+from regraft.network import New, Plan
 from regraft.run import Progress
 
 NOUNS = {"dog", "cat", "bird", "child", "house", "tree", "ball"}
@@ -132,6 +133,16 @@ def test_a_detached_task_leaves_the_trunk_alone(bert, data, tmp_path, detached):
     moved = np.abs(found.network.parameters[name].value - source.parameters[name].value).max()
     assert moved < 1e-6 if detached else moved > 1e-4
     assert np.abs(found.network.parameters["noun/bias"].value).max() > 1e-3
+
+
+def test_a_task_may_end_in_a_crf(bert, data, tmp_path):
+    plans = {"noun": replace(THAWED, new=(New(kind="crf"),))}
+    found = regraft.multitask(
+        opened(bert), data, plan=THAWED, plans=plans, settings={"epochs": 2, "lr": 1e-2}, out=tmp_path / "run"
+    )
+    assert found.network.parameters["noun/transitions"].shape == (3, 3)
+    report = regraft.evaluate(found.model, open_splits(data["noun"]).test, to="noun")
+    np.testing.assert_array_equal(report.confusion, found.tasks["noun"].test.confusion)
 
 
 def test_examples_that_another_task_is_tested_on_are_not_trained_on(bert, data, tmp_path, capsys):

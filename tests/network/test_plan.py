@@ -88,7 +88,7 @@ def test_plan_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("rate", 1.0, "a share from 0 to below 1"),
         ("rate", -0.1, "a share from 0 to below 1"),
         ("rate", float("nan"), "a share from 0 to below 1"),
-        ("kind", "lstm", "dense, conv, max_pool, global_max_pool, flatten, embedding, dropout or batch_norm"),
+        ("kind", "lstm", "dense, conv, max_pool, global_max_pool, flatten, embedding, dropout, batch_norm or crf"),
         ("activation", "swish", "relu, elu, sigmoid or tanh"),
     ],
 )

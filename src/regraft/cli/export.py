@@ -29,11 +29,13 @@ def export(
     network = regraft.open(source, to=at, weights=weights)
     written = regraft.export(network, out, to)
     if json:
-        output.emit({"format": written.format, "files": written.files, "difference": written.difference})
+        output.emit(vars(written))
         return
     rows = ((str(path), path.stat().st_size) for path in written.files)
     output.table(f"Written as {written.format}", ("file", "bytes"), rows)
     print(f"Opened again and compared: {_compared(written.difference)}.")
+    if written.left_out:
+        print(f"Left out: {written.left_out}.")
 
 
 def _compared(difference: float) -> str:

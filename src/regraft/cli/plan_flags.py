@@ -21,6 +21,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "embedding": ("width", "name"),
     "dropout": ("rate", "name"),
     "batch_norm": ("name",),
+    "crf": ("name",),
 }
 _TYPES: Mapping[str, Callable[[str], object]] = {"width": int, "kernel": int, "rate": float}
 _ACTIVATIONS = ("relu", "elu", "sigmoid", "tanh")

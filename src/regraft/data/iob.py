@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from regraft.errors import BadData
 
 Scheme = Literal["IOB2", "BIOES", ""]
@@ -40,6 +42,19 @@ class Marked:
 def are_entities(tags: Collection[str]) -> bool:
     """Whether tags make up entities: "O" is among them, and all others are B-TYPE, I-TYPE, and so on."""
     return "O" in tags and all(tag == "O" or _ENTITY.fullmatch(tag) for tag in tags)
+
+
+def may_follow(tags: Sequence[str]) -> np.ndarray:
+    """Which tag may stand behind which: bool (k+1 k+1), from rows to columns.
+
+    The last row is of those that may begin a sentence, the last column of those that may end one. Where tags are no
+    entities, any may stand anywhere.
+    """
+    count = len(tags) + 1
+    if not are_entities(tags):
+        return np.ones((count, count), bool)
+    breaks, names = _possible(tags)[0].breaks, (*tags, "")
+    return np.array([[not breaks(before, tag) for tag in names] for before in names])
 
 
 def marked(tags: Sequence[TagNames], lines: Sequence[Sequence[int]], where: str, *, skip_bad: bool = False) -> Marked:

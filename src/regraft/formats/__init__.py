@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
@@ -25,6 +26,10 @@ _ENDINGS: dict[str, Out] = {
     ".pt2": "pt2",
     ".caffemodel": "caffemodel",
 }
+
+
+_OF_WEIGHTS: tuple[Out, ...] = ("safetensors", "torch", "caffemodel")  # the others hold graphs
+_CRF = "the crf: the file gives the scores of each token's tags, not how one tag is rated after another"
 
 
 class _Room(Protocol):
@@ -105,6 +110,8 @@ def _room(path: Path) -> _Room:
 def write(network: GraphNetwork, path: Path, to: str | None = None) -> Written:
     """Write a network as a file of another tool. It is opened again and compared before it takes its place.
 
+    A graph of a crf gives the scores of words; what rates one tag after another is left out, and `left_out` says so.
+
     Args:
         path: a file that stands there is replaced.
         to: the format; None: the one the ending of the path means.
@@ -115,7 +122,12 @@ def write(network: GraphNetwork, path: Path, to: str | None = None) -> Written:
         MissingExtra: a package is needed.
         OutOfSpace: the disk is full; nothing half written is left.
     """
-    return _writer(_format(path, to))(network, path)
+    from regraft.network.chains import without_chains
+
+    format = _format(path, to)
+    plain = network if format in _OF_WEIGHTS else without_chains(network)
+    written = _writer(format)(plain, path)
+    return written if plain is network else replace(written, left_out=_CRF)
 
 
 def _writer(format: Out) -> Callable[[GraphNetwork, Path], Written]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch
+from regraft.network.chains import CHAINED
 from regraft.network.graph import Node, Ref, Switch
 from regraft.network.plan import New
 
@@ -52,8 +53,8 @@ class Stack:
         return Ref(name)
 
     def parameter(self, name: str, value: np.ndarray, *, trainable: bool = True) -> Ref:
-        """A new parameter."""
-        self.values[name] = value.astype(self.dtype)
+        """A new parameter; numbers with fractions are of the stack's type."""
+        self.values[name] = value.astype(self.dtype) if value.dtype.kind == "f" else value
         self.nodes.append(Node(name=f"{name}:0", function="parameter", args=(name,), kwargs={"trainable": trainable}))
         return Ref(f"{name}:0")
 
@@ -100,6 +101,27 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
     product = stack.add(f"{name}/MatMul:0", "mat_mul", stack.top, kernel, transpose_a=False, transpose_b=False)
     stack.top = stack.add(f"{name}/BiasAdd:0", "bias_add", product, bias, data_format="NHWC").name
     stack.shape = (*places, width)
+
+
+def _crf(stack: Stack, layer: New, name: str) -> None:
+    """A dense layer, and beside it how each tag is rated after each other, and which of them never follow each other.
+
+    What lies outside of a sentence is the last row, before its first tag, and the last column, behind its last.
+    """
+    if not stack.each_place:
+        raise BadArgument(
+            f"the crf {name} stands on words in a row",
+            expected="sentences whose words are tagged",
+            got="one answer for each example",
+            fix="take a dense layer: --new dense",
+        )
+    if layer.activation:
+        raise BadArgument(f"the crf {name} has no activation", got=layer.activation, fix="leave it out")
+    _dense(stack, layer, name)
+    size = (stack.shape[-1] or 0) + 1
+    transitions = stack.parameter(f"{name}/transitions", np.zeros((size, size)))
+    possible = stack.parameter(f"{name}/possible", np.ones((size, size), bool), trainable=False)
+    stack.top = stack.add(f"{name}/chained:0", CHAINED, stack.top, transitions, possible).name
 
 
 def _require_sequence(stack: Stack, name: str) -> None:
@@ -308,4 +330,5 @@ _BUILDERS: Mapping[str, Callable[[Stack, New, str], None]] = {
     "embedding": _embedding,
     "dropout": _dropout,
     "batch_norm": _batch_norm,
+    "crf": _crf,
 }

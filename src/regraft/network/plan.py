@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from regraft.errors import BadArgument, MissingFile, UnreadableFile, nearest_names
 
-Kind = Literal["dense", "conv", "max_pool", "global_max_pool", "flatten", "embedding", "dropout", "batch_norm"]
+Kind = Literal["dense", "conv", "max_pool", "global_max_pool", "flatten", "embedding", "dropout", "batch_norm", "crf"]
 Activation = Literal["relu", "elu", "sigmoid", "tanh"]
 
 _EVERYTHING = ".*"
@@ -25,7 +25,8 @@ class New:
     layer: one unit a class); "conv" has a `kernel`, square on a picture; "max_pool" halves a picture's sides or a
     sequence; "global_max_pool" keeps the greatest of all places; "flatten" puts their numbers into one vector, where
     a dense layer would average over them; "embedding" has a vector of `width` numbers for each byte of a text;
-    "dropout" drops `rate` of its inputs in training.
+    "dropout" drops `rate` of its inputs in training; "crf" is an output layer for the words of sentences, and the
+    last: a dense one whose tags are rated by those beside them too.
     """
 
     kind: Kind
@@ -39,6 +40,11 @@ class New:
         """Refuse what no layer can be built of, whoever wrote it: a program, a file or a flag."""
         for word, value in vars(self).items():
             _require_fitting(word, value, where=None)
+
+    @property
+    def is_output(self) -> bool:
+        """Whether it has one unit a class."""
+        return self.kind in ("dense", "crf") and self.width is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,21 @@ class Plan:
         """Let a tensor that says what is frozen take the place of the default."""
         if self.freeze == _EVERYTHING and (self.freeze_below is not None or self.freeze_above is not None):
             object.__setattr__(self, "freeze", None)
+
+
+def with_output(new: Sequence[New] | None) -> list[New]:
+    """The layers to add, with the output layer where the plan leaves it out.
+
+    Raises:
+        BadArgument: there is a layer on a crf.
+    """
+    if new is None:
+        return [New(kind="dense")]
+    layers = list(new) if any(layer.is_output for layer in new) or not new else [*new, New(kind="dense")]
+    kinds = [layer.kind for layer in layers]
+    if "crf" in kinds[:-1]:
+        raise BadArgument("a crf is the last layer", got=", ".join(kinds), fix="put it behind all others")
+    return layers
 
 
 def read_plan(path: Path) -> Plan:
@@ -118,7 +139,7 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "freeze_statistics": ((bool,), "true or false"),
     "stop_gradient": ((list, tuple), "a list of tensor names"),
     "new": ((list, tuple, type(None)), "a list of layers"),
-    "kind": ((str,), "dense, conv, max_pool, global_max_pool, flatten, embedding, dropout or batch_norm"),
+    "kind": ((str,), "dense, conv, max_pool, global_max_pool, flatten, embedding, dropout, batch_norm or crf"),
     "name": ((str, type(None)), "a name"),
     "width": ((int, type(None)), "a number of units, at least 1"),
     "activation": ((str, type(None)), "relu, elu, sigmoid or tanh"),

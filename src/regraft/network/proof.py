@@ -29,11 +29,13 @@ class Written:
     Attributes:
         difference: the greatest found, as a share of the greatest value of its output; 0.0 where the numbers of a
             file of weights are the network's to the last bit.
+        left_out: what the network has and the format has no word for; "": nothing.
     """
 
     format: str
     files: tuple[Path, ...]
     difference: float
+    left_out: str = ""
 
 
 def prove_values(network: GraphNetwork, run: Callable[[dict[str, np.ndarray]], Sequence[Any]], where: str) -> float:

@@ -20,7 +20,7 @@ from regraft.network.halves import restricted
 from regraft.network.naming import matching, renamed, whole_of
 from regraft.network.network import GraphNetwork
 from regraft.network.new_layers import TRAINING, Stack, put
-from regraft.network.plan import New, Plan
+from regraft.network.plan import New, Plan, with_output
 
 State = Literal["frozen", "reused", "fresh", "new", "dropped"]
 
@@ -217,14 +217,6 @@ def _renamed_slices(graph: Graph, new: Mapping[str, str]) -> dict[str, Slice]:
     return found
 
 
-def with_output(new: Sequence[New] | None) -> list[New]:
-    """The layers to add, with the output layer where the plan leaves it out."""
-    if new is None:
-        return [New(kind="dense")]
-    has_output = any(layer.kind == "dense" and layer.width is None for layer in new)
-    return list(new) if has_output or not new else [*new, New(kind="dense")]
-
-
 def _stopped(network: GraphNetwork, plan: Plan) -> GraphNetwork:
     """The network with gradients stopped at tensors: what reads them reads a copy without gradient."""
     stops = {network.resolve(name): f"{name}@stop_gradient" for name in plan.stop_gradient}
@@ -291,7 +283,7 @@ def _topped(
     for index, layer in enumerate(layers):
         name = _name(layer, index, taken)
         taken.add(name)
-        wide = replace(layer, width=classes) if layer.kind == "dense" and layer.width is None else layer
+        wide = replace(layer, width=classes) if layer.is_output else layer
         put(stack, wide, name)
     if stack.shape[-1:] != (classes,) or len(stack.shape) != 1 + stack.each_place:
         expected = f"(b, t, {classes}): one number a class for each word" if stack.each_place else ""
@@ -307,7 +299,7 @@ def _topped(
 def _name(layer: New, index: int, taken: Collection[str]) -> str:
     """The name of a new layer: the plan's, or one that is free."""
     if layer.name is None:
-        wanted = "outputs" if layer.width is None and layer.kind == "dense" else f"new{index + 1}"
+        wanted = "outputs" if layer.is_output else f"new{index + 1}"
         numbered = (f"{wanted}_{k}" for k in itertools.count(1))
         return next(name for name in itertools.chain([wanted], numbered) if name not in taken)
     if layer.name in taken:

@@ -10,8 +10,8 @@ from regraft.errors import BadArgument
 from regraft.network.freezing import is_trained, thawed
 from regraft.network.graph import ANSWERS, TASKS, Graph, Node, Ref
 from regraft.network.network import GraphNetwork
-from regraft.network.plan import Plan
-from regraft.network.surgery import Graft, Grown, end_of_trunk, grow, with_frozen, with_output
+from regraft.network.plan import Plan, with_output
+from regraft.network.surgery import Graft, Grown, end_of_trunk, grow, with_frozen
 
 _NAME = re.compile(r"[A-Za-z]\w*")
 
@@ -74,10 +74,7 @@ def named_after(task: str, plan: Plan) -> Plan:
     layers = with_output(plan.new)
     if not layers:
         raise BadArgument(f"{task} has no layer of its own", expected="new layers, the last a dense one", got="none")
-    names = [
-        task if layer.kind == "dense" and layer.width is None else f"{task}_{layer.name or place}"
-        for place, layer in enumerate(layers, 1)
-    ]
+    names = [task if layer.is_output else f"{task}_{layer.name or place}" for place, layer in enumerate(layers, 1)]
     return replace(plan, new=tuple(replace(layer, name=name) for layer, name in zip(layers, names, strict=True)))
 
 

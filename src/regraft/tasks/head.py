@@ -14,8 +14,9 @@ from regraft.features.trimming import Trimming
 from regraft.network import GraphNetwork
 from regraft.network.flow import convolves_first
 from regraft.tasks import classify
+from regraft.tasks.crf import crf_of
 from regraft.tasks.rows import batches
-from regraft.tasks.tagging import answered
+from regraft.tasks.tagging import answered, counted
 from regraft.train.learner import Batch, Learner, Rows, Step
 from regraft.train.loop import Measured
 
@@ -36,10 +37,14 @@ class Head:
         device: torch.device,
         loss: Callable[[Tensor, Tensor], Tensor] = classify.loss,
     ) -> None:
-        """Make it for an output `logits`; `loss` is of that and of the last tensor of a batch: its labels, mostly."""
+        """Make it for an output `logits`; `loss` is of that and of the last tensor of a batch: its labels, mostly.
+
+        A crf has a loss of its own.
+        """
         self._network = network
         self._device = device
         self._loss = loss
+        self._crf = crf_of(network, logits)
         self._training = network.module([logits], inputs, training=True, updates=True).to(device)
         self._evaluation = network.module([logits], inputs).to(device)
         self._trimmed = Trimming(network, inputs)
@@ -58,13 +63,16 @@ class Head:
         return Learner(weights=weights, trained=tuple(trained), followed=self._updated, step=self._step, rates=rates)
 
     def logits(self, rows: Rows, batch: int) -> tuple[Tensor, Tensor]:
-        """Logits (n k) and labels (n), (n k) of all rows, or of all their words, in evaluation, on the CPU."""
+        """Logits (n k) and labels (n), (n k) of all rows, or of all their words, in evaluation, on the CPU.
+
+        Those of a crf are what it gives for whole sentences.
+        """
         found: list[tuple[Tensor, Tensor]] = []
         with torch.no_grad(), drawing_on(self._device):
             for numbers in batches(len(rows), batch):
                 *inputs, labels = self._trimmed(rows.take(numbers))
                 (logits,) = self._evaluation(*self._fed(inputs))
-                found.append(answered(logits.cpu(), labels.cpu()))
+                found.append(self._told(*answered(logits, labels), counted(labels)))
         return torch.cat([logits for logits, _ in found]), torch.cat([labels for _, labels in found])
 
     def measured(self, rows: Rows, batch: int) -> Measured:
@@ -80,9 +88,16 @@ class Head:
         with drawing_on(self._device):
             logits, *updates = self._training(*self._fed(inputs))
         return Step(
-            loss=self._loss(*answered(logits, labels.to(self._device))),
+            loss=self._lost(*answered(logits, labels.to(self._device)), counted(labels)),
             updates={name: value.detach() for name, value in zip(self._updated, updates, strict=True)},
         )
+
+    def _told(self, logits: Tensor, labels: Tensor, counts: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """What was answered and what is true, on the CPU."""
+        return (self._crf.best(logits, counts) if self._crf else logits).cpu(), labels.cpu()
+
+    def _lost(self, logits: Tensor, labels: Tensor, counts: Sequence[int]) -> Tensor:
+        return self._crf.loss(logits, labels, counts) if self._crf else self._loss(logits, labels)
 
     def _fed(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Inputs on the device. A CPU convolves pictures in half the time if their channels lie last in memory."""

@@ -16,11 +16,12 @@ from regraft.data.labels import read_labels
 from regraft.data.tokens import TEXT_LAYOUTS
 from regraft.data.windows import windowed
 from regraft.errors import BadArgument
-from regraft.network import GraphNetwork, InputSpec
+from regraft.network import GraphNetwork
 from regraft.network.graph import ANSWERS, TASKS
 from regraft.run import Progress
 from regraft.run.progress import Advance
 from regraft.tasks.classify import probabilities
+from regraft.tasks.crf import crf_of
 from regraft.tasks.head import own_copy
 from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.rows import batches
@@ -116,6 +117,7 @@ class Answers:
             network = own_copy(network)
         output = class_output(network)
         self._of_words = answers_words(network)
+        self._crf = crf_of(network, output)
         self._spec = only_input(network, [output])
         given = [self._spec.name]
         below = list(features or given)
@@ -147,13 +149,13 @@ class Answers:
         with torch.inference_mode():
             (values,) = self._module(*fed)
         answers = values.cpu().numpy()[: len(part)]
-        return _at_words(answers, part, self._spec) if self._of_words else answers
+        return self._at_words(answers, part) if self._of_words else answers
 
-
-def _at_words(answers: np.ndarray, part: Part, spec: InputSpec) -> np.ndarray:
-    """Of answers for all places (n t k), those at which words begin (w k)."""
-    counts = [len(part.examples.sentences[index]) for index in part.indices]
-    return answers[np.repeat(np.arange(len(part)), counts), places(part, spec)]
+    def _at_words(self, answers: np.ndarray, part: Part) -> np.ndarray:
+        """Of answers for all places (n t k), those at which words begin (w k); a crf's for whole sentences."""
+        counts = [len(part.examples.sentences[index]) for index in part.indices]
+        found = answers[np.repeat(np.arange(len(part)), counts), places(part, self._spec)]
+        return self._crf.best(torch.from_numpy(found), counts).numpy() if self._crf else found
 
 
 def answers_words(network: GraphNetwork) -> bool:

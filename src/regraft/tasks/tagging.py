@@ -82,6 +82,11 @@ def answered(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return logits[words.to(logits.device)], labels[words]
 
 
+def counted(labels: Tensor) -> list[int]:
+    """How many words there are in each of some sentences, of which labels (b t) tell; nothing of other labels."""
+    return (labels >= 0).sum(1).tolist() if labels.ndim == 2 else []
+
+
 def by_word(graft: Graft) -> bool:
     """Whether all that is trained answers for a word by that word's features alone: then words are the rows."""
     return graft.features == (graft.at,) and all(layer.kind in _BY_WORD for layer in graft.plan.new or ())

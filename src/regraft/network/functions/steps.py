@@ -176,6 +176,14 @@ def filled_beyond(input: Tensor, mask: Tensor, *, value: float) -> Tensor:
     return torch.where(mask.bool().unsqueeze(-1), input, torch.full_like(input, value))
 
 
+def chained(scores: Tensor, transitions: Tensor, possible: Tensor) -> Tensor:
+    """The scores of tags at each place (b t k); by what else the tags of words are rated stands beside them.
+
+    Which places are words no graph knows: `regraft.tasks.crf` puts the two together.
+    """
+    return scores
+
+
 def dot_axes(x: Tensor, y: Tensor, *, axes: tuple[int, int], normalize: bool = False) -> Tensor:
     """The product of examples summed along one dimension of each: (b ... ...), (b 1) of two vectors."""
     x, y = together(x, y)
@@ -232,6 +240,7 @@ FUNCTIONS = {
     "token_mask": token_mask,
     "token_types": token_types,
     "filled_beyond": filled_beyond,
+    "chained": chained,
     "dot_axes": dot_axes,
     "embedding": embedding,
     "rows_apart": rows_apart,
