@@ -1,4 +1,4 @@
-"""What all tests share: workers, a fixed seed, small encoders, TensorFlow's answers, the real files beside the repository."""
+"""What all tests share: who runs them, a seed, small encoders, TensorFlow's answers, and the real files beside us."""
 
 from __future__ import annotations
 
