@@ -5,6 +5,7 @@ python operation_oracle.py cases.npz answers.npz
 
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,9 +83,7 @@ def main(source: str, target: str) -> None:
     with graph.as_default():
         for old in (False, True):
             put([case for case in cases.values() if bool(definition(case).deprecation.version) == old], old)
-        wanted = {}
-        for case in cases.values():
-            wanted |= {(case.name, label): tensor for label, tensor in answers_to(case, graph).items()}
+        wanted = outputs(cases.values(), graph) | gradients(cases.values(), graph)
     options = v1.ConfigProto()
     options.graph_options.rewrite_options.disable_meta_optimizer = True
     with v1.Session(graph=graph, config=options) as session:
@@ -179,19 +178,27 @@ def attribute(kind: str, value: object) -> attr_value_pb2.AttrValue:
     return attr
 
 
-def answers_to(case: Case, graph: tf.Graph) -> dict[str, tf.Tensor]:
-    """The outputs of a case and their gradients, those TensorFlow calls None left out."""
-    operation = graph.get_operation_by_name(case.name)
-    outputs = operation.outputs[: case.outputs]
-    found = {f"output/{k}": output for k, output in enumerate(outputs)}
-    if not case.gradient:
-        return found
-    places = [k for k, array in enumerate(case.arrays) if array.dtype.kind == "f"]
-    tops = {k: output for k, output in enumerate(outputs) if output.dtype.is_floating}
-    starts = [case.cotangent(top, k) for k, top in tops.items()]
-    gradients = v1.gradients(list(tops.values()), [operation.inputs[k] for k in places], starts)
-    pairs = zip(places, gradients, strict=True)
-    return found | {f"gradient/{k}": tf.convert_to_tensor(one) for k, one in pairs if one is not None}
+def outputs(cases: Iterable[Case], graph: tf.Graph) -> dict[tuple[str, str], tf.Tensor]:
+    return {
+        (case.name, f"output/{k}"): output
+        for case in cases
+        for k, output in enumerate(graph.get_operation_by_name(case.name).outputs[: case.outputs])
+    }
+
+
+def gradients(cases: Iterable[Case], graph: tf.Graph) -> dict[tuple[str, str], tf.Tensor]:
+    """Those TensorFlow calls None left out. The cases share no tensor, so one question serves all."""
+    tops, starts, inputs = [], [], {}
+    for case in cases:
+        if case.gradient:
+            operation = graph.get_operation_by_name(case.name)
+            floating = {k: top for k, top in enumerate(operation.outputs[: case.outputs]) if top.dtype.is_floating}
+            tops += floating.values()
+            starts += [case.cotangent(top, k) for k, top in floating.items()]
+            places = [k for k, array in enumerate(case.arrays) if array.dtype.kind == "f"]
+            inputs |= {(case.name, f"gradient/{k}"): operation.inputs[k] for k in places}
+    found = zip(inputs, v1.gradients(tops, list(inputs.values()), starts), strict=True)
+    return {label: tf.convert_to_tensor(one) for label, one in found if one is not None}
 
 
 def registry(types: list[str]) -> dict[str, dict]:

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from graph_storing import (
     RANDOM,
+    alive,
     below,
     case,
     freeze,
@@ -42,13 +43,7 @@ def conditional(folder, session, **options):
         for tensor in below([loss], feeds)
         if tensor.name.startswith(("conv1", "bn1/", "relu1", "conv2/", "bn2/batchnorm"))
     ]
-    values = {}
-    for tensor in kept:
-        try:
-            values[tensor.name] = session.run(tensor, {**feeds, training: True})
-        except tf.errors.InvalidArgumentError:
-            continue
-    np.savez(folder / "training.npz", **values)
+    np.savez(folder / "training.npz", **alive(session, kept, {**feeds, training: True}))
     freeze(session, [logits], folder / "frozen.pb")
     session.run(updates, {**feeds, training: True})
     moving = [v for v in v1.global_variables() if "moving" in v.name]

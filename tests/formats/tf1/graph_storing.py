@@ -50,16 +50,22 @@ def below(tensors, feeds=()):
 
 def store(folder, session, feeds, outputs, name="values"):
     """Compute everything below the outputs, and store it."""
-    fetched = below(outputs, feeds)
-    values = {}
-    for tensor in fetched:
-        try:
-            values[tensor.name] = session.run(tensor, feeds)
-        except tf.errors.InvalidArgumentError:  # on the dead side of a conditional
-            continue
+    values = alive(session, below(outputs, feeds), feeds)
     numbers = {key: value for key, value in values.items() if isinstance(value, np.ndarray | np.generic)}
     np.savez(folder / f"{name}.npz", **numbers)
     np.savez(folder / "feeds.npz", **{tensor.name: value for tensor, value in feeds.items() if np.ndim(value)})
+
+
+def alive(session, tensors, feeds):
+    """The values of the tensors by name, without those on the dead side of a conditional.
+
+    All are asked for at once: TensorFlow prepares each new set for longer than it computes it.
+    """
+    try:
+        return dict(zip([tensor.name for tensor in tensors], session.run(tensors, feeds), strict=True))
+    except tf.errors.InvalidArgumentError:  # of one that is dead
+        half = len(tensors) // 2
+        return alive(session, tensors[:half], feeds) | alive(session, tensors[half:], feeds) if half else {}
 
 
 def store_gradients(folder, session, feeds, loss):
@@ -76,15 +82,19 @@ def store_gradients(folder, session, feeds, loss):
 def initialise(session):
     """Give every variable a value that is not its initial one, so that a mistake shows."""
     session.run(v1.global_variables_initializer())
-    for variable in v1.global_variables():
-        value = session.run(variable)
+    variables, loaded = v1.global_variables(), {}
+    for variable, value in zip(variables, session.run(variables), strict=True):
         if value.dtype.kind == "f" and value.ndim:
             noise = (
                 RANDOM.uniform(0.5, 1.5, value.shape)
                 if "variance" in variable.name
                 else RANDOM.normal(0, 0.2, value.shape)
             )
-            variable.load(value * (0.5 if "variance" in variable.name else 1) + noise, session)
+            loaded[variable] = value * (0.5 if "variance" in variable.name else 1) + noise
+    session.run(
+        [variable.initializer for variable in loaded],
+        {variable.initializer.inputs[1]: value for variable, value in loaded.items()},
+    )
 
 
 def freeze(session, outputs, path):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from operation_cases.answers import tensorflow  # noqa: F401 - a fixture
 
 from regraft.errors import UnreadableFile, UnsupportedOp
 from regraft.formats.tf1.operation import Op, attributes, derived_attributes, output_names
@@ -28,7 +27,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("type", sorted(OPS))
-def test_the_table_says_what_tensorflow_says(type: str, tensorflow: Mapping[str, np.ndarray]) -> None:  # noqa: F811
+def test_the_table_says_what_tensorflow_says(type: str, tensorflow: Mapping[str, np.ndarray]) -> None:
     op, real = OPS[type], json.loads(str(tensorflow["registry"]))[type]
     assert op.type == type
     assert list(op.inputs) == real["inputs"]

@@ -8,7 +8,6 @@ import numpy as np
 import operation_cases
 import pytest
 import torch
-from operation_cases.answers import tensorflow  # noqa: F401 - a fixture
 from operation_cases.case import FLOAT32_ONLY, Case
 from torch import Tensor
 
@@ -47,7 +46,7 @@ def assert_close(got: Tensor, wanted: np.ndarray, label: str, tolerance: float |
 
 
 @pytest.mark.parametrize("type", sorted(OPS))
-def test_values_are_those_of_tensorflow(type: str, tensorflow: Mapping[str, np.ndarray]) -> None:  # noqa: F811
+def test_values_are_those_of_tensorflow(type: str, tensorflow: Mapping[str, np.ndarray]) -> None:
     for case in of_type(type):
         for k, output in enumerate(compute(case, tensors(case))):
             wanted = tensorflow[f"{case.name}/output/{k}"]
@@ -60,7 +59,7 @@ def test_values_are_those_of_tensorflow(type: str, tensorflow: Mapping[str, np.n
 
 
 @pytest.mark.parametrize("type", WITH_GRADIENT)
-def test_gradients_are_those_of_tensorflow(type: str, tensorflow: Mapping[str, np.ndarray]) -> None:  # noqa: F811
+def test_gradients_are_those_of_tensorflow(type: str, tensorflow: Mapping[str, np.ndarray]) -> None:
     for case in of_type(type):
         if case.gradient:
             for k, gradient in gradients(case).items():
@@ -69,7 +68,7 @@ def test_gradients_are_those_of_tensorflow(type: str, tensorflow: Mapping[str, n
 
 
 @pytest.mark.parametrize("type", sorted(type for type in FLOAT32_ONLY if not type.startswith("FakeQuant")))
-def test_float64_too_where_tensorflow_has_float32_only(type: str, tensorflow: Mapping[str, np.ndarray]) -> None:  # noqa: F811
+def test_float64_too_where_tensorflow_has_float32_only(type: str, tensorflow: Mapping[str, np.ndarray]) -> None:
     """Not so for fake quantisation: the last bit decides there how its zero is rounded."""
     for case in of_type(type):
         wide = case.as_float64()
