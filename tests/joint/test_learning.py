@@ -135,6 +135,7 @@ def test_a_detached_task_leaves_the_trunk_alone(bert, data, tmp_path, detached):
     assert np.abs(found.network.parameters["noun/bias"].value).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_task_may_end_in_a_crf(bert, data, tmp_path):
     plans = {"noun": replace(THAWED, new=(New(kind="crf"),))}
     found = regraft.multitask(

@@ -223,6 +223,7 @@ def test_layers_below_it_are_trained_with_it(bert, data, tmp_path, plan):
     assert regraft.evaluate(result.run, open_splits(data).test).entities == result.test.entities
 
 
+@pytest.mark.slow
 def test_a_training_that_was_paused_goes_on(bert, data, tmp_path, run):
     """The first epochs, then the rest: as if it had not been stopped."""
     out = tmp_path / "run"

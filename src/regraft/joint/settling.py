@@ -13,7 +13,7 @@ from regraft.network import GraphNetwork, InputSpec
 from regraft.network.surgery import Graft
 from regraft.network.uniting import Wanted, graft_tasks
 from regraft.run import Progress
-from regraft.tasks.crf import begun
+from regraft.tasks.crf import informed
 from regraft.tasks.defaults import settings_for
 from regraft.tasks.inputs import of_one_length, only_input, settled
 from regraft.tasks.job import Job
@@ -84,7 +84,7 @@ def settle_jobs(
         spec = settled(network, spec, splits.train, input, progress)
     spec = _of_one_length(whole, grafts, tasks, spec, progress)
     for task, graft in grafts.items():
-        whole = begun(replace(graft, network=whole), tasks[task].train)
+        whole = informed(replace(graft, network=whole), tasks[task].train)
     whole = whole.with_input(spec)
     chosen, source = _settings(grafts, tasks, settings), source_record(network)
     device = device_of(chosen.device)

@@ -32,7 +32,7 @@ def crf_of(network: GraphNetwork, output: str) -> Crf | None:
     return Crf(transitions=network.weights[chain.transitions], possible=network.weights[chain.possible])
 
 
-def begun(graft: Graft, part: Part) -> GraphNetwork:
+def informed(graft: Graft, part: Part) -> GraphNetwork:
     """The network of a graft, a new crf of which begins with what the tags of a part say without their words.
 
     That is which of them never follow each other, by their names, and how often each follows each: with small learning

@@ -15,7 +15,7 @@ from regraft.network import GraphNetwork, InputSpec, Plan
 from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft, graft
 from regraft.run import Progress
-from regraft.tasks.crf import begun
+from regraft.tasks.crf import informed
 from regraft.tasks.defaults import settings_for
 from regraft.tasks.inputs import of_one_length, only_input, settled
 from regraft.tasks.record import data_record, source_record
@@ -101,7 +101,7 @@ def settle_job(
     device = device_of(chosen.device)
     for line in _notes(splits):
         progress.say(line)
-    ready = replace(grafted, network=begun(grafted, splits.train).with_input(spec))
+    ready = replace(grafted, network=informed(grafted, splits.train).with_input(spec))
     job = Job(source=source_record(network), graft=ready, spec=spec, splits=splits, settings=chosen, device=device)
     progress.say(f"training on {job.trained_on}: {chosen.optimizer}, lr {chosen.lr:g}, at most {chosen.epochs} epochs")
     return job
