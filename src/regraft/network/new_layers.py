@@ -30,7 +30,7 @@ class Stack:
     `top` is the tensor reached so far, `shape` its dimensions without the batch, `dtype` its numpy type,
     `channels_first` whether a spatial tensor is (b c h w) instead of (b h w c), a sequence (b d t) instead of (b t d),
     `mask` the tensor (b t) that tells where the texts stand which a sequence is of, if there is one, `each_place`
-    whether there shall be an answer for each place of the sequence.
+    whether there shall be an answer for each place of the sequence, `vector` the first tensor (b d) on the way.
     """
 
     top: str
@@ -40,6 +40,7 @@ class Stack:
     seed: int
     mask: str | None = None
     each_place: bool = False
+    vector: str | None = None
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, np.ndarray] = field(default_factory=dict)
     updates: dict[str, str] = field(default_factory=dict)
@@ -93,7 +94,11 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
     width = layer.width
     if width is None:
         raise BadArgument(f"the dense layer {name} has no width", fix="give it one: dense:64")
-    _require_sequence(stack, name) if stack.each_place else average(stack, name)
+    if stack.each_place:
+        _require_sequence(stack, name)
+    else:
+        average(stack, name)
+        stack.vector = stack.vector or stack.top
     *places, units = stack.shape
     kernel = stack.parameter(f"{name}/kernel", glorot_uniform(f"{name}/kernel", (units or 0, width), stack.seed))
     bias = stack.parameter(f"{name}/bias", np.zeros(width))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -77,8 +77,7 @@ def _run(
     counter: FlopCounterMode | None = None,
 ) -> dict[str, _Seen]:
     specs = {spec.name: spec for spec in graph.inputs}
-    if any("int" in spec.dtype and len(spec.shape) == 2 for spec in graph.inputs):
-        size //= _SHORTER
+    size = free_size(graph.inputs, size)
     seen: dict[str, _Seen] = {}
     for node in specialise(graph, [n.name for n in graph.nodes], list(specs), training=False):
         if node.function == "input":
@@ -93,6 +92,12 @@ def _run(
                 value = call(node, lambda name: seen[name].value)
                 seen[node.name] = _Seen(value, counter.get_total_flops() - before if counter else 0)
     return seen
+
+
+def free_size(specs: Sequence[InputSpec], size: int) -> int:
+    """What stands in free dimensions of inputs: the size of pictures, or less where there are texts among them."""
+    texts = any("int" in spec.dtype and len(spec.shape) == 2 for spec in specs)
+    return size // _SHORTER if texts else size
 
 
 def sample(spec: InputSpec, batch: int, size: int) -> torch.Tensor:
