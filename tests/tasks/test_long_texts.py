@@ -51,7 +51,7 @@ def reading(folder: Path) -> InputSpec:
 
 
 def of_transformers(folder: Path, asked: Sequence[Any], stride: int) -> np.ndarray:
-    """The mean over the windows of each text, or pair, by the tokens of each, of what transformers makes of a window."""
+    """The mean over the windows of each text, or pair, each counted by its tokens, by transformers."""
     module, tokenizer = module_of(folder)
     typed = module.config.model_type == "bert"  # of others the further windows of a second text get types too
     columns = [list(asked)] if isinstance(asked[0], str) else [list(column) for column in zip(*asked, strict=True)]

@@ -21,9 +21,7 @@ class Features:
         windows: those of texts, where windows are what is stored; the rows of a text are then the mean of its own.
     """
 
-    def __init__(
-        self, store: FeatureStore, names: Sequence[str] | None = None, windows: Windows | None = None
-    ) -> None:
+    def __init__(self, store: FeatureStore, names: Sequence[str] | None = None, windows: Windows | None = None) -> None:
         self.store = store
         self.windows = windows
         self.names = tuple(tensor.name for tensor in store.tensors) if names is None else tuple(names)

@@ -137,7 +137,7 @@ class Answers:
         return np.concatenate(found)
 
     def fed(self, part: Part) -> tuple[Tensor, ...]:
-        """At most `size` examples prepared, in windows where they are long texts; and their features if there are some."""
+        """At most `size` examples prepared, long texts in windows; and their features if there are some."""
         windows = text_windows(part.examples, self._spec)
         read = windows.part(part) if windows else part
         # A graph may be built for one size of batch: the last one is filled up.
@@ -163,9 +163,7 @@ class Answers:
     def _windows(self) -> OverWindows:
         return OverWindows(self._network, *self._ends, self._device)
 
-    def _in_turn(
-        self, compute: Callable[..., Sequence[Tensor]], given: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ...]:
+    def _in_turn(self, compute: Callable[..., Sequence[Tensor]], given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """What is computed of any number of rows, as many at a time as the network is asked."""
         found = [compute(*some) for some in zip(*(tensor.split(self.size) for tensor in given), strict=True)]
         return tuple(torch.cat(same) for same in zip(*found, strict=True))

@@ -41,9 +41,7 @@ class InputRows:
 class FeatureRows:
     """Examples as the frozen part of the network left them."""
 
-    def __init__(
-        self, part: Part, features: Features, labels: np.ndarray | None = None, *, whole: bool = True
-    ) -> None:
+    def __init__(self, part: Part, features: Features, labels: np.ndarray | None = None, *, whole: bool = True) -> None:
         """`labels` are those of words (n t); None: the part's own (n).
 
         Args:
