@@ -73,10 +73,7 @@ def extract(  # noqa: PLR0913 - each but five has a default
     windows = text_windows(examples, spec)
     examples = windows.examples if windows else examples
     trunk = Trunk(network, tensors, spec)
-    if engine is None:
-        engine = make_engine("torch", trunk, place.device)
-    else:
-        engine.require(trunk)
+    engine = _ready(engine, trunk, place)
     trimmed = _trimmed(engine) if within else None
     key = feature_key(network, trunk.tensors, examples, spec, (trimmed or engine).name, view)
     run = partial(_run, trimmed or engine, lambda rows: prepare(examples, rows, spec, view))
@@ -99,6 +96,14 @@ def extract(  # noqa: PLR0913 - each but five has a default
             for chunk in missing.intersection(group):
                 store.write(chunk, parts if len(group) == 1 else _part(parts[0], store, group, chunk))
     return Features(store, windows=windows)
+
+
+def _ready(engine: Engine | None, trunk: Trunk, place: Place) -> Engine:
+    """The engine, which was made for this trunk; or torch."""
+    if engine is None:
+        return make_engine("torch", trunk, place.device)
+    engine.require(trunk)
+    return engine
 
 
 def _trimmed(engine: Engine) -> Trimmed | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch
-from regraft.network.graph import Node, Ref, Switch
+from regraft.network.graph import VECTOR, Node, Ref, Switch
 from regraft.network.plan import New
 
 # Keras's defaults, which tf.layers shared.
@@ -69,6 +69,11 @@ class Stack:
             self.nodes.append(Node(name=TRAINING.name, function="input"))
             self.uses_switch = True
         return Ref(TRAINING.name)
+
+    @property
+    def vectors(self) -> dict[str, tuple[str]]:
+        """What a graph notes of where texts are vectors."""
+        return {VECTOR + self.top: (self.vector,)} if self.vector else {}
 
     @property
     def data_format(self) -> str:

@@ -302,12 +302,7 @@ def _topped(
             got=f"(b, {', '.join(str(size or '?') for size in stack.shape)})",
             fix="let the new layers end with a dense layer without a width",
         )
-    grown = joined(trunk, stack, fresh)
-    if stack.vector is None or not any(spec.layout == "tokens" for spec in grown.graph.inputs):
-        return grown, stack.top
-    collections = {**grown.graph.collections, VECTOR + stack.top: (stack.vector,)}
-    graph = replace(grown.graph, collections=collections)
-    return GraphNetwork(graph, grown.values, format=grown.format), stack.top
+    return joined(trunk, stack, fresh), stack.top
 
 
 def _name(layer: New, index: int, taken: Collection[str]) -> str:
@@ -332,12 +327,14 @@ def joined(trunk: GraphNetwork, stack: Stack, fresh: Mapping[str, np.ndarray] = 
     graph = trunk.graph
     switches = (*graph.switches, TRAINING) if stack.uses_switch and TRAINING not in graph.switches else graph.switches
     known = {node.name for node in graph.nodes}
+    texts = any(spec.layout == "tokens" for spec in graph.inputs)
     joined = replace(
         graph,
         nodes=(*graph.nodes, *(node for node in stack.nodes if node.name not in known)),
         outputs=(stack.top,),
         switches=switches,
         updates={**graph.updates, **stack.updates},
+        collections={**graph.collections, **(stack.vectors if texts else {})},
     )
     inside = set(_parameter_names(joined))
     values = {name: value for name, value in trunk.values.items() if name in inside}
