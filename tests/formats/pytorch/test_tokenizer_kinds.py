@@ -55,7 +55,7 @@ def folder_of(kind: str, folder: Path) -> Path:
     model, other = KINDS[kind]
     made = tokenizer_of(model)
     config = getattr(transformers, f"{kind}Config")(
-        **{**SMALL, **other}, vocab_size=made.get_vocab_size(), max_position_embeddings=40, pad_token_id=0
+        **{**SMALL, **other}, vocab_size=made.get_vocab_size(), max_position_embeddings=130, pad_token_id=0
     )
     getattr(transformers, f"{kind}Model")(config).eval().save_pretrained(folder)
     named = {"unk_token": "<unk>", "pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
