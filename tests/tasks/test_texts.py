@@ -121,10 +121,11 @@ def test_lengths_that_cannot_be(bert: Path, tmp_path: Path) -> None:
         )
 
 
-def test_what_the_tokenizer_cuts_off_is_said(bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_longer_texts_are_told_of(bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "t.csv").write_text("text,label\n" + "".join(f"{'the dog ' * k},{k % 2}\n" for k in range(1, 41)))
     regraft.fit(opened(bert), tmp_path / "t.csv", settings={"epochs": 1}, out=tmp_path / "run")
-    assert "note: texts are cut off after 20 tokens: 31 of 40 are longer\n" in capsys.readouterr().err
+    said = "texts are read in windows of 20 tokens that share 2, whose mean counts: 31 of 40 are longer"
+    assert f"note: {said}\n" in capsys.readouterr().err
 
 
 def test_frozen_and_predicted(bert: Path, tmp_path: Path) -> None:

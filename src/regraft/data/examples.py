@@ -34,13 +34,15 @@ class Picture:
 class Examples:
     """What was found in one place: pictures still encoded, texts or pairs, sentences of words, or the rows of an array.
 
+    Or what texts were made: their windows, each the numbers of its tokens.
+
     `labels` is (n) int64, positions in `classes`, or -1 throughout where nothing is labelled; (n k) bool, which of the
     classes an example has; or (n m) float64, numbers whose names the classes are. `tags` has those of words, where they
     are. `hashes` tells equal contents; `skipped` names what was left out, with the reason.
     """
 
     source: str
-    items: Sequence[Picture] | Sequence[Text] | Sequence[Sentence] | np.ndarray
+    items: Sequence[Picture] | Sequence[Text] | Sequence[Sentence] | Sequence[np.ndarray] | np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
     hashes: Sequence[bytes]
@@ -51,13 +53,15 @@ class Examples:
         return len(self.items)
 
     @cached_property
-    def kind(self) -> Literal["picture", "text", "pair", "words", "array"]:
+    def kind(self) -> Literal["picture", "text", "pair", "words", "numbers", "array"]:
         """What the items are."""
         if isinstance(self.items, np.ndarray):
             return "array"
         first = self.items[0] if len(self.items) else None
         if isinstance(first, Pair):
             return "pair"
+        if isinstance(first, np.ndarray):
+            return "numbers"
         return "text" if isinstance(first, str) else "words" if isinstance(first, tuple) else "picture"
 
     @property
@@ -85,6 +89,11 @@ class Examples:
         return cast("Sequence[Sentence]", self.items)
 
     @property
+    def numbers(self) -> Sequence[np.ndarray]:
+        """The items, where they are the numbers of texts."""
+        return cast("Sequence[np.ndarray]", self.items)
+
+    @property
     def pictures(self) -> Sequence[Picture]:
         """The items, where they are pictures."""
         return cast("Sequence[Picture]", self.items)
@@ -99,7 +108,7 @@ class Examples:
         item = self.items[index]
         if isinstance(item, Picture):
             return item.name
-        if isinstance(item, Pair):
+        if isinstance(item, Pair | np.ndarray):
             return str(item)
         if isinstance(item, tuple):
             return " ".join(item)

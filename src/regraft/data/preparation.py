@@ -13,7 +13,7 @@ from regraft.data.fitting import Frame, fitted, frame, scaled, stacked, unreacha
 from regraft.data.opening import workers
 from regraft.data.pairs import Text
 from regraft.data.pictures import decode
-from regraft.data.tokens import LOOKED, TEXT_LAYOUTS, encoded, encoded_words, lengths, longest
+from regraft.data.tokens import LOOKED, TEXT_LAYOUTS, encoded, encoded_words, filled, lengths, longest
 from regraft.data.views import PLAIN, View, viewed
 from regraft.errors import BadData
 from regraft.network.graph import InputSpec
@@ -22,8 +22,8 @@ from regraft.network.graph import InputSpec
 def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: InputSpec, view: View = PLAIN) -> np.ndarray:
     """The examples at `indices` as one input (b ...), in the network's layout and type, in a view.
 
-    Texts become the bytes of their UTF-8 or tokens, filled up behind the end; what is longer than the input is cut off.
-    So do pairs of texts, with a byte or a token between, and sentences, word by word.
+    Texts become the bytes of their UTF-8 or tokens, filled up behind the end; what is longer than the input is cut off,
+    unless its windows are given. So do pairs of texts, with a byte or a token between, and sentences, word by word.
 
     Pictures are decoded, turned as their EXIF orientation says, cropped, made grey or RGB, stretched to the input's
     height and width, put in its order of channels, and brought to its range: v / 255 * (high - low) + low, minus mean,
@@ -46,7 +46,7 @@ def prepare(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
     batch = arrange(examples, indices, spec)
     if view.number:
         batch = viewed(batch, [examples.hashes[int(index)] for index in indices], spec, view)
-    if examples.kind in (*TEXT_KINDS, "words"):
+    if examples.kind in (*TEXT_KINDS, "words", "numbers"):
         return batch
     if examples.pixels:
         return scaled(batch, spec)
@@ -66,6 +66,8 @@ def arrange(examples: Examples, indices: Sequence[int] | np.ndarray, spec: Input
         if spec.layout not in TEXT_LAYOUTS:
             raise unreachable(spec, examples.source, "sentences of words")
         return encoded_words([examples.sentences[int(index)] for index in indices], spec)[0]
+    if examples.kind == "numbers":
+        return filled([examples.numbers[int(index)] for index in indices], spec)
     into = frame(spec, examples.source, "pictures")
 
     def pixels(picture: Picture) -> np.ndarray:
@@ -84,7 +86,7 @@ def change_of_shape(examples: Examples, spec: InputSpec) -> str | None:
         BadArgument: the size of the input is not known.
     """
     if examples.kind in TEXT_KINDS and spec.layout in TEXT_LAYOUTS:
-        return _cut_off(examples.texts_or_pairs, spec)
+        return _longer(examples.texts_or_pairs, spec)
     if not isinstance(examples.items, np.ndarray) or _same_numbers(examples.items.shape[1:], spec):
         return None
     own = examples.items.shape[1:]
@@ -105,10 +107,15 @@ def needs_range(examples: Examples, spec: InputSpec) -> bool:
     return examples.pixels and np.dtype(spec.dtype).kind == "f"
 
 
-def _cut_off(texts: Sequence[Text], spec: InputSpec) -> str | None:
+def _longer(texts: Sequence[Text], spec: InputSpec) -> str | None:
     length, looked = longest(spec), texts[:LOOKED]
     longer = int((lengths(looked, spec) > length).sum()) if length else 0
-    return f"texts are cut off after {length} {spec.layout}: {longer} of {len(looked)} are longer" if longer else None
+    told = f"{longer} of {len(looked)} are longer"
+    if spec.overlap is not None:
+        windows = f"windows of {length} {spec.layout} that share {spec.overlap}"
+        return f"texts are read in {windows}, whose mean counts: {told}" if longer else None
+    unseen = length and len(texts) > len(looked)  # of which some may be longer
+    return f"texts are cut off after {length} {spec.layout}: {told}" if longer or unseen else None
 
 
 def _rows(rows: np.ndarray, spec: InputSpec, examples: Examples) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-from regraft.data.tokens import TEXT_LAYOUTS, limits
+from regraft.data.tokens import TEXT_LAYOUTS, limits, of_length
 from regraft.errors import BadArgument, ShapeMismatch, nearest_names
 from regraft.network.graph import InputSpec
 from regraft.network.vocabulary import RULES
@@ -123,7 +123,7 @@ def _with_length(spec: InputSpec, length: int) -> InputSpec:
         raise ShapeMismatch(
             f"the network takes another length at {spec.name}", expected=str(spec.shape[1]), got=str(length)
         )
-    return replace(spec, shape=(spec.shape[0], length))
+    return of_length(spec, length)
 
 
 def _misspelt(got: str, expected: str, nearest: tuple[str, ...] = ()) -> BadArgument:

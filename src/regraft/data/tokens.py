@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 from typing import Any
@@ -22,6 +22,7 @@ _FITTING = 0.95  # the share of texts that are read whole where a length is chos
 _STEP = 8  # lengths are multiples of it
 _LONGEST_BYTES = 256  # where nobody says another length
 _WHOLE = -1  # in place of a length: nothing is cut off
+_SHARED = 8  # two windows of a longer text share one token of so many
 
 
 def encoded(texts: Sequence[Text], spec: InputSpec) -> np.ndarray:
@@ -33,13 +34,46 @@ def encoded(texts: Sequence[Text], spec: InputSpec) -> np.ndarray:
     Raises:
         BadArgument: the input reads tokens, and no tokenizer is known, or none that keeps two texts apart.
     """
-    rows = _numbers(texts, spec)
+    return filled(_numbers(texts, spec), spec)
+
+
+def filled(rows: Sequence[np.ndarray], spec: InputSpec) -> np.ndarray:
+    """The numbers of texts, none longer than the input, filled up to one length (b t)."""
     length = spec.shape[1] or max(1, *map(len, rows))
     found = np.full((len(rows), length), _filler(spec), spec.dtype)
     before = _filled_before(spec)
     for row, numbers in zip(found, rows, strict=True):
         row[slice(length - len(numbers), None) if before else slice(len(numbers))] = numbers
     return found
+
+
+def in_windows(texts: Sequence[Text], spec: InputSpec) -> list[list[np.ndarray]]:
+    """The numbers of each text, in windows as long as the input where it is longer; two share what `overlap` says.
+
+    Of a pair the longer text is divided, and stands in each window beside the other; where both are too long, each
+    window of one stands beside each of the other.
+
+    Raises:
+        BadArgument: as `encoded`.
+    """
+    made = _reader(texts, spec, longest(spec), spec.overlap or 0).encode_batch(list(texts))
+    return [[np.array(one.ids, np.int32) for one in (whole, *whole.overflowing)] for whole in made]
+
+
+def with_windows(spec: InputSpec) -> InputSpec:
+    """The input, reading longer texts in windows: where tokens have no fixed length, but the tokenizer keeps so many.
+
+    A vocabulary's texts are cut off, as those were that its network learned from.
+    """
+    free = spec.layout == "tokens" and spec.shape[1] is None and not is_vocabulary(spec.tokenizer)
+    most = _most(spec) if free and spec.tokenizer else None
+    return replace(spec, overlap=most // _SHARED) if most else spec
+
+
+def of_length(spec: InputSpec, length: int) -> InputSpec:
+    """The input with a length of texts, and windows that share as many tokens as suits it, if they are read in such."""
+    shared = None if spec.overlap is None else length // _SHARED
+    return replace(spec, shape=(spec.shape[0], length), overlap=shared)
 
 
 def encoded_words(sentences: Sequence[Sequence[str]], spec: InputSpec) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -126,7 +160,12 @@ def usual_length(texts: Sequence[Text], spec: InputSpec) -> int:
 def _numbers(texts: Sequence[Text], spec: InputSpec) -> list[np.ndarray]:
     if spec.layout == "bytes":
         return [np.frombuffer(as_bytes(text, spec.shape[1]), np.uint8) for text in texts]
-    made = _tokenizer(spec.tokenizer, spec.shape[1])
+    return [np.array(one.ids) for one in _reader(texts, spec, spec.shape[1]).encode_batch(list(texts))]
+
+
+def _reader(texts: Sequence[Text], spec: InputSpec, length: int | None, overlap: int = 0) -> _Tokenizer | _Words:
+    """The tokenizer of an input, which can read these texts."""
+    made = _tokenizer(spec.tokenizer, length, overlap)
     if not made.reads_pairs and any(isinstance(text, Pair) for text in texts):
         raise BadArgument(
             "the network reads no pairs of texts",
@@ -134,7 +173,7 @@ def _numbers(texts: Sequence[Text], spec: InputSpec) -> list[np.ndarray]:
             expected="a tokenizer that puts a token between two texts, and types from there on if it has types",
             fix="name one column of texts: --text COLUMN",
         )
-    return [np.array(one.ids) for one in made.encode_batch(list(texts))]
+    return made
 
 
 def _filled_before(spec: InputSpec) -> bool:
@@ -161,6 +200,7 @@ class _Numbered:
 
     ids: list[int]
     word_ids: list[int]
+    overflowing: tuple[()] = ()  # windows of a text behind its first: there are none
 
 
 class _Words:
@@ -196,7 +236,7 @@ class _Tokenizer:
 
     before = False
 
-    def __init__(self, made: Any, length: int | None) -> None:
+    def __init__(self, made: Any, length: int | None, overlap: int) -> None:
         self.filler = int((made.padding or {}).get("pad_id", 0))
         self.most: int | None = (made.truncation or {}).get("max_length")
         made.no_padding()
@@ -204,7 +244,7 @@ class _Tokenizer:
         if length == _WHOLE:
             made.no_truncation()
         elif length is not None:
-            made.enable_truncation(length)
+            made.enable_truncation(length, stride=overlap)
         self.encode_batch = made.encode_batch
 
 
@@ -221,7 +261,7 @@ def _told_apart(pair: Any) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _tokenizer(said: str, length: int | None) -> _Tokenizer | _Words:
+def _tokenizer(said: str, length: int | None, overlap: int = 0) -> _Tokenizer | _Words:
     if not said:
         raise BadArgument(
             "nobody knows how texts become tokens",
@@ -235,6 +275,6 @@ def _tokenizer(said: str, length: int | None) -> _Tokenizer | _Words:
     except ImportError as error:
         raise MissingExtra("tokenizers is needed to read texts", fix="pip install 'regraft[text]'") from error
     try:
-        return _Tokenizer(Tokenizer.from_str(said), length)
+        return _Tokenizer(Tokenizer.from_str(said), length, overlap)
     except Exception as error:  # the package raises bare ones
         raise UnreadableFile("the tokenizer is damaged", got=str(error)) from error

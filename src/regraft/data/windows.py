@@ -1,18 +1,20 @@
-"""Sentences longer than a network reads, divided into pieces that it reads one by one."""
+"""Sentences and texts longer than a network reads, divided into what it reads one by one: pieces, windows."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import lru_cache
+from itertools import chain, pairwise
 
 import numpy as np
 
-from regraft.data.examples import Examples, Part, Sentence
+from regraft.data.examples import TEXT_KINDS, Examples, Part, Sentence
 from regraft.data.tags import Tags, spread
 from regraft.data.texts import Made, digest
-from regraft.data.tokens import LOOKED, limits, longest, word_sizes
+from regraft.data.tokens import LOOKED, in_windows, limits, longest, word_sizes
 from regraft.errors import BadData
 from regraft.network.graph import InputSpec
 
@@ -21,11 +23,15 @@ _BYTES = 4  # times as many, where they are bytes
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
+_TOGETHER = 1000  # texts that are divided at once
+_KEPT = 8  # sets of examples whose windows are kept
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Windows:
-    """Sentences as pieces.
+    """Sentences as pieces, or texts as windows.
 
-    `ends` is (n): the piece behind each sentence's last one.
+    `ends` is (n): the piece behind the last one of each.
     """
 
     examples: Examples
@@ -34,6 +40,68 @@ class Windows:
     def part(self, of: Part) -> Part:
         """The pieces of some sentences."""
         return Part(examples=self.examples, indices=spread(self.ends, of.indices)[0])
+
+    def shares(self, indices: np.ndarray) -> Shares:
+        """How much each window of some texts counts."""
+        places, ends = spread(self.ends, indices)
+        return Shares(sizes=np.array([len(self.examples.numbers[place]) for place in places]), ends=ends)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shares:
+    """How much the windows of texts count: as many as they have tokens.
+
+    Attributes:
+        sizes: (w) those of each window.
+        ends: (n) the place behind the last window of each text.
+    """
+
+    sizes: np.ndarray
+    ends: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(n) how many windows each text has."""
+        return np.diff(self.ends, prepend=0)
+
+    @property
+    def firsts(self) -> np.ndarray:
+        """(n) the place of each text's first window."""
+        return self.ends - self.counts
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """(n ...) of each text, of what its windows gave (w ...); of a single one as it is."""
+        whole = np.repeat(np.add.reduceat(self.sizes, self.firsts), self.counts)
+        share = (self.sizes / whole).astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
+        return np.add.reduceat(values * share, self.firsts)
+
+
+@lru_cache(maxsize=_KEPT)
+def text_windows(examples: Examples, spec: InputSpec) -> Windows | None:
+    """Texts or pairs in overlapping windows of the input's length; None where none is longer, or they are cut off.
+
+    Windows are labelled as their texts are.
+
+    Raises:
+        BadArgument: no tokenizer is known, or none that keeps two texts apart.
+    """
+    if spec.overlap is None or examples.kind not in TEXT_KINDS:
+        return None
+    texts = examples.texts_or_pairs
+    found = list[list[np.ndarray]]()
+    for first in range(0, len(texts), _TOGETHER):
+        found += in_windows(texts[first : first + _TOGETHER], spec)
+    counts = np.array([len(own) for own in found])
+    if (counts == 1).all():
+        return None
+    rows = list(chain.from_iterable(found))
+    made = replace(
+        examples,
+        items=rows,
+        labels=np.repeat(examples.labels, counts, axis=0),
+        hashes=[hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows],
+    )
+    return Windows(examples=made, ends=np.cumsum(counts))
 
 
 def windowed(examples: Examples, spec: InputSpec) -> Windows:

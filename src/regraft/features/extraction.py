@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from regraft.data import PLAIN, Examples, View, prepare
+from regraft.data.windows import text_windows
 from regraft.errors import UnreadableFile
 from regraft.features.cache import BUDGET, make_room
 from regraft.features.engines import BATCH, Engine, Trunk, make_engine
@@ -49,6 +50,7 @@ def extract(  # noqa: PLR0913 - each but five has a default
 ) -> Features:
     """The values of `tensors` for all examples, from the store if they are there, else computed and stored.
 
+    Texts that are longer than the input are computed in windows, and have the mean of what these give: see `Features`.
     What an earlier, killed call has stored is kept; a damaged chunk is computed anew, which is said on stderr.
 
     Args:
@@ -68,11 +70,10 @@ def extract(  # noqa: PLR0913 - each but five has a default
         BadData: a picture is damaged.
     """
     progress = progress or Progress(silent=True)
+    windows = text_windows(examples, spec)
+    examples = windows.examples if windows else examples
     trunk = Trunk(network, tensors, spec)
-    if engine is None:
-        engine = make_engine("torch", trunk, place.device)
-    else:
-        engine.require(trunk)
+    engine = _ready(engine, trunk, place)
     trimmed = _trimmed(engine) if within else None
     key = feature_key(network, trunk.tensors, examples, spec, (trimmed or engine).name, view)
     run = partial(_run, trimmed or engine, lambda rows: prepare(examples, rows, spec, view))
@@ -94,7 +95,15 @@ def extract(  # noqa: PLR0913 - each but five has a default
                 advance(len(rows))
             for chunk in missing.intersection(group):
                 store.write(chunk, parts if len(group) == 1 else _part(parts[0], store, group, chunk))
-    return Features(store)
+    return Features(store, windows=windows)
+
+
+def _ready(engine: Engine | None, trunk: Trunk, place: Place) -> Engine:
+    """The engine, which was made for this trunk; or torch."""
+    if engine is None:
+        return make_engine("torch", trunk, place.device)
+    engine.require(trunk)
+    return engine
 
 
 def _trimmed(engine: Engine) -> Trimmed | None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from regraft.data.tags import spread
+from regraft.data.windows import Windows
 from regraft.errors import UnknownName, nearest_names
 from regraft.features.store import FeatureStore
 
@@ -16,19 +18,21 @@ class Features:
     Attributes:
         store: where they lie.
         names: the tensors, all that are stored or some of them.
+        windows: those of texts, where windows are what is stored; the rows of a text are then the mean of its own.
     """
 
-    def __init__(self, store: FeatureStore, names: Sequence[str] | None = None) -> None:
+    def __init__(self, store: FeatureStore, names: Sequence[str] | None = None, windows: Windows | None = None) -> None:
         self.store = store
+        self.windows = windows
         self.names = tuple(tensor.name for tensor in store.tensors) if names is None else tuple(names)
 
     def __len__(self) -> int:
-        return self.store.rows
+        return self.store.rows if self.windows is None else len(self.windows.ends)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all rows of the tensors."""
-        return len(self) * sum(self.store.tensors[self._position(name)].nbytes for name in self.names)
+        """Bytes of all that is stored of the tensors."""
+        return self.store.rows * sum(self.store.tensors[self._position(name)].nbytes for name in self.names)
 
     def only(self, names: Sequence[str]) -> Features:
         """Some of the tensors, in this order, in the same store.
@@ -38,7 +42,12 @@ class Features:
         """
         for name in names:
             self._position(name)
-        return Features(self.store, names)
+        return Features(self.store, names, self.windows)
+
+    @property
+    def of_windows(self) -> Features:
+        """The same store, with a row for each window."""
+        return Features(self.store, self.names)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of one row of a tensor, without the batch."""
@@ -51,6 +60,9 @@ class Features:
             UnreadableFile: a chunk they lie in is damaged.
             UnknownName: the tensor is not among the stored ones.
         """
+        if self.windows is not None:
+            places, _ = spread(self.windows.ends, np.asarray(indices, dtype=np.int64))
+            return self.windows.shares(np.asarray(indices)).mean(self.of_windows.rows(name, places))
         position = self._position(name)
         tensor = self.store.tensors[position]
         wanted = np.asarray(indices, dtype=np.int64)

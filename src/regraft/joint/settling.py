@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from regraft.data import Part, Splits
+from regraft.data.tokens import of_length
 from regraft.network import GraphNetwork, InputSpec
 from regraft.network.surgery import Graft
 from regraft.network.uniting import Wanted, graft_tasks
@@ -125,12 +126,13 @@ def _of_one_length(
     found = [
         of_one_window(spec, splits.train.examples, quiet)
         if splits.train.tags is not None
-        else of_one_length(spec, splits.train, quiet)
+        else of_one_length(spec, splits.train)
         for splits in tasks.values()
     ]
-    longest = max(found, key=lambda one: one.shape[1] or 0)
-    progress.say(f"note: texts are read as {longest.shape[1]} {spec.layout}, more of them cut off or read in pieces")
-    return longest
+    length = max(one.shape[1] or 0 for one in found)
+    longer = "cut off" if spec.overlap is None else "in windows"
+    progress.say(f"note: texts are read as {length} {spec.layout}, longer ones {longer}, sentences of words in pieces")
+    return of_length(spec, length)
 
 
 def _settings(

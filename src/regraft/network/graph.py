@@ -33,6 +33,9 @@ CODE = "regraft/code"
 TASKS = "regraft/tasks"
 # The collection of an output, by its name behind this, that tells no classes apart: what it answers ("regress").
 ANSWERS = "regraft/answers/"
+# The collection of an output, by its name behind this: the tensor below it where a text has become one vector. That of
+# a text read in several windows is the mean of theirs; without it the output is.
+VECTOR = "regraft/vector/"
 # A token that stands for a word: what fills up is one of those before it.
 WORD = 4
 # Outputs that are the points of texts and of pictures, to be compared by their angles.
@@ -97,6 +100,8 @@ class InputSpec:
     origin: Literal["file", "user", "guessed", "unknown"] = "unknown"  # who says how pictures are prepared
     # Of tokens: how texts become their numbers, in the words of a tokenizer.json.
     tokenizer: str = field(default="", repr=False)
+    # Of tokens: how many of them two windows share, in which a longer text is read; None: it is cut off.
+    overlap: int | None = None
     side: bool = False  # goes to every layer beside the data, as an attention mask does: a cut leaves it to the rest
 
     def record(self) -> dict[str, Any]:

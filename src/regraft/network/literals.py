@@ -2,7 +2,8 @@
 
 A tracer follows tensors without their values, so a shape that lies in a tensor cannot be read. What hangs on constants
 and on shapes alone is therefore computed beforehand, at two batch sizes. What is the same at both is a constant; what
-grows with the batch becomes `times * batch + plus`, and stays free.
+grows with the batch becomes `times * batch + plus`, and stays free. What is another where other free dimensions are, as
+positions of words are in longer texts, is left to the tracer.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ import torch
 from regraft.network.flow import RANDOM
 from regraft.network.fx import call
 from regraft.network.graph import InputSpec, Node, Ref
-from regraft.network.shapes import UNKNOWN_WITHOUT_VALUES, meta, sample
+from regraft.network.shapes import UNKNOWN_WITHOUT_VALUES, free_size, meta, sample
 
-# Batch and the size of other free dimensions, which are the same twice: only the batch is followed.
 _BATCHES = (2, 3)
-_SIZE = 224
+_SIZES = (224, 256)  # of other free dimensions
 _MOST = 4096  # numbers in a literal: shapes, axes and paddings are short
 
 Value = Any  # a tensor, or a tuple of them
@@ -41,7 +41,11 @@ def with_literals(
         parameters: shape and numpy type of each parameter.
         to: the tensors wanted.
     """
-    first, second = (_values(nodes, inputs, parameters, batch) for batch in _BATCHES)
+    one, other = (free_size(inputs, size) for size in _SIZES)
+    first, second = (_values(nodes, inputs, parameters, batch, one) for batch in _BATCHES)
+    if any(None in spec.shape[1:] for spec in inputs):
+        longer = _values(nodes, inputs, parameters, _BATCHES[0], other)
+        first = {name: value for name, value in first.items() if _stays(value, longer.get(name))}
     free = next((spec.name for spec in inputs if spec.shape and spec.shape[0] is None), None)
     made: dict[str, Node] = {}
     for node in nodes:
@@ -61,13 +65,14 @@ def _values(
     inputs: Sequence[InputSpec],
     parameters: Mapping[str, tuple[tuple[int, ...], str]],
     batch: int,
+    size: int,
 ) -> dict[str, Value]:
     """What is known of each node: data as tensors without values, what hangs on shapes alone with them."""
     specs = {spec.name: spec for spec in inputs}
     seen: dict[str, Value] = {}
     for node in nodes:
         if node.function == "input":
-            seen[node.name] = sample(specs[node.name], batch, _SIZE)
+            seen[node.name] = sample(specs[node.name], batch, size)
         elif node.function == "parameter":
             seen[node.name] = meta(*parameters[node.args[0]])
         elif all(name in seen for name in node.refs()):
@@ -79,6 +84,11 @@ def _values(
 
 def _is_known(value: Value) -> bool:
     return isinstance(value, torch.Tensor) and not value.is_meta
+
+
+def _stays(value: Value, longer: Value) -> bool:
+    """Whether a value, if it is known, is the same where other free dimensions are."""
+    return not _is_known(value) or _same(value, longer)
 
 
 def _same(one: Value, other: Value) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from regraft.errors import BadArgument, ShapeMismatch
 from regraft.network.chains import CHAINED
-from regraft.network.graph import Node, Ref, Switch
+from regraft.network.graph import VECTOR, Node, Ref, Switch
 from regraft.network.plan import New
 
 # Keras's defaults, which tf.layers shared.
@@ -31,7 +31,7 @@ class Stack:
     `top` is the tensor reached so far, `shape` its dimensions without the batch, `dtype` its numpy type,
     `channels_first` whether a spatial tensor is (b c h w) instead of (b h w c), a sequence (b d t) instead of (b t d),
     `mask` the tensor (b t) that tells where the texts stand which a sequence is of, if there is one, `each_place`
-    whether there shall be an answer for each place of the sequence.
+    whether there shall be an answer for each place of the sequence, `vector` the first tensor (b d) on the way.
     """
 
     top: str
@@ -41,6 +41,7 @@ class Stack:
     seed: int
     mask: str | None = None
     each_place: bool = False
+    vector: str | None = None
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, np.ndarray] = field(default_factory=dict)
     updates: dict[str, str] = field(default_factory=dict)
@@ -71,6 +72,11 @@ class Stack:
         return Ref(TRAINING.name)
 
     @property
+    def vectors(self) -> dict[str, tuple[str]]:
+        """What a graph notes of where texts are vectors."""
+        return {VECTOR + self.top: (self.vector,)} if self.vector else {}
+
+    @property
     def data_format(self) -> str:
         """The layout of spatial tensors, in TensorFlow's word."""
         return "NCHW" if self.channels_first else "NHWC"
@@ -94,7 +100,11 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
     width = layer.width
     if width is None:
         raise BadArgument(f"the dense layer {name} has no width", fix="give it one: dense:64")
-    _require_sequence(stack, name) if stack.each_place else average(stack, name)
+    if stack.each_place:
+        _require_sequence(stack, name)
+    else:
+        average(stack, name)
+        stack.vector = stack.vector or stack.top
     *places, units = stack.shape
     kernel = stack.parameter(f"{name}/kernel", glorot_uniform(f"{name}/kernel", (units or 0, width), stack.seed))
     bias = stack.parameter(f"{name}/bias", np.zeros(width))

@@ -23,7 +23,7 @@ from regraft.network.graph import InputSpec, Node, Ref
 from regraft.network.literals import with_literals
 from regraft.network.modes import specialise
 from regraft.network.network import GraphNetwork
-from regraft.network.shapes import sample
+from regraft.network.shapes import free_size, sample
 
 _BATCH, _SIZE = 3, 224  # of the example that is traced, where dimensions are free
 _MOST_NAMED = 5
@@ -148,7 +148,8 @@ def _traced(
     weights: Mapping[str, Tensor], nodes: Sequence[Node], specs: Sequence[InputSpec], to: Sequence[str]
 ) -> ExportedProgram:
     module = build(nodes, weights, [spec.name for spec in specs], to)
-    example = tuple(torch.zeros_like(sample(spec, _BATCH, _SIZE), device="cpu") for spec in specs)
+    size = free_size(specs, _SIZE)
+    example = tuple(torch.zeros_like(sample(spec, _BATCH, size), device="cpu") for spec in specs)
     free = tuple({k: Dim.DYNAMIC for k, size in enumerate(spec.shape) if size is None} for spec in specs)
     return torch.export.export(module, example, dynamic_shapes=free)
 

@@ -12,6 +12,7 @@ import numpy as np
 from regraft.errors import UnsupportedOp
 from regraft.network.flow import ancestors
 from regraft.network.graph import InputSpec
+from regraft.network.shapes import free_size
 
 if TYPE_CHECKING:
     from regraft.network.network import GraphNetwork
@@ -101,7 +102,7 @@ def samples(network: GraphNetwork) -> Iterator[dict[str, np.ndarray]]:
     specs = [spec for spec in network.graph.inputs if spec.name in below]
     for batch, size in _SIZES if any(None in spec.shape for spec in specs) else _SIZES[:1]:
         random = np.random.default_rng(batch)
-        yield {spec.name: _sample(spec, batch, size, random) for spec in specs}
+        yield {spec.name: _sample(spec, batch, free_size(specs, size), random) for spec in specs}
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:

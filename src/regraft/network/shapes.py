@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -85,8 +85,7 @@ def _run(
     counter: FlopCounterMode | None = None,
 ) -> dict[str, _Seen]:
     specs = {spec.name: spec for spec in graph.inputs}
-    if any("int" in spec.dtype and len(spec.shape) == 2 for spec in graph.inputs):
-        size //= _SHORTER
+    size = free_size(graph.inputs, size)
     seen: dict[str, _Seen] = {}
     for node in specialise(graph, [n.name for n in graph.nodes], list(specs), training=False):
         if node.function == "input":
@@ -106,6 +105,12 @@ def _run(
 def _value(node: Node, value_of: Callable[[str], object]) -> object:
     told = _TOLD.get(node.function)
     return told(*substituted(node.args, value_of)) if told else call(node, value_of)
+
+
+def free_size(specs: Sequence[InputSpec], size: int) -> int:
+    """What stands in free dimensions of inputs: the size of pictures, or less where there are texts among them."""
+    texts = any("int" in spec.dtype and len(spec.shape) == 2 for spec in specs)
+    return size // _SHORTER if texts else size
 
 
 def sample(spec: InputSpec, batch: int, size: int) -> torch.Tensor:

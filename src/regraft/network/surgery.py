@@ -15,7 +15,7 @@ from regraft.errors import BadArgument, ShapeMismatch, nearest_names
 from regraft.network.flow import WEIGHTED, ancestors, by_name, channels_first
 from regraft.network.freezing import feature_tensors, frozen_graph, frozen_parameters, thawed
 from regraft.network.fresh import fresh_value, is_weight
-from regraft.network.graph import ANSWERS, TASKS, Graph, Node, Ref, Slice
+from regraft.network.graph import ANSWERS, TASKS, VECTOR, Graph, Node, Ref, Slice
 from regraft.network.halves import restricted
 from regraft.network.naming import matching, renamed, whole_of
 from regraft.network.network import GraphNetwork
@@ -152,7 +152,7 @@ def grow(network: GraphNetwork, plan: Plan, *, classes: int, seed: int, each_pla
     at = end_of_trunk(network, plan, each_place=each_place)
     stack = replace(begun(network, at, seed), each_place=each_place)
     kept = restricted(network.graph, [at] if stack.mask is None else [at, stack.mask])
-    collections = {name: of for name, of in kept.collections.items() if not name.startswith((TASKS, ANSWERS))}
+    collections = {name: of for name, of in kept.collections.items() if not name.startswith((TASKS, ANSWERS, VECTOR))}
     kept = replace(kept, collections=collections)  # what its old outputs answered is no matter any more
     trunk = GraphNetwork(replace(thawed(kept), outputs=(at,)), network.values, format=network.format)
     trunk = _renamed(trunk, plan)
@@ -278,6 +278,7 @@ def _topped(
     trunk: GraphNetwork, stack: Stack, layers: Sequence[New], classes: int, fresh: Mapping[str, np.ndarray]
 ) -> tuple[GraphNetwork, str]:
     """The trunk with the new layers on top, and the name of its output."""
+    stack.vector = stack.top if len(stack.shape) == 1 else None
     stack.top = trunk.graph.outputs[0]
     taken = {name.partition("/")[0] for name in (*trunk.nodes, *trunk.parameters)}
     for index, layer in enumerate(layers):
@@ -318,12 +319,14 @@ def joined(trunk: GraphNetwork, stack: Stack, fresh: Mapping[str, np.ndarray] = 
     graph = trunk.graph
     switches = (*graph.switches, TRAINING) if stack.uses_switch and TRAINING not in graph.switches else graph.switches
     known = {node.name for node in graph.nodes}
+    texts = any(spec.layout == "tokens" for spec in graph.inputs)
     joined = replace(
         graph,
         nodes=(*graph.nodes, *(node for node in stack.nodes if node.name not in known)),
         outputs=(stack.top,),
         switches=switches,
         updates={**graph.updates, **stack.updates},
+        collections={**graph.collections, **(stack.vectors if texts else {})},
     )
     inside = set(_parameter_names(joined))
     values = {name: value for name, value in trunk.values.items() if name in inside}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from regraft.errors import BadArgument
 from regraft.network.freezing import is_trained, thawed
-from regraft.network.graph import ANSWERS, TASKS, Graph, Node, Ref
+from regraft.network.graph import ANSWERS, TASKS, VECTOR, Graph, Node, Ref
 from regraft.network.network import GraphNetwork
 from regraft.network.plan import Plan, with_output
 from regraft.network.surgery import Graft, Grown, end_of_trunk, grow, with_frozen
@@ -59,7 +59,12 @@ def graft_tasks(network: GraphNetwork, wanted: Mapping[str, Wanted], seed: int) 
         _require_untouched(kept, grown)
     classes = {classes_of_task(task): one.classes for task, one in wanted.items()}
     answers = {ANSWERS + task: (one.answers,) for task, one in wanted.items() if one.answers}
-    whole = _united(kept, grown, classes | answers)
+    vectors = {
+        VECTOR + task: vector
+        for task, one in grown.items()
+        if (vector := one.network.collections.get(VECTOR + one.logits))
+    }
+    whole = _united(kept, grown, classes | answers | vectors)
     frozen = frozenset(kept.parameters if kept else ()).union(*(one.frozen for one in grown.values()))
     shared = with_frozen(whole, frozen)
     return {task: one.finished(shared) for task, one in grown.items()}

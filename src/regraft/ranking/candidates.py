@@ -12,7 +12,7 @@ from regraft.data.tokens import TEXT_LAYOUTS
 from regraft.errors import BadArgument, BadData
 from regraft.network import GraphNetwork, InputSpec
 from regraft.run import Progress
-from regraft.tasks.inputs import of_one_length, only_input, settled
+from regraft.tasks.inputs import only_input, settled
 from regraft.trials.levels import Level, survey
 from regraft.zoo import Card, Zoo
 
@@ -50,7 +50,6 @@ def opened(zoo: Zoo, card: Card, splits: Splits, input: str | None, progress: Pr
     if not all(np.isfinite(parameter.value).all() for parameter in network.parameters.values() if parameter.trainable):
         raise BadData("some of its weights are not finite", where=card.name)
     spec, told = _fed(network, splits, input, notes)
-    spec = of_one_length(spec, splits.train, notes)
     if spec.layout in TEXT_LAYOUTS and examples.kind == "array":
         raise BadData("it reads texts, and these are numbers", where=examples.source)
     prepare(examples, splits.train.indices[:1], spec)
@@ -73,9 +72,9 @@ def _fed(network: GraphNetwork, splits: Splits, input: str | None, notes: Progre
     """The input as the model says it is fed, or its statistics, else as the user says; and what they said, if so."""
     spec = only_input(network, [network.bottleneck()])
     try:
-        return settled(network, spec, splits.train, None, notes), None
+        return settled(network, spec, splits.train, None, notes, one_length=True), None
     except BadArgument:
         if input is None:
             raise
     notes.say(f"nothing in it tells how it is fed: {input}, as was said")
-    return settled(network, spec, splits.train, input, notes), input
+    return settled(network, spec, splits.train, input, notes, one_length=True), input

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from regraft.data import Part, Splits
 from regraft.data.examples import Task
+from regraft.tasks.long_texts import shares_of
 from regraft.tasks.rows import batches
 from regraft.tasks.scores import KINDS, reported
 from regraft.train.learner import Rows
@@ -66,9 +67,12 @@ def embedded(rows: Rows, batch: int = 256) -> Embedded:
     for numbers in batches(len(rows), batch):
         *features, classes = rows.take(numbers)
         flat = [tensor.float().reshape(len(numbers), -1) for tensor in features]
-        points.append(functional.normalize(torch.cat(flat, 1), dim=1).cpu())
+        points.append(torch.cat(flat, 1).cpu())
         labels.append(classes)
-    return Embedded(points=torch.cat(points), labels=torch.cat(labels))
+    found, known = torch.cat(points), torch.cat(labels)
+    if shares := shares_of(rows):
+        found, known = torch.from_numpy(shares.mean(found.numpy())), known[torch.from_numpy(shares.firsts)]
+    return Embedded(points=functional.normalize(found, dim=1), labels=known)
 
 
 def neighbours(train: Embedded, validation: Embedded, test: Embedded, task: Task = "classify") -> float:

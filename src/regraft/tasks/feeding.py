@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from torch import nn
 
 from regraft.data import Examples, Part
 from regraft.features import Features, Place, cache_folder, extract
@@ -14,6 +15,7 @@ from regraft.network.surgery import Graft
 from regraft.run import Progress
 from regraft.tasks.head import trunk
 from regraft.tasks.job import Job
+from regraft.tasks.long_texts import MeanRows, vector_below
 from regraft.tasks.rows import ComputedRows, FeatureRows, InputRows
 from regraft.tasks.tagging import WordRows, word_targets
 from regraft.train.learner import Rows
@@ -43,7 +45,7 @@ def feed(job: Job, progress: Progress) -> Fed:
     features = job.graft.features
     if job.settings.features == "off":
         module = trunk(job.graft.network, features, job.spec.name, job.device)
-        return _fed(features, tuple(ComputedRows(rows, module, job.device) for rows in _inputs(job, parts)))
+        return _fed(features, tuple(_computed(job, rows, module) for rows in _inputs(job, parts)))
     stored = _extracted(job, parts, progress)
     rows = tuple(_stored(job, part, stored[id(part.examples)]) for part in parts)
     return _fed(features, rows, sum(found.nbytes for found in stored.values()))
@@ -60,10 +62,20 @@ def _targets(job: Job, part: Part) -> np.ndarray:
     return job.units.of(part.labels) if job.units else part.labels
 
 
+def _computed(job: Job, inputs: Rows, module: nn.Module) -> Rows:
+    rows = ComputedRows(inputs, module, job.device)
+    return MeanRows(rows, rows.shares) if rows.shares and _whole(job.graft) else rows
+
+
 def _stored(job: Job, part: Part, features: Features) -> Rows:
     if job.by_word:
         return WordRows(part, features, job.spec)
-    return FeatureRows(part, features, _targets(job, part))
+    return FeatureRows(part, features, _targets(job, part), whole=_whole(job.graft))
+
+
+def _whole(graft: Graft) -> bool:
+    """Whether a text is one row, in however many windows it is read: what is frozen ends where they meet."""
+    return graft.features == (vector_below(graft.network, graft.logits),)
 
 
 def has_trunk(graft: Graft) -> bool:

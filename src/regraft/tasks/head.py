@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -15,6 +16,7 @@ from regraft.network import GraphNetwork
 from regraft.network.flow import convolves_first
 from regraft.tasks import classify
 from regraft.tasks.crf import crf_of
+from regraft.tasks.long_texts import OverWindows, shares_of
 from regraft.tasks.rows import batches
 from regraft.tasks.tagging import answered, counted
 from regraft.train.learner import Batch, Learner, Rows, Step
@@ -47,6 +49,7 @@ class Head:
         self._crf = crf_of(network, logits)
         self._training = network.module([logits], inputs, training=True, updates=True).to(device)
         self._evaluation = network.module([logits], inputs).to(device)
+        self._ends = (inputs, logits)
         self._trimmed = Trimming(network, inputs)
         self._pictures = [convolves_first(network.graph, network.resolve(name)) for name in inputs]
         self._updated: tuple[str, ...] = tuple(self._training.updated)  # pyright: ignore[reportArgumentType]
@@ -63,17 +66,28 @@ class Head:
         return Learner(weights=weights, trained=tuple(trained), followed=self._updated, step=self._step, rates=rates)
 
     def logits(self, rows: Rows, batch: int) -> tuple[Tensor, Tensor]:
-        """Logits (n k) and labels (n), (n k) of all rows, or of all their words, in evaluation, on the CPU.
+        """Logits (n k) and labels (n), (n k) of all examples, or of all their words, in evaluation, on the CPU.
 
         Those of a crf are what it gives for whole sentences.
         """
-        found: list[tuple[Tensor, Tensor]] = []
+        shares = shares_of(rows)
         with torch.no_grad(), drawing_on(self._device):
-            for numbers in batches(len(rows), batch):
-                *inputs, labels = self._trimmed(rows.take(numbers))
-                (logits,) = self._evaluation(*self._fed(inputs))
-                found.append(self._told(*answered(logits, labels), counted(labels)))
-        return torch.cat([logits for logits, _ in found]), torch.cat([labels for _, labels in found])
+            if shares is None:
+                return self._computed(lambda *inputs: self._evaluation(*inputs)[0], rows, batch)
+            vectors, labels = self._computed(self._windows.vectors, rows, batch)
+            return self._windows.answers(vectors, shares).cpu(), labels[torch.from_numpy(shares.firsts)]
+
+    @cached_property
+    def _windows(self) -> OverWindows:
+        return OverWindows(self._network, *self._ends, self._device)
+
+    def _computed(self, compute: Callable[..., Tensor], rows: Rows, batch: int) -> tuple[Tensor, Tensor]:
+        """What is computed of all rows, or of all their words, and their labels."""
+        found: list[tuple[Tensor, Tensor]] = []
+        for numbers in batches(len(rows), batch):
+            *inputs, labels = self._trimmed(rows.take(numbers))
+            found.append(self._told(*answered(compute(*self._fed(inputs)), labels), counted(labels)))
+        return torch.cat([values for values, _ in found]), torch.cat([labels for _, labels in found])
 
     def measured(self, rows: Rows, batch: int) -> Measured:
         """A look at validation, where examples have classes."""

@@ -17,7 +17,7 @@ from regraft.network.surgery import Graft, graft
 from regraft.run import Progress
 from regraft.tasks.crf import informed
 from regraft.tasks.defaults import settings_for
-from regraft.tasks.inputs import of_one_length, only_input, settled
+from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.record import data_record, source_record
 from regraft.tasks.regress import Units, units_of
 from regraft.tasks.scores import KINDS, Kind
@@ -91,12 +91,12 @@ def settle_job(
     tagged = splits.train.tags is not None
     grafted = graft(network, plan, classes=len(splits.classes), seed=seed_of(settings), each_place=tagged)
     progress.say(summary(grafted))
-    spec = settled(network, only_input(grafted.network, [grafted.logits]), splits.train, input, progress)
+    free = any(None in (grafted.network.tensors[name].shape or ())[1:] for name in grafted.features)
+    given = only_input(grafted.network, [grafted.logits])
+    spec = settled(network, given, splits.train, input, progress, one_length=free and not tagged)
     if tagged:
         spec = of_one_window(spec, splits.train.examples, progress)
         splits = divided(splits, spec)
-    elif any(None in (grafted.network.tensors[name].shape or ())[1:] for name in grafted.features):
-        spec = of_one_length(spec, splits.train, progress)
     chosen = settings_for(grafted, _rows(splits.train, grafted), settings)
     device = device_of(chosen.device)
     for line in _notes(splits):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from regraft.data import Part, prepare
 from regraft.data.examples import Task
 from regraft.data.labels import read_labels
 from regraft.data.tokens import TEXT_LAYOUTS
-from regraft.data.windows import windowed
+from regraft.data.windows import text_windows, windowed
 from regraft.errors import BadArgument
 from regraft.network import GraphNetwork
 from regraft.network.graph import ANSWERS, TASKS
@@ -24,6 +25,7 @@ from regraft.tasks.classify import probabilities
 from regraft.tasks.crf import crf_of
 from regraft.tasks.head import own_copy
 from regraft.tasks.inputs import only_input, settled
+from regraft.tasks.long_texts import OverWindows
 from regraft.tasks.rows import batches
 from regraft.tasks.scores import KINDS
 from regraft.tasks.tagging import places
@@ -123,6 +125,7 @@ class Answers:
         below = list(features or given)
         self._trunk = None if below == given else network.module(below, given).to(self._device)
         self._module = network.module([output], below).to(self._device)
+        self._network, self._ends = network, (below, output)
         self.weights = network.weights
         self.size = self._spec.shape[0] or BATCH
 
@@ -136,17 +139,24 @@ class Answers:
         return np.concatenate(found)
 
     def fed(self, part: Part) -> tuple[Tensor, ...]:
-        """At most `size` examples prepared, and their features if there are some."""
+        """At most `size` examples prepared, long texts in windows; and their features if there are some."""
+        windows = text_windows(part.examples, self._spec)
+        read = windows.part(part) if windows else part
         # A graph may be built for one size of batch: the last one is filled up.
-        wanting = self.size - len(part) if self._spec.shape[0] else 0
-        prepared = prepare(part.examples, np.pad(part.indices, (0, wanting), mode="edge"), self._spec)
+        wanting = -len(read) % self.size if self._spec.shape[0] else 0
+        prepared = prepare(read.examples, np.pad(read.indices, (0, wanting), mode="edge"), self._spec)
         given = torch.from_numpy(prepared).to(self._device)
         with torch.inference_mode():
-            return tuple(self._trunk(given)) if self._trunk else (given,)
+            return self._in_turn(self._trunk, (given,)) if self._trunk else (given,)
 
     def of(self, part: Part, fed: tuple[Tensor, ...]) -> np.ndarray:
         """The answers for examples that are prepared."""
+        windows = text_windows(part.examples, self._spec)
         with torch.inference_mode():
+            if windows:
+                shares = windows.shares(part.indices)
+                (vectors,) = self._in_turn(lambda *some: (self._windows.vectors(*some),), fed)
+                return self._windows.answers(vectors[: len(shares.sizes)], shares).cpu().numpy()
             (values,) = self._module(*fed)
         answers = values.cpu().numpy()[: len(part)]
         return self._at_words(answers, part) if self._of_words else answers
@@ -156,6 +166,15 @@ class Answers:
         counts = [len(part.examples.sentences[index]) for index in part.indices]
         found = answers[np.repeat(np.arange(len(part)), counts), places(part, self._spec)]
         return self._crf.best(torch.from_numpy(found), counts).numpy() if self._crf else found
+
+    @cached_property
+    def _windows(self) -> OverWindows:
+        return OverWindows(self._network, *self._ends, self._device)
+
+    def _in_turn(self, compute: Callable[..., Sequence[Tensor]], given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What is computed of any number of rows, as many at a time as the network is asked."""
+        found = [compute(*some) for some in zip(*(tensor.split(self.size) for tensor in given), strict=True)]
+        return tuple(torch.cat(same) for same in zip(*found, strict=True))
 
 
 def answers_words(network: GraphNetwork) -> bool:

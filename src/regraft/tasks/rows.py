@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from regraft.data import Part, prepare
+from regraft.data.windows import Shares, Windows, text_windows
 from regraft.features import Features
 from regraft.network import InputSpec
+from regraft.tasks.long_texts import shares_of
 from regraft.train.learner import Batch, Rows
 
 # Stored features of at most so many bytes are held in memory; more are read from the disk as they are needed.
@@ -19,13 +21,13 @@ MEMORY = 2**29
 
 
 class InputRows:
-    """Examples prepared for the network's input whenever they are asked for."""
+    """Examples prepared for the network's input whenever they are asked for; of longer texts each window is a row."""
 
     def __init__(self, part: Part, spec: InputSpec, labels: np.ndarray | None = None) -> None:
         """`labels` are those of words (n t); None: the part's own (n)."""
-        self._part = part
         self._spec = spec
-        self._labels = torch.from_numpy(part.labels if labels is None else labels)
+        self._part, self.shares = _read(part, text_windows(part.examples, spec))
+        self._labels = _each(part.labels if labels is None else labels, self.shares)
 
     def __len__(self) -> int:
         return len(self._part)
@@ -39,13 +41,17 @@ class InputRows:
 class FeatureRows:
     """Examples as the frozen part of the network left them."""
 
-    def __init__(self, part: Part, features: Features, labels: np.ndarray | None = None) -> None:
-        """`labels` are those of words (n t); None: the part's own (n)."""
-        self._part = part
-        self._features = features
-        self._labels = torch.from_numpy(part.labels if labels is None else labels)
-        size = features.nbytes // len(features) * len(part)
-        self._held = self._read(np.arange(len(part))) if size <= MEMORY else None
+    def __init__(self, part: Part, features: Features, labels: np.ndarray | None = None, *, whole: bool = True) -> None:
+        """`labels` are those of words (n t); None: the part's own (n).
+
+        Args:
+            whole: whether a text that was read in windows is a row, the mean of theirs; else each window is one.
+        """
+        self._features = features if whole else features.of_windows
+        self._part, self.shares = _read(part, None if whole else features.windows)
+        self._labels = _each(part.labels if labels is None else labels, self.shares)
+        size = self._features.nbytes // len(self._features) * len(self)
+        self._held = self._read(np.arange(len(self))) if size <= MEMORY else None
 
     def __len__(self) -> int:
         return len(self._part)
@@ -70,6 +76,7 @@ class ComputedRows:
         self._rows = rows
         self._trunk = trunk
         self._device = device
+        self.shares = shares_of(rows)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -79,6 +86,16 @@ class ComputedRows:
         inputs, labels = self._rows.take(rows)
         with torch.no_grad():
             return *self._trunk(inputs.to(self._device)), labels
+
+
+def _read(part: Part, windows: Windows | None) -> tuple[Part, Shares | None]:
+    """The windows of a part's texts, and whose they are; the part itself where it has none."""
+    return (windows.part(part), windows.shares(part.indices)) if windows else (part, None)
+
+
+def _each(labels: np.ndarray, shares: Shares | None) -> Tensor:
+    """The labels of rows: windows have that of their text."""
+    return torch.from_numpy(labels if shares is None else np.repeat(labels, shares.counts, axis=0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,14 @@ from math import prod
 import torch
 
 from regraft.data import Part, Splits
+from regraft.data.windows import text_windows
 from regraft.errors import BadArgument
 from regraft.features import Place, cache_folder
 from regraft.network import GraphNetwork, InputSpec, Plan
 from regraft.network.flow import ancestors
 from regraft.network.surgery import Graft, graft
 from regraft.run import Progress
-from regraft.tasks.inputs import of_one_length, only_input, settled
+from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.rows import InputRows
 from regraft.train.learner import Rows, device_of
 from regraft.trials.augmentation import Augmentation, SeenRows
@@ -23,7 +24,7 @@ from regraft.trials.budget import Budget
 from regraft.trials.folds import Folds, folds
 from regraft.trials.levels import Level, survey
 from regraft.trials.schemes import Scheme, cuts_of
-from regraft.trials.stored import Stored
+from regraft.trials.stored import Stored, parts
 
 _MEMORY = 2**30  # bytes that a step may keep of what it computed, for the way back
 _COPIES = ("parameter", "constant", "input", "item", "select", "identity")
@@ -75,6 +76,12 @@ class Ground:
     def flops(self) -> int:
         """What the network up to its bottleneck takes for one example."""
         return max(1, self.levels[-1].flops)
+
+    @property
+    def rows_of_all(self) -> int:
+        """How many rows one pass computes: examples, or the windows in which texts are read."""
+        windows = [(text_windows(part.examples, self.spec), part) for part in parts(self.splits)]
+        return sum(len(own.part(part)) if own else len(part) for own, part in windows)
 
     @property
     def middle(self) -> Level:
@@ -134,16 +141,18 @@ class Ground:
         return (*self.beside, cuts[-1]) if cuts else (self.spec.name,)
 
     def training(self, inputs: Sequence[str], stored: Stored) -> Rows:
-        """Rows of the training part for some `inputs`, augmented."""
+        """Rows of the training part for some `inputs`, augmented; windows of longer texts are rows by themselves."""
         if tuple(inputs) != (self.spec.name,):
-            return stored.training(inputs)
+            return stored.training(inputs, whole=False)
         if self.augmentation.kind == "off":
             return InputRows(self.splits.train, self.spec)
         return SeenRows(self.splits.train, self.spec, self.augmentation, self.seed)
 
     def rows(self, part: Part, inputs: Sequence[str], stored: Stored) -> Rows:
         """Rows of a part for some `inputs`, as they are."""
-        return InputRows(part, self.spec) if tuple(inputs) == (self.spec.name,) else stored.rows(part, inputs)
+        if tuple(inputs) == (self.spec.name,):
+            return InputRows(part, self.spec)
+        return stored.rows(part, inputs, whole=False)
 
 
 def ground_of(network: GraphNetwork, splits: Splits, input: str | None, choices: Choices, progress: Progress) -> Ground:
@@ -153,8 +162,8 @@ def ground_of(network: GraphNetwork, splits: Splits, input: str | None, choices:
         RegraftError: the network has no cut a head can stand on, or the data do not fit its input.
     """
     splits.train.examples.require_classes()
-    spec = settled(network, only_input(network, [network.bottleneck()]), splits.train, input, progress)
-    spec = of_one_length(spec, splits.train, progress)
+    given = only_input(network, [network.bottleneck()])
+    spec = settled(network, given, splits.train, input, progress, one_length=True)
     network = network.with_input(spec)
     surveyed, levels = survey(network, [network.resolve(name) for name in cuts_of(choices.schemes or ())])
     device = device_of("auto")

@@ -114,7 +114,7 @@ def drafted(ground: Ground, given: Sequence[Scheme] | None) -> Drafted:
 
 def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float) -> Planned:
     """The plan for a budget of so many passes."""
-    splits, one = ground.splits, total(ground.splits) * measured.example
+    splits, one = ground.splits, ground.rows_of_all * measured.example
     dearer = ground.flops * 1e-9 / measured.example
     work = Work(
         flops=ground.flops,
@@ -201,7 +201,7 @@ def _stored(ground: Ground, racing: Sequence[Draft]) -> dict[str, int]:
 def _bytes(ground: Ground, name: str) -> int:
     tensor = ground.network.tensors[name]
     shape = [size or 0 for size in (tensor.shape or ())[1:]]
-    return prod(shape) * np.dtype(tensor.dtype).itemsize * total(ground.splits)
+    return prod(shape) * np.dtype(tensor.dtype).itemsize * ground.rows_of_all
 
 
 def _heads(ground: Ground, draft: Drafted, measured: Calibration) -> float:

@@ -30,13 +30,13 @@ class Stored:
     features: Mapping[int, Features]
     views: tuple[Features, ...] = ()
 
-    def rows(self, part: Part, tensors: Sequence[str]) -> FeatureRows:
-        """A part as training reads it."""
-        return FeatureRows(part, self.features[id(part.examples)].only(tensors))
+    def rows(self, part: Part, tensors: Sequence[str], *, whole: bool = True) -> FeatureRows:
+        """A part as training reads it; `whole` as for `FeatureRows`."""
+        return FeatureRows(part, self.features[id(part.examples)].only(tensors), whole=whole)
 
-    def training(self, tensors: Sequence[str]) -> Rows:
+    def training(self, tensors: Sequence[str], *, whole: bool = True) -> Rows:
         """The training part, every look at an example at one of its views."""
-        plain = self.rows(self.splits.train, tensors)
+        plain = self.rows(self.splits.train, tensors, whole=whole)
         if not self.views:
             return plain
         alone = self.splits.train.examples.some(self.splits.train.indices)

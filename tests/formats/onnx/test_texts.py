@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from encoders import as_onnx, bert_in, minilm, opened, sentences, table
 
@@ -124,3 +126,31 @@ def test_a_real_encoder(tmp_path: Path) -> None:
     if (folder / "1_Pooling").is_dir():
         shutil.copytree(folder / "1_Pooling", tmp_path / "1_Pooling")
     require_same(regraft.open(as_onnx(folder, tmp_path / "model.onnx")), folder, TEXTS[1:])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["Bert", "Roberta"])
+def test_an_encoder_of_any_length_is_written(kind: str, small_encoder: Callable[[str], Path], tmp_path: Path) -> None:
+    """The file reads texts of all lengths that the encoder has positions for, in batches of all sizes."""
+    network = opened(small_encoder(kind))
+    regraft.export(network, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    for rows, length in ((1, 1), (1, 20), (5, 3), (33, 16), (2, 17)):
+        tokens = np.random.default_rng(length).integers(0, 20, (rows, length))
+        found = session.run(list(network.outputs), {"input_ids": tokens})
+        for one, other in zip(found, network.run(tokens, to=list(network.outputs)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_model_made_of_an_encoder_is_written(bert: Path, tmp_path: Path) -> None:
+    """It answers for the texts that it was trained for as it does itself, and so does the file opened again."""
+    plan = Plan(at="encoder.layer.1.output.LayerNorm")
+    result = regraft.fit(opened(bert), table(tmp_path / "t.csv"), plan=plan, settings={"epochs": 2}, out=tmp_path / "r")
+    regraft.export(result.network, tmp_path / "model.onnx")
+    (spec,) = result.network.inputs.values()
+    for texts in (TEXTS[:1], TEXTS, TEXTS[3:]):
+        tokens, wanted = encoded(texts, spec), result.network.run(encoded(texts, spec))
+        session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+        np.testing.assert_allclose(session.run(None, {"input_ids": tokens})[0], wanted, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(regraft.open(tmp_path / "model.onnx").run(tokens), wanted, rtol=1e-5, atol=1e-5)
