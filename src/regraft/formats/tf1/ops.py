@@ -304,6 +304,34 @@ _TABLE = [
 OPS: dict[str, Op] = {op.type: op for op in _TABLE}
 
 
+_ARRAY: dict[str, tuple[str, str]] = {
+    "Read": ("resource int32 float32", "value"),
+    "Write": ("resource int32 T float32", "flow_out"),
+    "Scatter": ("resource int32 T float32", "flow_out"),
+    "Gather": ("resource int32 float32", "value"),
+    "Size": ("resource float32", "size"),
+}
+_SAID: dict[str, dict[str, Any]] = {"Read": {"dtype": TYPE}, "Gather": {"dtype": TYPE, "element_shape": SHAPE}}
+
+# What loops are written with besides: operations on arrays, which are read and not written.
+LOOPED: dict[str, Op] = {
+    op.type: op
+    for version in ("V2", "V3")
+    for op in (
+        _op(f"TensorArray{version}", "tensor_array", "int32", "handle flow",
+            "clear_after_read identical_element_shapes tensor_array_name",
+            dtype=TYPE, element_shape=SHAPE, dynamic_size=False),
+        *(
+            _op(f"TensorArray{word}{version}", f"tensor_array_{word.lower()}", *sides, **_SAID.get(word, {}))
+            for word, sides in _ARRAY.items()
+        ),
+    )
+}  # fmt: skip
+
+# All operations that are read.
+READ = OPS | LOOPED
+
+
 def writer(function: str, inputs: int, attrs: Collection[str]) -> Op | None:
     """The operation that writes a node: the first with this function, so many inputs and these attributes."""
     for op in OPS.values():

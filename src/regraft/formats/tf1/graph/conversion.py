@@ -8,14 +8,24 @@ from regraft.errors import UnreadableFile, UnsupportedOp
 from regraft.formats.tf1.checkpoint.dtypes import NAMES, PACKED, WITHOUT_ARRAYS
 from regraft.formats.tf1.graph.constants import attribute_of
 from regraft.formats.tf1.graph.pipelines import placeholder
-from regraft.formats.tf1.graph.source import CONDITIONAL, PASSING, PLACEHOLDERS, VARIABLES, Flow, Operation, index_of
+from regraft.formats.tf1.graph.source import (
+    CONDITIONAL,
+    LOOP,
+    PASSING,
+    PLACEHOLDERS,
+    STATE,
+    VARIABLES,
+    Flow,
+    Operation,
+    index_of,
+)
 from regraft.formats.tf1.operation import attributes, output_names
-from regraft.formats.tf1.ops import OPS
-from regraft.network.graph import Node, Ref
+from regraft.formats.tf1.ops import READ
+from regraft.network.graph import Body, Node, Ref
 
 _PASSING = (PASSING, "IdentityN")
-_INTERNAL = (CONDITIONAL, *_PASSING, "Const", *VARIABLES)
-_READ = {CONDITIONAL: 3, **dict.fromkeys(_PASSING, 1)}  # tensors read by one output
+_INTERNAL = (CONDITIONAL, *_PASSING, STATE, "Const", *VARIABLES)
+_READ = {CONDITIONAL: 3, **dict.fromkeys((*_PASSING, STATE), 1)}  # tensors read by one output
 _NO_TENSORS = ("reserve_space_1", "reserve_space_2", "reserve_space_3")
 _MOST_NAMED = 5
 # The types of numbers that can be computed with.
@@ -43,16 +53,18 @@ class Conversion:
         if self._is_input(tensor):
             given = self._flow.given.get(tensor) or placeholder(operation)
             return given.dtype in _NUMBERS
-        if operation.type in OPS and operation.type not in _INTERNAL:
+        if operation.type in READ and operation.type not in _INTERNAL:
             try:
-                kwargs = attributes(OPS[operation.type], _given(operation), operation.name)
+                kwargs = attributes(READ[operation.type], _given(operation), operation.name)
             except UnsupportedOp:
                 return False
-            types = [kwargs[name] for name, attr in OPS[operation.type].attrs.items() if attr.kind == "type"]
+            types = [kwargs[name] for name, attr in READ[operation.type].attrs.items() if attr.kind == "type"]
             return set(types) <= _NUMBERS
         if operation.type == "Const":
             return "value" in operation.attrs and attribute_of(operation.attrs["dtype"]) != "string"
         reads = self._flow.reads(tensor)
+        if operation.type == LOOP:
+            return index_of(tensor) < len(reads) // 2
         return operation.type in _INTERNAL and len(reads) == _READ.get(operation.type, 0)
 
     def _is_input(self, tensor: str) -> bool:
@@ -60,15 +72,51 @@ class Conversion:
         return tensor in self._flow.given or (operation.type in PLACEHOLDERS and not operation.inputs)
 
     def nodes(self, tensors: Sequence[str]) -> tuple[Node, ...]:
-        """The nodes of supported tensors, which come in running order."""
-        found: dict[str, Node] = {}
+        """The nodes of supported tensors, which come in running order; those of a loop stand in its body."""
+        found: dict[str, dict[str, Node]] = {"": {}}
+        places: dict[str, str] = {}
         for tensor in tensors:
-            for node in self._nodes(tensor):
-                found.setdefault(node.name, node)
-        return tuple(found.values())
+            place = places[tensor] = self._place(tensor, places)
+            own = found.setdefault(place, {})
+            for node in self._nodes(tensor, found) if self._flow.of(tensor).type != STATE else ():
+                own.setdefault(node.name, node)
+        return tuple(found[""].values())
 
-    def _nodes(self, tensor: str) -> list[Node]:
+    def _place(self, tensor: str, places: Mapping[str, str]) -> str:
+        """The loop in whose body a tensor is computed: that of the operation, or of what it reads (innermost)."""
         operation = self._flow.of(tensor)
+        if operation.loop or operation.type == LOOP:
+            return operation.loop
+        return max((places[read] for read in self._flow.reads(tensor)), key=self._depth, default="")
+
+    def _depth(self, loop: str) -> int:
+        """How many loops are around what a loop does."""
+        depth = 0
+        while loop:
+            loop, depth = self._flow.operations[loop].loop, depth + 1
+        return depth
+
+    def _loop(self, operation: Operation, inside: Mapping[str, Node]) -> list[Node]:
+        """The node of a loop, of which all that is done at a step is known, and one for each of its results."""
+        condition, *pairs = operation.inputs
+        variables, following = tuple(pairs[::2]), tuple(pairs[1::2])
+        read = [*(name for node in inside.values() for name in node.refs()), condition, *following]
+        given = tuple(dict.fromkeys(name for name in read if name not in inside and name not in variables))
+        body = Body(
+            variables=variables, given=given, nodes=tuple(inside.values()), condition=condition, following=following
+        ).needed()
+        starts = [self._flow.reads(state)[0] for state in variables]
+        args = tuple(map(Ref, [*starts, *body.given]))
+        whole = Node(name=operation.name, function="loop", args=args, kwargs={"body": body})
+        results = (
+            Node(name=f"{whole.name}:{k}", function="item", args=(Ref(whole.name), k)) for k in range(len(variables))
+        )
+        return [whole, *results]
+
+    def _nodes(self, tensor: str, found: Mapping[str, Mapping[str, Node]]) -> list[Node]:
+        operation = self._flow.of(tensor)
+        if operation.type == LOOP:
+            return self._loop(operation, found.get(operation.name, {}))
         if self._is_input(tensor):
             return [Node(name=tensor, function="input")]
         if operation.name in self._parameters:
@@ -83,7 +131,7 @@ class Conversion:
         return self._called(operation, tensor, reads)
 
     def _called(self, operation: Operation, tensor: str, reads: tuple[Ref, ...]) -> list[Node]:
-        op, given = OPS[operation.type], _given(operation)
+        op, given = READ[operation.type], _given(operation)
         kwargs = attributes(op, given, operation.name)
         names = output_names(op, given, operation.name)
         if index_of(tensor) >= len(names):

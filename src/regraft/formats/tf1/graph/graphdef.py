@@ -8,7 +8,7 @@ from functools import reduce
 from operator import and_
 
 from regraft.errors import BadArgument, UnknownName, nearest_names
-from regraft.formats.tf1.graph import averages, choices, dropout, inputs, pictures, pipelines, training
+from regraft.formats.tf1.graph import averages, choices, dropout, inputs, loops, pictures, pipelines, training
 from regraft.formats.tf1.graph.batch import freed
 from regraft.formats.tf1.graph.conditionals import resolved
 from regraft.formats.tf1.graph.constants import Array, shape_of, type_name
@@ -95,7 +95,7 @@ class _Wanted:
 
 
 def _prepared(source: Source) -> _Prepared:
-    flow = choices.resolved(Flow(resolved(inlined(source)), source.where), source.producer)
+    flow = choices.resolved(Flow(resolved(loops.resolved(inlined(source))), source.where), source.producer)
     kept = averages.found(flow, source)
     flow = averages.optional(averages.assigned(flow, kept), kept)
     dropouts = dropout.found(flow)
@@ -134,6 +134,13 @@ def _named(prepared: _Prepared, to: Sequence[str]) -> _Wanted:
                 where=prepared.flow.where,
                 nearest=nearest_names(operation_of(full_name(name)), operations),
                 fix="`regraft show --tensors '.*'` lists all tensors",
+            )
+        if (loop := operations[operation_of(full_name(name))].loop) in operations and loop:
+            raise BadArgument(
+                f"{name} is computed at each step of a loop: it has no one value",
+                where=prepared.flow.where,
+                fix=f"name a tensor before the loop {loop}, or what comes out of it: "
+                + ", ".join(use for k in range(2) for use in prepared.flow.uses().get(f"{loop}:{k}", ())),
             )
     return _Wanted(outputs=tuple(full_name(name) for name in to))
 

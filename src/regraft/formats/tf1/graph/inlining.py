@@ -17,7 +17,7 @@ from regraft.formats.tf1.graph.source import (
     require_reads,
 )
 from regraft.formats.tf1.operation import output_names
-from regraft.formats.tf1.ops import OPS
+from regraft.formats.tf1.ops import READ
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _BRANCHES = ("If", "StatelessIf")
@@ -163,6 +163,6 @@ def _outputs(node: Any, functions: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(argument.name for argument in functions[node.op].signature.output_arg)
     given = {key: attribute_of(value) for key, value in node.attr.items()}
     try:
-        return output_names(OPS[node.op], given, node.name) if node.op in OPS else ()
+        return output_names(READ[node.op], given, node.name) if node.op in READ else ()
     except RegraftError:
         return ()

@@ -122,9 +122,9 @@ class Ends:
         return self._flow.of(tensor).type.startswith("Assign")
 
     def _is_side(self, tensor: str) -> bool:
-        """Whether a tensor is one side of a conditional, which may never run, or kept of it for its gradient."""
+        """Whether a tensor is in a loop, or one side of a conditional, which may never run, or kept for its gradient."""
         operation = self._flow.of(tensor)
-        if operation.type == PASSING or operation.guards:
+        if operation.type == PASSING or operation.guards or operation.loop:
             return True
         kept = self._flow.through(tensor, ("Identity", PASSING))
         sides = self._flow.reads(kept)[1:] if self._flow.of(kept).type == CONDITIONAL else ()
