@@ -51,6 +51,7 @@ CASES = {
         "tf1/tokens",
         {"memory:0": "tf1/memory"},
     ),
+    "loop": Case("words.ckpt", "vocabulary=words.txt,rules=spaces", "loop/tokens", {"memory:0": "loop/memory"}),
 }  # fmt: skip
 
 
@@ -104,6 +105,8 @@ def test_words_that_the_table_has_no_rows_for_are_said() -> None:
         ("keras2", "first", "words|first"),
         ("keras3", "memory", ".*"),
         ("tf1", "memory", ".*"),
+        ("loop", "memory", ".*"),
+        ("loop", "memory", "embedding"),
     ],
 )
 def test_cut_below_the_head_and_reused(name: str, at: str, freeze: str, tmp_path: Path) -> None:

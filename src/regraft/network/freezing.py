@@ -183,6 +183,8 @@ def _moves(node: Node, graph: Graph) -> bool:
     """Whether a node's value changes while the network trains, or depends on who else is in the batch."""
     if node.function == "parameter":
         return is_trained(node) or node.args[0] in graph.updates
+    if node.function == "loop":
+        return any(_moves(inner, graph) for inner in node.kwargs["body"].nodes)
     return node.function in RANDOM or bool(node.kwargs.get("is_training"))
 
 

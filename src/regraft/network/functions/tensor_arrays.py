@@ -2,7 +2,8 @@
 
 Outside of loops an array is a tensor with its rows along the first dimension; one without any row yet is (size 0). Inside
 it is Rows, so that a row is read or written without touching the others, in gradients too.
-The handle that TensorFlow passes along says here whether the array may grow.
+The handle that TensorFlow passes along says here whether the array may grow. TensorFlow 2 has no handles, and calls
+arrays lists.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import torch
 from torch import Tensor
 
 from regraft.errors import UnreadableFile
-from regraft.network.functions.operands import dtype_named, number, sizes, together
+from regraft.network.functions.operands import dtype_named, number, numbers, sizes, together
 
 # Functions that read a row -> which of their arguments is the array.
-READING = {"tensor_array_read": 2}
+READING = {"tensor_array_read": 2, "tensor_list_get_item": 0}
 
 
 class Rows:
@@ -119,6 +120,62 @@ def tensor_array_size(handle: Tensor, flow_in: Tensor | Rows) -> Tensor:
     return torch.tensor(flow_in.size if isinstance(flow_in, Rows) else len(flow_in), dtype=torch.int32)
 
 
+def tensor_list_reserve(element_shape: Tensor, num_elements: Tensor, *, element_dtype: str) -> Tensor:
+    """A list without rows yet."""
+    return torch.empty(*sizes([number(num_elements)]), 0, dtype=dtype_named(element_dtype))
+
+
+def empty_tensor_list(element_shape: Tensor, max_num_elements: Tensor, *, element_dtype: str) -> Tensor:
+    """A list of length 0."""
+    return torch.empty(0, 0, dtype=dtype_named(element_dtype))
+
+
+def tensor_list_from_tensor(tensor: Tensor, element_shape: Tensor, *, element_dtype: str) -> Tensor:
+    """The rows of a tensor as a list."""
+    return tensor
+
+
+def tensor_list_get_item(
+    input_handle: Tensor | Rows, index: Tensor, element_shape: Tensor, *, element_dtype: str
+) -> Tensor:
+    """One row of a list."""
+    return Rows.of(input_handle).read(number(index))
+
+
+def tensor_list_set_item(
+    input_handle: Tensor | Rows,
+    index: Tensor,
+    item: Tensor,
+    *,
+    element_dtype: str,
+    resize_if_index_out_of_bounds: bool = False,
+) -> Rows:
+    """The list with a row replaced."""
+    return Rows.of(input_handle).written(number(index), item, grows=resize_if_index_out_of_bounds)
+
+
+def tensor_list_push_back(input_handle: Tensor | Rows, tensor: Tensor, *, element_dtype: str) -> Rows:
+    """The list with a row more."""
+    rows = Rows.of(input_handle)
+    return rows.written(rows.size, tensor, grows=True)
+
+
+def tensor_list_stack(
+    input_handle: Tensor | Rows, element_shape: Tensor, *, element_dtype: str, num_elements: int = -1
+) -> Tensor:
+    """The rows of a list as one tensor."""
+    array = _whole(input_handle)
+    if not _is_empty(array):
+        return array
+    known = sizes([max(size, 0) for size in numbers(element_shape)])
+    return torch.zeros(len(array), *known, dtype=dtype_named(element_dtype))
+
+
+def tensor_list_length(input_handle: Tensor | Rows) -> Tensor:
+    """How many rows a list has."""
+    return tensor_array_size(torch.tensor(False), input_handle)
+
+
 def _whole(array: Tensor | Rows) -> Tensor:
     return array.stacked() if isinstance(array, Rows) else array
 
@@ -138,4 +195,12 @@ FUNCTIONS = {
     "tensor_array_scatter": tensor_array_scatter,
     "tensor_array_gather": tensor_array_gather,
     "tensor_array_size": tensor_array_size,
+    "tensor_list_reserve": tensor_list_reserve,
+    "empty_tensor_list": empty_tensor_list,
+    "tensor_list_from_tensor": tensor_list_from_tensor,
+    "tensor_list_get_item": tensor_list_get_item,
+    "tensor_list_set_item": tensor_list_set_item,
+    "tensor_list_push_back": tensor_list_push_back,
+    "tensor_list_stack": tensor_list_stack,
+    "tensor_list_length": tensor_list_length,
 }

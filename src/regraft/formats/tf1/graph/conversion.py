@@ -28,6 +28,7 @@ _INTERNAL = (CONDITIONAL, *_PASSING, STATE, "Const", *VARIABLES)
 _READ = {CONDITIONAL: 3, **dict.fromkeys((*_PASSING, STATE), 1)}  # tensors read by one output
 _NO_TENSORS = ("reserve_space_1", "reserve_space_2", "reserve_space_3")
 _MOST_NAMED = 5
+_DEEPEST = 20  # loops in loops
 # The types of numbers that can be computed with.
 _NUMBERS = frozenset(NAMES.values()) - {*PACKED, *WITHOUT_ARRAYS, "qint8", "quint8", "qint16", "quint16", "qint32"}
 
@@ -72,29 +73,44 @@ class Conversion:
         return tensor in self._flow.given or (operation.type in PLACEHOLDERS and not operation.inputs)
 
     def nodes(self, tensors: Sequence[str]) -> tuple[Node, ...]:
-        """The nodes of supported tensors, which come in running order; those of a loop stand in its body."""
+        """The nodes of supported tensors, which come in running order; those of a loop stand in its body.
+
+        Raises:
+            UnreadableFile: loops are tangled.
+        """
         found: dict[str, dict[str, Node]] = {"": {}}
         places: dict[str, str] = {}
         for tensor in tensors:
             place = places[tensor] = self._place(tensor, places)
             own = found.setdefault(place, {})
-            for node in self._nodes(tensor, found) if self._flow.of(tensor).type != STATE else ():
+            operation = self._flow.of(tensor)
+            made = self._loop(operation, found.get(operation.name, {})) if operation.type == LOOP else self._nodes(tensor)
+            around = self._around(place)
+            if any(places.get(name, place) not in around for node in made for name in node.refs()):
+                raise self._tangled(tensor)
+            for node in made:
                 own.setdefault(node.name, node)
         return tuple(found[""].values())
 
     def _place(self, tensor: str, places: Mapping[str, str]) -> str:
-        """The loop in whose body a tensor is computed: that of the operation, or of what it reads (innermost)."""
+        """The loop in whose body a tensor is computed: that of its operation, or the innermost of what it reads."""
         operation = self._flow.of(tensor)
         if operation.loop or operation.type == LOOP:
             return operation.loop
-        return max((places[read] for read in self._flow.reads(tensor)), key=self._depth, default="")
+        return max((places[read] for read in self._flow.reads(tensor)), key=lambda loop: len(self._around(loop)), default="")
 
-    def _depth(self, loop: str) -> int:
-        """How many loops are around what a loop does."""
-        depth = 0
-        while loop:
-            loop, depth = self._flow.operations[loop].loop, depth + 1
-        return depth
+    def _around(self, loop: str) -> list[str]:
+        """A loop, those it is in, and the graph itself."""
+        found = [loop]
+        while found[-1]:
+            found.append(self._flow.operations[found[-1]].loop)
+            if len(found) > _DEEPEST:
+                raise self._tangled(loop)
+        return found
+
+    def _tangled(self, name: str) -> UnreadableFile:
+        where = f"{self._flow.where}, node {name}"
+        return UnreadableFile("the loops of the graph are tangled", where=where, expected=f"one in another, {_DEEPEST} at most")
 
     def _loop(self, operation: Operation, inside: Mapping[str, Node]) -> list[Node]:
         """The node of a loop, of which all that is done at a step is known, and one for each of its results."""
@@ -102,21 +118,17 @@ class Conversion:
         variables, following = tuple(pairs[::2]), tuple(pairs[1::2])
         read = [*(name for node in inside.values() for name in node.refs()), condition, *following]
         given = tuple(dict.fromkeys(name for name in read if name not in inside and name not in variables))
-        body = Body(
-            variables=variables, given=given, nodes=tuple(inside.values()), condition=condition, following=following
-        ).needed()
+        nodes = tuple(inside.values())
+        body = Body(variables=variables, given=given, nodes=nodes, condition=condition, following=following).needed()
         starts = [self._flow.reads(state)[0] for state in variables]
         args = tuple(map(Ref, [*starts, *body.given]))
         whole = Node(name=operation.name, function="loop", args=args, kwargs={"body": body})
-        results = (
-            Node(name=f"{whole.name}:{k}", function="item", args=(Ref(whole.name), k)) for k in range(len(variables))
-        )
-        return [whole, *results]
+        return [whole, *(_output(whole.name, k) for k in range(len(variables)))]
 
-    def _nodes(self, tensor: str, found: Mapping[str, Mapping[str, Node]]) -> list[Node]:
+    def _nodes(self, tensor: str) -> list[Node]:
         operation = self._flow.of(tensor)
-        if operation.type == LOOP:
-            return self._loop(operation, found.get(operation.name, {}))
+        if operation.type == STATE:
+            return []
         if self._is_input(tensor):
             return [Node(name=tensor, function="input")]
         if operation.name in self._parameters:
@@ -147,11 +159,15 @@ class Conversion:
         return [
             whole,
             *(
-                Node(name=f"{operation.name}:{k}", function="item", args=(Ref(operation.name), k))
+                _output(operation.name, k)
                 for k, name in enumerate(names)
                 if name not in _NO_TENSORS or k == index_of(tensor)
             ),
         ]
+
+
+def _output(operation: str, index: int) -> Node:
+    return Node(name=f"{operation}:{index}", function="item", args=(Ref(operation), index))
 
 
 def _given(operation: Operation) -> dict[str, object]:
