@@ -53,8 +53,11 @@ def below(tensors, feeds=()):
 
 def is_array(operation):
     """Whether an operation gives an array of tensors, of which TensorFlow says a number without meaning."""
-    of_loop = operation.type == "Exit" and operation.outputs[0].shape.rank == 0 and operation.outputs[0].dtype.is_floating
-    return of_loop or operation.type in ("TensorArrayV3", "TensorArrayScatterV3")
+    of_loop = (
+        operation.type == "Exit" and operation.outputs[0].shape.rank == 0 and operation.outputs[0].dtype.is_floating
+    )
+    is_list = operation.outputs[0].dtype == tf.variant
+    return of_loop or is_list or operation.type in ("TensorArrayV3", "TensorArrayScatterV3")
 
 
 def store(folder, session, feeds, outputs, name="values"):

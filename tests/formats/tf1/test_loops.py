@@ -41,7 +41,13 @@ def test_a_loop_is_one_node_and_its_body_is_not_seen(tmp_path: Path) -> None:
     x = np.ones((2, 4), np.float32)
     assert network.outputs == ("end:0",)
     constants = ["loop/3:0", "loop/one:0"]
-    assert [n for n in network.nodes if n.startswith("loop")] == [*constants, "loop", "loop:0", "loop:1", "loop/y/Exit:0"]
+    assert [n for n in network.nodes if n.startswith("loop")] == [
+        *constants,
+        "loop",
+        "loop:0",
+        "loop:1",
+        "loop/y/Exit:0",
+    ]
     np.testing.assert_array_equal(network.run(x), 8 * x)
     assert network.tensors["loop:1"].shape == (None, 4)
     assert network.layers["loop"].kind == "loop"
@@ -100,9 +106,7 @@ def test_a_loop_that_leaves_its_array_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile) as error:
         network.run(np.ones((1, 4), np.float32))
 
-    assert str(error.value) == (
-        "a loop goes beyond the end of an array\n  expected: a row from 0 to 1\n  got: row 2"
-    )
+    assert str(error.value) == ("a loop goes beyond the end of an array\n  expected: a row from 0 to 1\n  got: row 2")
 
 
 def test_an_array_that_is_huge_takes_no_memory(tmp_path: Path) -> None:

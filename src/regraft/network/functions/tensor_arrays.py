@@ -1,7 +1,7 @@
 """TensorFlow's arrays of tensors, which loops read and fill row by row.
 
-Outside of loops an array is a tensor with its rows along the first dimension; one without any row yet is (size 0). Inside
-it is Rows, so that a row is read or written without touching the others, in gradients too.
+Outside of loops an array is a tensor with its rows along the first dimension; one without any row yet is (size 0).
+Inside it is Rows, so that a row is read or written without touching the others, in gradients too.
 The handle that TensorFlow passes along says here whether the array may grow. TensorFlow 2 has no handles, and calls
 arrays lists.
 """

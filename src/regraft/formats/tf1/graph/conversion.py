@@ -84,7 +84,9 @@ class Conversion:
             place = places[tensor] = self._place(tensor, places)
             own = found.setdefault(place, {})
             operation = self._flow.of(tensor)
-            made = self._loop(operation, found.get(operation.name, {})) if operation.type == LOOP else self._nodes(tensor)
+            made = (
+                self._loop(operation, found.get(operation.name, {})) if operation.type == LOOP else self._nodes(tensor)
+            )
             around = self._around(place)
             if any(places.get(name, place) not in around for node in made for name in node.refs()):
                 raise self._tangled(tensor)
@@ -97,7 +99,9 @@ class Conversion:
         operation = self._flow.of(tensor)
         if operation.loop or operation.type == LOOP:
             return operation.loop
-        return max((places[read] for read in self._flow.reads(tensor)), key=lambda loop: len(self._around(loop)), default="")
+        return max(
+            (places[read] for read in self._flow.reads(tensor)), key=lambda loop: len(self._around(loop)), default=""
+        )
 
     def _around(self, loop: str) -> list[str]:
         """A loop, those it is in, and the graph itself."""
@@ -110,7 +114,9 @@ class Conversion:
 
     def _tangled(self, name: str) -> UnreadableFile:
         where = f"{self._flow.where}, node {name}"
-        return UnreadableFile("the loops of the graph are tangled", where=where, expected=f"one in another, {_DEEPEST} at most")
+        return UnreadableFile(
+            "the loops of the graph are tangled", where=where, expected=f"one in another, {_DEEPEST} at most"
+        )
 
     def _loop(self, operation: Operation, inside: Mapping[str, Node]) -> list[Node]:
         """The node of a loop, of which all that is done at a step is known, and one for each of its results."""

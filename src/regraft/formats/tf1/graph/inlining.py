@@ -74,10 +74,8 @@ def _replaced(call: Operation, results: list[tuple[str, ...]]) -> Operation:
     return replace(call, type=CONDITIONAL, inputs=(call.inputs[0], *pairs), attrs={})
 
 
-def _bodies(
-    operation: Operation, functions: Mapping[str, Any], states: Mapping[int, Operation]
-) -> list[_Body]:
-    """What an operation calls: one function, the two sides of a conditional, condition and step of a loop, or nothing."""
+def _bodies(operation: Operation, functions: Mapping[str, Any], states: Mapping[int, Operation]) -> list[_Body]:
+    """What an operation calls: one function, the sides of a conditional, condition and step of a loop, or nothing."""
     loop, arguments = operation.loop, operation.inputs
     if operation.type in _CALLS:
         names, scopes, guards = [operation.attrs["f"].func.name], [""], [operation.guards]

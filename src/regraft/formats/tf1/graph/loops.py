@@ -1,8 +1,8 @@
 """tf.while_loop as TensorFlow 1 writes it: Enter, Merge, Switch, NextIteration and Exit turned into states and a loop.
 
 A tensor comes into a loop by an Enter. What changes from step to step goes round: a Merge takes its start or, from a
-NextIteration, its next value; a Switch hands it to a step or, when the condition (a LoopCond) fails, to an Exit. All other
-operations of a loop are told by reading, or waiting for, something in it.
+NextIteration, its next value; a Switch hands it to a step or, when the condition (a LoopCond) fails, to an Exit. The
+other operations of a loop are told by reading, or waiting for, something in it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from regraft.formats.tf1.graph.additions import free_name
-from regraft.formats.tf1.graph.constants import attribute_of
 from regraft.formats.tf1.graph.source import (
     LOOP,
     PASSING,
@@ -147,8 +146,7 @@ class _Loop:
             changed[switch.name] = replace(switch, type=PASSING, inputs=(f"{merge.name}:0",) * 2, attrs={})
             changed[round.name] = replace(round, type="Identity")
             for exit in variable.exits:
-                kind = PASSING if _counts(operations[exit]) else "Identity"
-                changed[exit] = replace(operations[exit], type=kind, inputs=(f"{name}:{k}",), loop=outer)
+                changed[exit] = replace(operations[exit], type="Identity", inputs=(f"{name}:{k}",), loop=outer)
         pairs = [f"{operation}:0" for variable in kept for operation in (variable.merge, variable.round)]
         inputs = (f"{self.condition.name}:0", *pairs)
         return changed | {name: Operation(name=name, type=LOOP, inputs=inputs, loop=outer)}
@@ -184,11 +182,6 @@ def _variable(
 def _start(variable: _Variable, operations: Mapping[str, Operation]) -> str:
     """The Enter by which a variable comes into its loop."""
     return operation_of(operations[variable.merge].inputs[0])
-
-
-def _counts(exit: Operation) -> bool:
-    """Whether what leaves a loop is a whole number, as its counters are, which no network was made for."""
-    return "T" in exit.attrs and str(attribute_of(exit.attrs["T"])).startswith("int")
 
 
 def _is_wanted(exit: str, readers: Iterable[Operation]) -> bool:

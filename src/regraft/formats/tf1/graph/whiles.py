@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from regraft.errors import UnreadableFile
 from regraft.formats.tf1.graph.additions import free_name
+from regraft.formats.tf1.graph.constants import attribute_of
 from regraft.formats.tf1.graph.source import (
     LOOP,
     PASSING,
@@ -17,7 +18,6 @@ from regraft.formats.tf1.graph.source import (
     Operation,
     Source,
     belongs_to_gradients,
-    index_of,
     operation_of,
 )
 
@@ -82,7 +82,8 @@ def replaced(
     pairs = [tensor for k in kept for tensor in (f"{states[k].name}:0", following[k])]
     loop = Operation(name=loop_of(states), type=LOOP, inputs=(condition, *pairs), loop=call.loop)
     given = {k: f"{loop.name}:{place}" for place, k in enumerate(kept)}
-    outputs = tuple(given.get(k, start) for k, start in enumerate(call.inputs))
+    unread = f"{loop.name}:{len(kept)}"  # an output that the loop does not have
+    outputs = tuple(given.get(k, unread if k in states else start) for k, start in enumerate(call.inputs))
     return {loop.name: loop, call.name: replace(call, type=PASSING, inputs=outputs, attrs={})}
 
 
@@ -92,15 +93,11 @@ def _needed(
     variables: Mapping[int, tuple[str, str]],
     operations: Mapping[str, Operation],
 ) -> list[int]:
-    """The places of what the condition is computed from, and of all that more than gradients read after the loop."""
-    read = {k: set[bool]() for k in range(len(call.inputs))}
-    for operation in operations.values():
-        for tensor in operation.inputs:
-            if operation_of(tensor) == call.name:
-                read.setdefault(index_of(tensor), set()).add(belongs_to_gradients(operation.name))
+    """The places of what the condition is computed from, and of all that is read after the loop."""
+    read = _read(call, operations)
     owners = {name: k for k, (name, _) in variables.items()}
-    waiting = [condition, *(following for k, (_, following) in variables.items() if read[k] != {True})]
-    needed = {k for k in variables if read[k] != {True}}
+    waiting = [condition, *(following for k, (_, following) in variables.items() if k in read)]
+    needed = read & variables.keys()
     seen: set[str] = set()
     while waiting:
         name = operation_of(waiting.pop())
@@ -111,3 +108,20 @@ def _needed(
                 waiting.append(variables[owners[name]][1])
             waiting += operations[name].inputs if name not in owners else ()
     return sorted(needed)
+
+
+def _read(call: Operation, operations: Mapping[str, Operation]) -> set[int]:
+    """The places of a loop's results, those left out that are lists, kept for gradients, and nothing else reads."""
+    readers: dict[str, list[str]] = {}  # what hands a tensor on; "" for any other use
+    for operation in operations.values():
+        if not belongs_to_gradients(operation.name):
+            for k, tensor in enumerate(operation.inputs):
+                use = f"{operation.name}:{k}" if operation.type in (PASSING, "Identity") else ""
+                readers.setdefault(tensor, []).append(use)
+
+    def is_read(tensor: str) -> bool:
+        return any(not use or is_read(use) for use in readers.get(tensor, ()))
+
+    types = attribute_of(call.attrs["T"]) if "T" in call.attrs else ()
+    lists = {k for k, type in enumerate(types) if type == "variant"}
+    return {k for k in range(len(call.inputs)) if k not in lists or is_read(f"{call.name}:{k}")}
