@@ -97,7 +97,7 @@ def of_tf1() -> None:
 def of_dynamic_rnn() -> None:
     """Words by a list, a loop over them both ways, as many as there are."""
     v1 = tf.compat.v1
-    words = sorted({word for text in TEXTS for word in text.split()})
+    words = sorted({word for text in TEXTS for word in text.split() if word.isalpha() and word.islower()})
     (OUT / "words.txt").write_text("\n".join(words), encoding="utf-8")
     numbers = {word: k for k, word in enumerate(words, start=1)}
     with tf.Graph().as_default():
@@ -114,7 +114,7 @@ def of_dynamic_rnn() -> None:
         tf.matmul(memory, v1.get_variable("kernel", [12, 2]), name="logits")
         fed = np.zeros((len(TEXTS), 8), np.int32)
         for row, text in zip(fed, TEXTS, strict=True):
-            own = [numbers[word] for word in text.split()][:8]
+            own = [numbers[word] for word in text.split() if word in numbers][:8]
             row[: len(own)] = own
         with v1.Session() as session:
             session.run(v1.global_variables_initializer())
