@@ -21,18 +21,25 @@ def looped(below: str = "3", step: str = "one") -> Made:
     """A loop by hand: as long as k < `below` x is doubled, and k is raised by `step`."""
     made = Made().placeholder("x", -1, 4).constant("zero", np.int32(0))
     made.constant("w", np.eye(4, dtype=np.float32)).node("w/read", "Identity", "w").node("h", "MatMul", "x", "w/read")
-    for name, start in (("k", "zero"), ("y", "h")):
-        made.node(f"loop/{name}/Enter", "Enter", start, frame_name="loop", T="int32" if name == "k" else "float32")
-        made.node(f"loop/{name}/Merge", "Merge", f"loop/{name}/Enter", f"loop/{name}/Next")
-        made.node(f"loop/{name}/Switch", "Switch", f"loop/{name}/Merge", "loop/LoopCond")
-        made.node(f"loop/{name}/Identity", "Identity", f"loop/{name}/Switch:1")
-        made.node(f"loop/{name}/Exit", "Exit", f"loop/{name}/Switch", T="int32" if name == "k" else "float32")
-    made.constant("loop/3", np.int32(3)).constant("loop/one", np.int32(1)).constant("loop/none", np.int32(0))
-    made.node("loop/Less", "Less", "loop/k/Merge", f"loop/{below}").node("loop/LoopCond", "LoopCond", "loop/Less")
-    made.node("loop/add", "AddV2", "loop/k/Identity", f"loop/{step}").node("loop/k/Next", "NextIteration", "loop/add")
-    made.node("loop/twice", "AddV2", "loop/y/Identity", "loop/y/Identity")
-    made.node("loop/y/Next", "NextIteration", "loop/twice")
-    return made.node("end", "Relu", "loop/y/Exit")
+    return doubled(made, "loop", below, step).node("end", "Relu", "loop/y/Exit")
+
+
+def doubled(made: Made, loop: str, below: str = "3", step: str = "one") -> Made:
+    """The loop itself, from "h" to an Exit."""
+    for name, start, kind in (("k", "zero", "int32"), ("y", "h", "float32")):
+        made.node(f"{loop}/{name}/Enter", "Enter", start, frame_name=loop, T=kind)
+        made.node(f"{loop}/{name}/Merge", "Merge", f"{loop}/{name}/Enter", f"{loop}/{name}/Next")
+        made.node(f"{loop}/{name}/Switch", "Switch", f"{loop}/{name}/Merge", f"{loop}/LoopCond")
+        made.node(f"{loop}/{name}/Identity", "Identity", f"{loop}/{name}/Switch:1")
+        made.node(f"{loop}/{name}/Exit", "Exit", f"{loop}/{name}/Switch", T=kind)
+    for name, value in (("3", 3), ("one", 1), ("none", 0)):
+        made.constant(f"{loop}/{name}", np.int32(value))
+    made.node(f"{loop}/Less", "Less", f"{loop}/k/Merge", f"{loop}/{below}")
+    made.node(f"{loop}/LoopCond", "LoopCond", f"{loop}/Less")
+    made.node(f"{loop}/add", "AddV2", f"{loop}/k/Identity", f"{loop}/{step}")
+    made.node(f"{loop}/k/Next", "NextIteration", f"{loop}/add")
+    made.node(f"{loop}/twice", "AddV2", f"{loop}/y/Identity", f"{loop}/y/Identity")
+    return made.node(f"{loop}/y/Next", "NextIteration", f"{loop}/twice")
 
 
 def test_a_loop_is_one_node_and_its_body_is_not_seen(tmp_path: Path) -> None:
@@ -129,6 +136,21 @@ def test_a_loop_that_is_not_whole_is_refused(tmp_path: Path) -> None:
         tf1.read(path)
 
 
+def test_loops_that_read_each_other_are_refused(tmp_path: Path) -> None:
+    made = doubled(looped(), "other")
+    next(node for node in made.message.node if node.name == "loop/twice").input[1] = "other/y/Identity"
+    path = made.write(tmp_path / "model.pb")
+
+    with pytest.raises(UnreadableFile) as error:
+        tf1.read(path, to="end")
+
+    assert str(error.value) == (
+        "the loops of the graph are tangled\n"
+        f"  where: {path}, node loop/twice:0\n"
+        "  expected: one in another, 20 at most"
+    )
+
+
 def test_it_is_saved_and_opened_again(tmp_path: Path) -> None:
     network = tf1.read(array(looped().constant("size", np.int32(4)), "size").write(tmp_path / "model.pb"), to="rows")
     saved.write(network, tmp_path / "saved", {})
@@ -136,7 +158,8 @@ def test_it_is_saved_and_opened_again(tmp_path: Path) -> None:
     again = regraft.open(tmp_path / "saved")
 
     x = np.ones((2, 4), np.float32)
-    assert again.graph.nodes == network.graph.nodes
+    body, same = (net.nodes["loop"].kwargs["body"] for net in (again, network))
+    assert body == same
     np.testing.assert_array_equal(again.run(x), network.run(x))
 
 

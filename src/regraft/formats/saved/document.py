@@ -117,8 +117,8 @@ def _node(item: Any) -> Node:
 
 
 def _body(item: Any) -> Body:
-    nodes = tuple(_node(inner) for inner in item["nodes"])
-    return Body(**{**_tuples(item), "nodes": nodes})
+    rest = {key: value for key, value in item.items() if key != "nodes"}
+    return Body(nodes=tuple(map(_node, item["nodes"])), **_tuples(rest))
 
 
 def _spec(item: Any) -> InputSpec:
