@@ -6,6 +6,7 @@ Arguments: a folder to write to, a JSON file of texts.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def of_dynamic_rnn() -> None:
         tf.matmul(memory, v1.get_variable("kernel", [12, 2]), name="logits")
         fed = np.zeros((len(TEXTS), 8), np.int32)
         for row, text in zip(fed, TEXTS, strict=True):
-            own = [numbers[word] for word in text.split() if word in numbers][:8]
+            own = [numbers[word] for word in re.split(r"[ \t]+", text) if word in numbers][:8]
             row[: len(own)] = own
         with v1.Session() as session:
             session.run(v1.global_variables_initializer())
