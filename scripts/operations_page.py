@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 
 from regraft.formats.tf1.operation import Op
-from regraft.formats.tf1.ops import OPS
+from regraft.formats.tf1.ops import LOOPED, OPS
 from regraft.network.functions import FUNCTIONS
 
 HEAD = """# TensorFlow operations
 
 The {count} operations that regraft reads from TensorFlow 1 files and writes to them, printed by
 `scripts/operations_page.py` from the table in `src/regraft/formats/tf1/ops.py`. All of them, and their gradients, are
-compared with TensorFlow itself. Variables, placeholders, constants and conditionals (`Switch`, `Merge`, `If`) are no
-operations here: they become parts of the graph.
+compared with TensorFlow itself. Variables, placeholders, constants, conditionals (`Switch`, `Merge`, `If`) and loops
+(`Enter`, `Exit`, `While`) are no operations here: they become parts of the graph.
 
-| TensorFlow | function | what it gives | attributes and defaults |
+"""
+COLUMNS = """| TensorFlow | function | what it gives | attributes and defaults |
 |---|---|---|---|
+"""
+ARRAYS = """
+The {count} operations on arrays and lists, which loops read and fill. They are read and not written.
+
 """
 
 
 def page() -> str:
     """The whole page."""
-    return HEAD.format(count=len(OPS)) + "".join(row(OPS[type]) for type in sorted(OPS))
+    return HEAD.format(count=len(OPS)) + table(OPS) + ARRAYS.format(count=len(LOOPED)) + table(LOOPED)
+
+
+def table(ops: Mapping[str, Op]) -> str:
+    """A line for each operation."""
+    return COLUMNS + "".join(row(ops[type]) for type in sorted(ops))
 
 
 def row(op: Op) -> str:

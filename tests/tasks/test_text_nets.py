@@ -51,6 +51,7 @@ CASES = {
         "tf1/tokens",
         {"memory:0": "tf1/memory"},
     ),
+    "loop": Case("words.ckpt", "vocabulary=words.txt,rules=spaces", "loop/tokens", {"memory:0": "loop/memory"}),
 }  # fmt: skip
 
 
@@ -104,6 +105,7 @@ def test_words_that_the_table_has_no_rows_for_are_said() -> None:
         ("keras2", "first", "words|first"),
         ("keras3", "memory", ".*"),
         ("tf1", "memory", ".*"),
+        ("loop", "memory", ".*"),
     ],
 )
 def test_cut_below_the_head_and_reused(name: str, at: str, freeze: str, tmp_path: Path) -> None:
@@ -122,13 +124,14 @@ def test_cut_below_the_head_and_reused(name: str, at: str, freeze: str, tmp_path
     np.testing.assert_allclose(saved.run(tokens, to=saved.resolve(at)), source.run(tokens, to=at), atol=1e-6)
 
 
-def test_thawed_it_learns_a_new_task(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["keras3", "loop"])
+def test_thawed_it_learns_a_new_task(name: str, tmp_path: Path) -> None:
     result = regraft.fit(
-        "kinds.keras",
+        CASES[name].source,
         table(tmp_path / "t.csv"),
         plan=Plan(freeze=None, new=(New(kind="dense"),)),
         settings={"epochs": 30, "lr": 0.02},
-        input="vocabulary=vocabulary.txt,length=8",
+        input=CASES[name].input,
         out=tmp_path / "run",
     )
     assert result.test is not None

@@ -6,6 +6,7 @@ Arguments: a folder to write to, a JSON file of texts.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -94,7 +95,36 @@ def of_tf1() -> None:
             v1.train.Saver().save(session, str(OUT / "letters.ckpt"))
 
 
+def of_dynamic_rnn() -> None:
+    """Words by a list, a loop over them both ways, as many as there are."""
+    v1 = tf.compat.v1
+    words = sorted({word for text in TEXTS for word in text.split() if word.isalpha() and word.islower()})
+    (OUT / "words.txt").write_text("\n".join(words), encoding="utf-8")
+    numbers = {word: k for k, word in enumerate(words, start=1)}
+    with tf.Graph().as_default():
+        v1.disable_control_flow_v2()
+        v1.set_random_seed(0)
+        tokens = v1.placeholder(tf.int32, [None, 8], name="words")
+        lengths = tf.reduce_sum(tf.sign(tokens), 1)
+        vectors = tf.nn.embedding_lookup(v1.get_variable("embedding", [len(words) + 1, 6]), tokens)
+        cells = v1.nn.rnn_cell.BasicLSTMCell(7), v1.nn.rnn_cell.GRUCell(5)
+        _, (forwards, backwards) = v1.nn.bidirectional_dynamic_rnn(
+            *cells, vectors, sequence_length=lengths, dtype=tf.float32
+        )
+        memory = tf.concat([forwards.h, backwards], 1, name="memory")
+        tf.matmul(memory, v1.get_variable("kernel", [12, 2]), name="logits")
+        fed = np.zeros((len(TEXTS), 8), np.int32)
+        for row, text in zip(fed, TEXTS, strict=True):
+            own = [numbers[word] for word in re.split(r"[ \t]+", text) if word in numbers][:8]
+            row[: len(own)] = own
+        with v1.Session() as session:
+            session.run(v1.global_variables_initializer())
+            said["loop/memory"], said["loop/tokens"] = session.run(memory, {tokens: fed}), fed
+            v1.train.Saver().save(session, str(OUT / "words.ckpt"))
+
+
 of_keras2()
 of_keras3()
 of_tf1()
+of_dynamic_rnn()
 np.savez(OUT / "said.npz", **said)

@@ -1,6 +1,7 @@
 """The opened network, where it can be cut, and how a plan changes it."""
 
 from regraft.network.flow import Cut as Cut
+from regraft.network.graph import Body as Body
 from regraft.network.graph import Graph as Graph
 from regraft.network.graph import InputSpec as InputSpec
 from regraft.network.graph import Node as Node

@@ -46,6 +46,7 @@ WEIGHTED = frozenset(
         "lstm",
         "gru",
         "simple_rnn",
+        "loop",
         "heads",
         "joined_heads",
         *(f"aten.conv{places}d.default" for places in (1, 2, 3)),
@@ -64,6 +65,9 @@ _OF_PICTURES = ("aten.conv2d.default", "aten.conv_transpose2d.input", "onnx_conv
 
 # Layers of which each output ends a block.
 RECURRENT = frozenset({"onnx_lstm", "onnx_gru", "onnx_rnn"})
+
+# What only hands on or turns what a loop gives, which belongs to it.
+_HANDING = frozenset({"item", "identity", "tensor_array_gather", "transpose", "strided_slice"})
 
 # Operations that give something else each time.
 RANDOM = frozenset(
@@ -212,6 +216,7 @@ def block_ends(path: Sequence[Node]) -> list[Node]:
     """Of the narrow points before each weighted layer, the last one that ends a block."""
     points = {node.name for node in narrow_points(path)}
     recurrent = {node.name for node in path if node.function in RECURRENT}
+    looped = {node.name for node in path if node.function == "loop"}
     ends: list[Node] = []
     candidate: Node | None = None
     started = False
@@ -221,6 +226,9 @@ def block_ends(path: Sequence[Node]) -> list[Node]:
                 ends.append(candidate)
             candidate, started = None, True
         ends_block = node.function in BLOCK_ENDS or (node.function == "item" and not recurrent.isdisjoint(node.refs()))
+        if node.function in _HANDING and not looped.isdisjoint(node.refs()):
+            looped.add(node.name)
+            ends_block = True
         if node.name in points and ends_block:
             candidate = node
     if candidate and started and candidate is not path[-1]:

@@ -183,6 +183,8 @@ def _moves(node: Node, graph: Graph) -> bool:
     """Whether a node's value changes while the network trains, or depends on who else is in the batch."""
     if node.function == "parameter":
         return is_trained(node) or node.args[0] in graph.updates
+    if node.function == "loop":
+        return any(_moves(inner, graph) for inner in node.kwargs["body"].nodes)
     return node.function in RANDOM or bool(node.kwargs.get("is_training"))
 
 
@@ -260,9 +262,9 @@ def _sides_of_statistics(graph: Graph, statistics: Collection[str], choices: Ite
 
 
 def _settled(graph: Graph, names: Collection[str]) -> Graph:
-    """The graph with the conditionals among `names` that depend on the mode replaced by their evaluation side."""
+    """The graph with the conditionals among `names`, also in loops, as they are in evaluation if the mode decides."""
     inputs = [spec.name for spec in graph.inputs]
-    selects = [node.name for node in graph.nodes if node.function == "select" and node.name in names]
-    evaluated = {node.name: node for node in specialise(graph, selects, inputs, training=False)}
-    nodes = tuple(evaluated[node.name] if node.name in selects else node for node in graph.nodes)
+    choosing = [node.name for node in graph.nodes if node.function in ("select", "loop") and node.name in names]
+    evaluated = {node.name: node for node in specialise(graph, choosing, inputs, training=False)}
+    nodes = tuple(evaluated[node.name] if node.name in choosing else node for node in graph.nodes)
     return replace(graph, nodes=nodes)

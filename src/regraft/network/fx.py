@@ -15,8 +15,11 @@ import torch
 from torch import fx, nn
 
 from regraft.errors import UnsupportedOp, nearest_names
+from regraft.network.flow import ancestors
 from regraft.network.functions import FUNCTIONS
-from regraft.network.graph import Node, Ref
+from regraft.network.functions.tensor_arrays import Rows
+from regraft.network.graph import Body, Node, Ref
+from regraft.network.loops import read_by_rows, stepped
 
 
 def build(
@@ -45,7 +48,7 @@ def build(
             function = function_of(node)
             args = substituted(node.args, made.__getitem__)
             made[node.name] = graph.create_node(
-                "call_function", function, args, dict(node.kwargs), identifier(node.name)
+                "call_function", function, args, _attributes(node), identifier(node.name)
             )
     graph.output(tuple(made[name] for name in to))
     return fx.GraphModule(root, graph)
@@ -55,7 +58,7 @@ def call(node: Node, value_of: Callable[[str], Any]) -> Any:
     """The value of one node, given the values of the nodes it reads."""
     if node.function == "constant":
         return constant(node)
-    return function_of(node)(*substituted(node.args, value_of), **node.kwargs)
+    return function_of(node)(*substituted(node.args, value_of), **_attributes(node))
 
 
 def constant(node: Node) -> torch.Tensor:
@@ -90,6 +93,8 @@ def function_of(node: Node) -> Callable[..., Any]:
         UnsupportedOp: there is none of that name, or it does not take these attributes. A model.json may
             come from anywhere, and torch.fx writes attribute names into the code it generates.
     """
+    if node.function == "loop":
+        return _looped(node.kwargs["body"])
     function = _BUILT_IN.get(node.function) or FUNCTIONS.get(node.function)
     if function is None:
         raise UnsupportedOp(
@@ -106,6 +111,29 @@ def function_of(node: Node) -> Callable[..., Any]:
             expected=", ".join(sorted(known)),
         )
     return function
+
+
+def _attributes(node: Node) -> dict[str, Any]:
+    """The keywords a node's function is called with; that of a loop was made of its body."""
+    return {} if node.function == "loop" else dict(node.kwargs)
+
+
+def _looped(body: Body) -> Callable[..., tuple[torch.Tensor, ...]]:
+    """The function of a loop: its states and what is given to it -> the last states."""
+    names, count = [*body.variables, *body.given], len(body.variables)
+    nodes, by_rows = {node.name: node for node in body.nodes}, read_by_rows(body)
+
+    def part(to: Sequence[str]) -> fx.GraphModule:
+        below = ancestors(nodes, to, stop=names)
+        return build([node for node in body.nodes if node.name in below], {}, names, to)
+
+    holds, step = part([body.condition]), part(body.following)
+
+    def loop(*values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        given = [Rows.of(one) if name in by_rows else one for name, one in zip(names, values, strict=True)]
+        return stepped(holds, step, values[:count], given[count:])
+
+    return loop
 
 
 def identifier(name: str) -> str:

@@ -9,6 +9,7 @@ A graph is a list of nodes in the order they run. A node's `function` is one of
     "item"       args: (Ref, index)  one output of a node that has several
     "select"     args: (Ref pred, Ref on_true, Ref on_false)  a conditional: only the chosen side is run
                  where the predicate depends on switches and constants alone
+    "loop"       args: (Ref start, ..., Ref given, ...)  kwargs: body (a Body); gives the last value of each variable
     anything else: a key of `regraft.network.functions.FUNCTIONS`
 
 Nothing here imports torch: reading a file and looking at it must not load it.
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Layout = Literal["NHWC", "NCHW", "flat", "bytes", "tokens", "other"]
@@ -74,6 +75,34 @@ def refs(value: Any) -> Iterator[str]:
     elif isinstance(value, tuple):
         for item in value:
             yield from refs(item)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """What a loop does: a graph of its own, run at each step, of which nothing is seen from outside.
+
+    Attributes:
+        variables: what goes from step to step, by the names it has inside; outside are their starts.
+        given: what is the same at each step, by the names it has inside.
+        nodes: in running order.
+        condition: the tensor, a boolean scalar, that says whether a step is done.
+        following: the tensor that holds the next value of each variable.
+    """
+
+    variables: tuple[str, ...]
+    given: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    condition: str
+    following: tuple[str, ...]
+
+    def needed(self) -> Body:
+        """The body without nodes and given tensors that nothing of it reads."""
+        wanted, nodes = {self.condition, *self.following}, list[Node]()
+        for node in reversed(self.nodes):
+            if node.name in wanted:
+                nodes.append(node)
+                wanted.update(node.refs())
+        return replace(self, nodes=tuple(nodes[::-1]), given=tuple(name for name in self.given if name in wanted))
 
 
 @dataclass(frozen=True, kw_only=True)

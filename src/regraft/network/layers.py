@@ -47,7 +47,7 @@ def group(
     """
     known = frozenset(named)
     table = {node.name: node for node in nodes}
-    weighted = {_scope(n.name) for n in nodes if n.function in WEIGHTED and ":" in n.name}
+    weighted = {_scope(n.name) for n in nodes if n.function in WEIGHTED and (":" in n.name or n.function == "loop")}
     scopes = sorted(weighted - {""}, key=len, reverse=True)
     several = {name for node in nodes if node.function == "item" for name in node.refs()}
     members: dict[str, list[Node]] = {}

@@ -14,7 +14,7 @@ from typing import Any
 
 from regraft.errors import BadArgument
 from regraft.network.flow import RANDOM, by_name
-from regraft.network.graph import Graph, Node, Ref
+from regraft.network.graph import Body, Graph, Node, Ref
 
 
 def specialise(
@@ -59,14 +59,22 @@ def specialise(
 
 
 class _Decisions:
-    """What switches and constants decide; `inputs` are known only when the graph runs, whatever they come from."""
+    """What switches and constants decide; `inputs` are known only when the graph runs, whatever they come from.
+
+    In the body of a loop some tensors are `handed` in: they are others outside.
+    """
 
     def __init__(
-        self, nodes: Mapping[str, Node], inputs: Collection[str], switches: Mapping[str, bool | float]
+        self,
+        nodes: Mapping[str, Node],
+        inputs: Collection[str],
+        switches: Mapping[str, bool | float],
+        handed: Mapping[str, tuple[_Decisions, str]] | None = None,
     ) -> None:
         self._nodes = nodes
         self._inputs = inputs
         self._switches = switches
+        self._handed = handed or {}
         self._fixed: dict[str, Any] = {}
 
     def node(self, node: Node) -> Node:
@@ -75,6 +83,8 @@ class _Decisions:
             value = self._switches[node.name]
             dtype = "bool" if isinstance(value, bool) else "float32"
             return Node(name=node.name, function="constant", args=(value,), kwargs={"dtype": dtype})
+        if node.function == "loop":
+            return self._loop(node)
         if node.function != "select":
             return node
         predicate, on_true, on_false = node.args
@@ -82,6 +92,16 @@ class _Decisions:
             return node
         chosen: Ref = on_true if self._evaluate(predicate.name) else on_false
         return replace(node, function="identity", args=(chosen,))
+
+    def _loop(self, node: Node) -> Node:
+        """A loop with what is decided in its body; what goes from step to step never is."""
+        body: Body = node.kwargs["body"]
+        starts, given = node.args[: len(body.variables)], node.args[len(body.variables) :]
+        outside: dict[str, Ref] = dict(zip(body.given, given, strict=True))
+        handed = {name: (self, ref.name) for name, ref in outside.items()}
+        inside = _Decisions({inner.name: inner for inner in body.nodes}, body.variables, {}, handed)
+        needed = replace(body, nodes=tuple(map(inside.node, body.nodes))).needed()
+        return replace(node, args=(*starts, *(outside[name] for name in needed.given)), kwargs={"body": needed})
 
     def _hangs_on_constants(self, name: str) -> bool:
         seen: set[str] = set()
@@ -93,6 +113,11 @@ class _Decisions:
             if name in seen or name in self._switches:
                 continue
             seen.add(name)
+            if name in self._handed:
+                outside, there = self._handed[name]
+                if not outside._hangs_on_constants(there):
+                    return False
+                continue
             node = self._nodes[name]
             if node.function in ("input", "parameter", *RANDOM):
                 return False
@@ -102,6 +127,9 @@ class _Decisions:
     def _evaluate(self, name: str) -> Any:
         from regraft.network.fx import call
 
+        if name in self._handed:
+            outside, there = self._handed[name]
+            return outside._evaluate(there)
         if name not in self._fixed:
             node = self.node(self._nodes[name])
             self._fixed[name] = call(node, self._evaluate)

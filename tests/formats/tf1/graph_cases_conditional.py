@@ -159,4 +159,4 @@ def loop_trained(folder, session):
     v1.train.GradientDescentOptimizer(0.1).minimize(loss)
     initialise(session)
     v1.train.Saver().save(session, str(folder / "model.ckpt"))
-    store(folder, session, {x: RANDOM.normal(size=(5, 6))}, [h])
+    store(folder, session, {x: RANDOM.normal(size=(5, 6))}, [logits])

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import graph_cases_conditional
 import graph_cases_inputs
+import graph_cases_loops
 import graph_cases_training
 from graph_storing import CASES
 
-FILES = (graph_cases_conditional, graph_cases_inputs, graph_cases_training)  # each puts its cases into the table
+# each puts its cases into the table
+FILES = (graph_cases_conditional, graph_cases_inputs, graph_cases_loops, graph_cases_training)
 
 for name in sys.argv[2:] or CASES:
     CASES[name](Path(sys.argv[1]))

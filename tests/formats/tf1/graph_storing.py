@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util
 
 v1 = tf.compat.v1
 v1.disable_eager_execution()
@@ -45,7 +46,18 @@ def below(tensors, feeds=()):
         and operation.type not in UNFETCHABLE
         and operation.outputs[0].dtype != tf.string
         and operation.graph.is_fetchable(operation.outputs[0])
+        and not control_flow_util.IsInWhileLoop(operation)
+        and not is_array(operation)
     ]
+
+
+def is_array(operation):
+    """Whether an operation gives an array of tensors, of which TensorFlow says a number without meaning."""
+    of_loop = (
+        operation.type == "Exit" and operation.outputs[0].shape.rank == 0 and operation.outputs[0].dtype.is_floating
+    )
+    is_list = operation.outputs[0].dtype == tf.variant
+    return of_loop or is_list or operation.type in ("TensorArrayV3", "TensorArrayScatterV3")
 
 
 def store(folder, session, feeds, outputs, name="values"):
@@ -71,7 +83,7 @@ def alive(session, tensors, feeds):
 def store_gradients(folder, session, feeds, loss):
     """The gradients of the loss, by variable."""
     variables = v1.trainable_variables()
-    gradients = v1.gradients(loss, variables, name="compare")
+    gradients = v1.gradients(loss, variables, name="gradients_compared")
     known = [(v.op.name, tf.convert_to_tensor(g)) for v, g in zip(variables, gradients, strict=True) if g is not None]
     np.savez(
         folder / "gradients.npz",

@@ -1,17 +1,18 @@
 """The graph as JSON: {nodes, inputs, outputs, switches, updates, slices, collections, training}.
 
-A node is {name, function, args, kwargs}. In args a Ref is {"ref": name}; a list is a tuple.
+A node is {name, function, args, kwargs}. In args a Ref is {"ref": name}; a list is a tuple. The body of a loop is
+{variables, given, nodes, condition, following}.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from regraft.errors import UnreadableFile
-from regraft.network import Graph, InputSpec, Node, Ref, Slice, Switch, Training
+from regraft.network import Body, Graph, InputSpec, Node, Ref, Slice, Switch, Training
 
 # A node may hold these number types; anything else in a constant is refused.
 _DTYPES = {
@@ -23,10 +24,7 @@ _DTYPES = {
 def graph_to_json(graph: Graph) -> dict[str, Any]:
     """The graph as JSON data."""
     return {
-        "nodes": [
-            {"name": n.name, "function": n.function, "args": _plain(n.args), "kwargs": _plain(dict(n.kwargs))}
-            for n in graph.nodes
-        ],
+        "nodes": [_plain(node) for node in graph.nodes],
         "inputs": [dataclasses.asdict(spec) for spec in graph.inputs],
         "outputs": list(graph.outputs),
         "switches": [dataclasses.asdict(switch) for switch in graph.switches],
@@ -64,20 +62,44 @@ def graph_from_json(document: Any, parameters: Collection[str], where: str) -> G
 
 
 def _check(graph: Graph, parameters: Collection[str]) -> None:
-    known: set[str] = set()
+    known = _checked(graph.nodes, ())
     for node in graph.nodes:
-        unknown = [name for name in node.refs() if name not in known]
-        if unknown or node.name in known:
-            raise ValueError(f"node {node.name} stands twice or reads {unknown}, not computed before it")
         if node.function == "parameter" and not _is_parameter(node, parameters):
             raise ValueError(f"parameter {node.name} has no value or no mark whether it is trained")
-        if node.function == "constant" and node.kwargs.get("dtype") not in _DTYPES:
-            raise ValueError(f"constant {node.name} is of type {node.kwargs.get('dtype')}")
-        known.add(node.name)
     named = [*graph.outputs, *graph.updates.values(), *(spec.name for spec in (*graph.inputs, *graph.switches))]
     missing = [name for name in named if name not in known]
     if missing:
         raise ValueError(f"there is no node {', '.join(map(str, missing))}")
+
+
+def _checked(nodes: Iterable[Node], given: Iterable[str]) -> set[str]:
+    """The names of the nodes and of what is given, after a look at what the nodes read."""
+    known = set(given)
+    for node in nodes:
+        unknown = [name for name in node.refs() if name not in known]
+        if unknown or node.name in known:
+            raise ValueError(f"node {node.name} stands twice or reads {unknown}, not computed before it")
+        if node.function == "constant" and node.kwargs.get("dtype") not in _DTYPES:
+            raise ValueError(f"constant {node.name} is of type {node.kwargs.get('dtype')}")
+        if node.function == "loop":
+            _check_body(node)
+        known.add(node.name)
+    return known
+
+
+def _check_body(loop: Node) -> None:
+    body: Body = loop.kwargs["body"]
+    lists = (body.variables, body.given, body.following)
+    known = _checked(body.nodes, (*body.variables, *body.given))
+    if (
+        any(type(names) is not tuple or any(type(name) is not str for name in names) for names in lists)
+        or any(node.function in ("input", "parameter") for node in body.nodes)
+        or not {body.condition, *body.following} <= known
+        or len(body.variables) != len(body.following)
+        or not len(loop.args) == len(body.variables) + len(body.given) == len({*body.variables, *body.given})
+        or not all(isinstance(arg, Ref) for arg in loop.args)
+    ):
+        raise ValueError(f"the loop {loop.name} and its body do not fit together")
 
 
 def _is_parameter(node: Node, parameters: Collection[str]) -> bool:
@@ -90,7 +112,13 @@ def _node(item: Any) -> Node:
     name, function, kwargs = item["name"], item["function"], item["kwargs"]
     if not isinstance(name, str) or not isinstance(function, str) or not isinstance(kwargs, dict):
         raise TypeError(f"node {name!r} is no node")
-    return Node(name=name, function=function, args=_refs(item["args"]), kwargs=_tuples(kwargs))
+    settings = {"body": _body(kwargs["body"])} if function == "loop" else _tuples(kwargs)
+    return Node(name=name, function=function, args=_refs(item["args"]), kwargs=settings)
+
+
+def _body(item: Any) -> Body:
+    rest = {key: value for key, value in item.items() if key != "nodes"}
+    return Body(nodes=tuple(map(_node, item["nodes"])), **_tuples(rest))
 
 
 def _spec(item: Any) -> InputSpec:
@@ -111,6 +139,8 @@ def _slice(item: Any) -> Slice:
 def _plain(value: Any) -> Any:
     if isinstance(value, Ref):
         return {"ref": value.name}
+    if isinstance(value, Node | Body):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # JSON has no infinity; numpy reads the word where it stands in a constant
     return _mapped(value, _plain, list)

@@ -55,7 +55,7 @@ class Op:
         return any("*" in text for text in self.inputs)
 
 
-FIXED_TYPES = ("bool", "float32", "int32", "int64")
+FIXED_TYPES = ("bool", "float32", "int32", "int64", "resource", "variant")
 
 
 def attributes(op: Op, given: Mapping[str, Any], where: str = "") -> dict[str, Any]:

@@ -304,6 +304,48 @@ _TABLE = [
 OPS: dict[str, Op] = {op.type: op for op in _TABLE}
 
 
+_ARRAY: dict[str, tuple[str, str]] = {
+    "Read": ("resource int32 float32", "value"),
+    "Write": ("resource int32 T float32", "flow_out"),
+    "Scatter": ("resource int32 T float32", "flow_out"),
+    "Gather": ("resource int32 float32", "value"),
+    "Size": ("resource float32", "size"),
+}
+_SAID: dict[str, dict[str, Any]] = {"Read": {"dtype": TYPE}, "Gather": {"dtype": TYPE, "element_shape": SHAPE}}
+
+_OF_ARRAYS = [
+    op
+    for version in ("V2", "V3")
+    for op in (
+        _op(f"TensorArray{version}", "tensor_array", "int32", "handle flow",
+            "clear_after_read identical_element_shapes tensor_array_name",
+            dtype=TYPE, element_shape=SHAPE, dynamic_size=False),
+        *(
+            _op(f"TensorArray{word}{version}", f"tensor_array_{word.lower()}", *sides, **_SAID.get(word, {}))
+            for word, sides in _ARRAY.items()
+        ),
+    )
+]  # fmt: skip
+
+_OF_LISTS = [
+    _op("TensorListReserve", "tensor_list_reserve", "shape_type int32", "handle", element_dtype=TYPE),
+    _op("EmptyTensorList", "empty_tensor_list", "shape_type int32", "handle", element_dtype=TYPE),
+    _op("TensorListFromTensor", "tensor_list_from_tensor", "T shape_type", "output_handle", element_dtype=TYPE),
+    _op("TensorListGetItem", "tensor_list_get_item", "variant int32 int32", "item", "Tshape", element_dtype=TYPE),
+    _op("TensorListSetItem", "tensor_list_set_item", "variant int32 T", "output_handle", element_dtype=TYPE,
+        resize_if_index_out_of_bounds=False),
+    _op("TensorListPushBack", "tensor_list_push_back", "variant T", "output_handle", element_dtype=TYPE),
+    _op("TensorListStack", "tensor_list_stack", "variant int32", "tensor", element_dtype=TYPE, num_elements=-1),
+    _op("TensorListLength", "tensor_list_length", "variant", "length"),
+]  # fmt: skip
+
+# What loops are written with besides: operations on arrays, which are read and not written.
+LOOPED: dict[str, Op] = {op.type: op for op in (*_OF_ARRAYS, *_OF_LISTS)}
+
+# All operations that are read.
+READ = OPS | LOOPED
+
+
 def writer(function: str, inputs: int, attrs: Collection[str]) -> Op | None:
     """The operation that writes a node: the first with this function, so many inputs and these attributes."""
     for op in OPS.values():

@@ -47,6 +47,7 @@ from regraft.network.functions import (
     shaping,
     slicing,
     steps,
+    tensor_arrays,
     volumes,
 )
 
@@ -104,5 +105,6 @@ FUNCTIONS = merged(
     shaping.FUNCTIONS,
     slicing.FUNCTIONS,
     steps.FUNCTIONS,
+    tensor_arrays.FUNCTIONS,
     volumes.FUNCTIONS,
 )

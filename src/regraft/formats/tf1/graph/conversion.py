@@ -8,16 +8,27 @@ from regraft.errors import UnreadableFile, UnsupportedOp
 from regraft.formats.tf1.checkpoint.dtypes import NAMES, PACKED, WITHOUT_ARRAYS
 from regraft.formats.tf1.graph.constants import attribute_of
 from regraft.formats.tf1.graph.pipelines import placeholder
-from regraft.formats.tf1.graph.source import CONDITIONAL, PASSING, PLACEHOLDERS, VARIABLES, Flow, Operation, index_of
+from regraft.formats.tf1.graph.source import (
+    CONDITIONAL,
+    LOOP,
+    PASSING,
+    PLACEHOLDERS,
+    STATE,
+    VARIABLES,
+    Flow,
+    Operation,
+    index_of,
+)
 from regraft.formats.tf1.operation import attributes, output_names
-from regraft.formats.tf1.ops import OPS
-from regraft.network.graph import Node, Ref
+from regraft.formats.tf1.ops import READ
+from regraft.network.graph import Body, Node, Ref
 
 _PASSING = (PASSING, "IdentityN")
-_INTERNAL = (CONDITIONAL, *_PASSING, "Const", *VARIABLES)
-_READ = {CONDITIONAL: 3, **dict.fromkeys(_PASSING, 1)}  # tensors read by one output
+_INTERNAL = (CONDITIONAL, *_PASSING, STATE, "Const", *VARIABLES)
+_READ = {CONDITIONAL: 3, **dict.fromkeys((*_PASSING, STATE), 1)}  # tensors read by one output
 _NO_TENSORS = ("reserve_space_1", "reserve_space_2", "reserve_space_3")
 _MOST_NAMED = 5
+_DEEPEST = 20  # loops in loops
 # The types of numbers that can be computed with.
 _NUMBERS = frozenset(NAMES.values()) - {*PACKED, *WITHOUT_ARRAYS, "qint8", "quint8", "qint16", "quint16", "qint32"}
 
@@ -43,16 +54,18 @@ class Conversion:
         if self._is_input(tensor):
             given = self._flow.given.get(tensor) or placeholder(operation)
             return given.dtype in _NUMBERS
-        if operation.type in OPS and operation.type not in _INTERNAL:
+        if operation.type in READ and operation.type not in _INTERNAL:
             try:
-                kwargs = attributes(OPS[operation.type], _given(operation), operation.name)
+                kwargs = attributes(READ[operation.type], _given(operation), operation.name)
             except UnsupportedOp:
                 return False
-            types = [kwargs[name] for name, attr in OPS[operation.type].attrs.items() if attr.kind == "type"]
+            types = [kwargs[name] for name, attr in READ[operation.type].attrs.items() if attr.kind == "type"]
             return set(types) <= _NUMBERS
         if operation.type == "Const":
             return "value" in operation.attrs and attribute_of(operation.attrs["dtype"]) != "string"
         reads = self._flow.reads(tensor)
+        if operation.type == LOOP:
+            return index_of(tensor) < len(reads) // 2
         return operation.type in _INTERNAL and len(reads) == _READ.get(operation.type, 0)
 
     def _is_input(self, tensor: str) -> bool:
@@ -60,15 +73,68 @@ class Conversion:
         return tensor in self._flow.given or (operation.type in PLACEHOLDERS and not operation.inputs)
 
     def nodes(self, tensors: Sequence[str]) -> tuple[Node, ...]:
-        """The nodes of supported tensors, which come in running order."""
-        found: dict[str, Node] = {}
+        """The nodes of supported tensors, which come in running order; those of a loop stand in its body.
+
+        Raises:
+            UnreadableFile: loops are tangled.
+        """
+        found: dict[str, dict[str, Node]] = {"": {}}
+        places: dict[str, str] = {}
         for tensor in tensors:
-            for node in self._nodes(tensor):
-                found.setdefault(node.name, node)
-        return tuple(found.values())
+            place = places[tensor] = self._place(tensor, places)
+            own = found.setdefault(place, {})
+            operation = self._flow.of(tensor)
+            made = (
+                self._loop(operation, found.get(operation.name, {})) if operation.type == LOOP else self._nodes(tensor)
+            )
+            around = self._around(place)
+            if any(places.get(name, place) not in around for node in made for name in node.refs()):
+                raise self._tangled(tensor)
+            for node in made:
+                own.setdefault(node.name, node)
+        return tuple(found[""].values())
+
+    def _place(self, tensor: str, places: Mapping[str, str]) -> str:
+        """The loop in whose body a tensor is computed: that of its operation, or the innermost of what it reads."""
+        operation = self._flow.of(tensor)
+        if operation.loop or operation.type == LOOP:
+            return operation.loop
+        return max(
+            (places[read] for read in self._flow.reads(tensor)), key=lambda loop: len(self._around(loop)), default=""
+        )
+
+    def _around(self, loop: str) -> list[str]:
+        """A loop, those it is in, and the graph itself."""
+        found = [loop]
+        while found[-1]:
+            found.append(self._flow.operations[found[-1]].loop)
+            if len(found) > _DEEPEST:
+                raise self._tangled(loop)
+        return found
+
+    def _tangled(self, name: str) -> UnreadableFile:
+        where = f"{self._flow.where}, node {name}"
+        return UnreadableFile(
+            "the loops of the graph are tangled", where=where, expected=f"one in another, {_DEEPEST} at most"
+        )
+
+    def _loop(self, operation: Operation, inside: Mapping[str, Node]) -> list[Node]:
+        """The node of a loop, of which all that is done at a step is known, and one for each of its results."""
+        condition, *pairs = operation.inputs
+        variables, following = tuple(pairs[::2]), tuple(pairs[1::2])
+        read = [*(name for node in inside.values() for name in node.refs()), condition, *following]
+        given = tuple(dict.fromkeys(name for name in read if name not in inside and name not in variables))
+        nodes = tuple(inside.values())
+        body = Body(variables=variables, given=given, nodes=nodes, condition=condition, following=following).needed()
+        starts = [self._flow.reads(state)[0] for state in variables]
+        args = tuple(map(Ref, [*starts, *body.given]))
+        whole = Node(name=operation.name, function="loop", args=args, kwargs={"body": body})
+        return [whole, *(_output(whole.name, k) for k in range(len(variables)))]
 
     def _nodes(self, tensor: str) -> list[Node]:
         operation = self._flow.of(tensor)
+        if operation.type == STATE:
+            return []
         if self._is_input(tensor):
             return [Node(name=tensor, function="input")]
         if operation.name in self._parameters:
@@ -83,7 +149,7 @@ class Conversion:
         return self._called(operation, tensor, reads)
 
     def _called(self, operation: Operation, tensor: str, reads: tuple[Ref, ...]) -> list[Node]:
-        op, given = OPS[operation.type], _given(operation)
+        op, given = READ[operation.type], _given(operation)
         kwargs = attributes(op, given, operation.name)
         names = output_names(op, given, operation.name)
         if index_of(tensor) >= len(names):
@@ -99,11 +165,15 @@ class Conversion:
         return [
             whole,
             *(
-                Node(name=f"{operation.name}:{k}", function="item", args=(Ref(operation.name), k))
+                _output(operation.name, k)
                 for k, name in enumerate(names)
                 if name not in _NO_TENSORS or k == index_of(tensor)
             ),
         ]
+
+
+def _output(operation: str, index: int) -> Node:
+    return Node(name=f"{operation}:{index}", function="item", args=(Ref(operation), index))
 
 
 def _given(operation: Operation) -> dict[str, object]:

@@ -8,7 +8,7 @@ from functools import reduce
 from operator import and_
 
 from regraft.errors import BadArgument, UnknownName, nearest_names
-from regraft.formats.tf1.graph import averages, choices, dropout, inputs, pictures, pipelines, training
+from regraft.formats.tf1.graph import averages, choices, dropout, inputs, loops, pictures, pipelines, training
 from regraft.formats.tf1.graph.batch import freed
 from regraft.formats.tf1.graph.conditionals import resolved
 from regraft.formats.tf1.graph.constants import Array, shape_of, type_name
@@ -32,6 +32,8 @@ from regraft.network.graph import Graph, InputSpec, Switch, Training
 # The collection that names the tensors through which a graph holds the batch size it was built for.
 HELD_BATCH = "regraft/held_batch"
 
+_MOST_NAMED = 5
+
 
 def build(
     source: Source, checkpoint: Mapping[str, Array] | None, to: Sequence[str] | None
@@ -44,12 +46,14 @@ def build(
 
     Raises:
         UnknownName: there is no tensor of a wanted name.
+        BadArgument: a wanted tensor is in a loop; or none is named, and the graph does not tell what it was made for.
         UnsupportedOp: the wanted tensors need operations that cannot be run here; all are named.
         UnreadableFile: the graph contradicts itself, or variables have no values.
     """
     prepared = _prepared(source)
     variables = Variables(source, checkpoint)
     wanted = _wanted(prepared, source, variables) if to is None else _named(prepared, to)
+    _require_outside(prepared.flow, wanted.outputs)
     prepared = _free_batches(prepared, wanted)
     return _converted(prepared, wanted, source, variables)
 
@@ -95,7 +99,7 @@ class _Wanted:
 
 
 def _prepared(source: Source) -> _Prepared:
-    flow = choices.resolved(Flow(resolved(inlined(source)), source.where), source.producer)
+    flow = choices.resolved(Flow(resolved(loops.resolved(inlined(source))), source.where), source.producer)
     kept = averages.found(flow, source)
     flow = averages.optional(averages.assigned(flow, kept), kept)
     dropouts = dropout.found(flow)
@@ -136,6 +140,17 @@ def _named(prepared: _Prepared, to: Sequence[str]) -> _Wanted:
                 fix="`regraft show --tensors '.*'` lists all tensors",
             )
     return _Wanted(outputs=tuple(full_name(name) for name in to))
+
+
+def _require_outside(flow: Flow, outputs: Sequence[str]) -> None:
+    for tensor in outputs:
+        if loop := flow.of(tensor).loop:
+            left = [f"{o.name}:0" for o in flow.operations.values() if loop in map(operation_of, o.inputs)]
+            raise BadArgument(
+                f"{tensor} has no one value: it is computed at each step of a loop",
+                where=f"{flow.where}, loop {loop}",
+                fix=f"name what comes out of the loop ({', '.join(left[:_MOST_NAMED])}) or what is computed of that",
+            )
 
 
 def _wanted(prepared: _Prepared, source: Source, variables: Variables) -> _Wanted:

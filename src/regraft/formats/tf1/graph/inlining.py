@@ -1,12 +1,14 @@
-"""Functions put in place of their calls: PartitionedCall, and the `If` that tf.cond makes of resource variables."""
+"""Functions put in place of their calls: PartitionedCall, and the `If` and `While` that newer graphs have."""
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from regraft.errors import RegraftError, UnreadableFile, UnsafeFile
+from regraft.formats.tf1.graph import whiles
 from regraft.formats.tf1.graph.constants import attribute_of
 from regraft.formats.tf1.graph.source import (
     CONDITIONAL,
@@ -17,7 +19,7 @@ from regraft.formats.tf1.graph.source import (
     require_reads,
 )
 from regraft.formats.tf1.operation import output_names
-from regraft.formats.tf1.ops import OPS
+from regraft.formats.tf1.ops import READ
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _BRANCHES = ("If", "StatelessIf")
@@ -41,19 +43,28 @@ def inlined(source: Source) -> dict[str, Operation]:
     waiting = [(operation, 0) for operation in found.values()]
     while waiting:
         operation, depth = waiting.pop()
-        bodies = [] if belongs_to_gradients(operation.name) else _bodies(operation, source.functions)
-        if not bodies:
-            continue
-        if depth > _DEEPEST or len(found) > _MOST_OPERATIONS:
+        made = {} if belongs_to_gradients(operation.name) else _expanded(operation, found, source)
+        if made and (depth > _DEEPEST or len(found) > _MOST_OPERATIONS):
             raise UnsafeFile("the functions of the graph call each other without end", where=source.where)
-        results: list[tuple[str, ...]] = []
-        for body in bodies:
-            added, outputs = body.instantiated(operation, found, source)
-            found.update(added)
-            results.append(outputs)
-            waiting.extend((inner, depth + 1) for inner in added.values())
-        found[operation.name] = _replaced(operation, results)
+        found.update(made)
+        waiting.extend((inner, depth + 1) for name, inner in made.items() if name != operation.name)
     return found
+
+
+def _expanded(call: Operation, found: Mapping[str, Operation], source: Source) -> dict[str, Operation]:
+    """What stands for a call: what its functions do, and the call itself as what hands on their results."""
+    states = whiles.states(call, source, found)
+    results: list[tuple[str, ...]] = []
+    made = {operation.name: operation for operation in states.values()}
+    for body in _bodies(call, source.functions, states):
+        added, outputs = body.instantiated(call, ChainMap(made, dict(found)), source)
+        made.update(added)
+        results.append(outputs)
+    if not results:
+        return {}
+    if call.type in whiles.WHILES:
+        return made | whiles.replaced(call, states, results, {**found, **made})
+    return {**made, call.name: _replaced(call, results)}
 
 
 def _replaced(call: Operation, results: list[tuple[str, ...]]) -> Operation:
@@ -63,31 +74,39 @@ def _replaced(call: Operation, results: list[tuple[str, ...]]) -> Operation:
     return replace(call, type=CONDITIONAL, inputs=(call.inputs[0], *pairs), attrs={})
 
 
-def _bodies(operation: Operation, functions: Mapping[str, Any]) -> list[_Body]:
-    """What an operation calls: one function, the two sides of a conditional, or nothing."""
+def _bodies(operation: Operation, functions: Mapping[str, Any], states: Mapping[int, Operation]) -> list[_Body]:
+    """What an operation calls: one function, the sides of a conditional, condition and step of a loop, or nothing."""
+    loop, arguments = operation.loop, operation.inputs
     if operation.type in _CALLS:
         names, scopes, guards = [operation.attrs["f"].func.name], [""], [operation.guards]
+    elif operation.type in whiles.WHILES:
+        names, scopes, guards = whiles.functions(operation), ["cond/", "body/"], [operation.guards] * 2
+        arguments = whiles.carried(operation, states)
+        loop = whiles.loop_of(states)
     elif operation.type in _BRANCHES and operation.inputs:
         names = [operation.attrs[side].func.name for side in ("then_branch", "else_branch")]
         scopes = ["true/", "false/"]
         guards = [{**operation.guards, operation.inputs[0]: side} for side in (True, False)]
     else:
         names, scopes, guards = [operation.type], [""], [operation.guards]
-    if not all(name in functions for name in names):
+    if not all(name in functions for name in names) or (operation.type in whiles.WHILES and not states):
         return []
-    skipped = int(operation.type in _BRANCHES)
-    arguments = operation.inputs[skipped:]
-    return [_Body(functions[n], s, g, arguments) for n, s, g in zip(names, scopes, guards, strict=True)]
+    if operation.type in _BRANCHES:
+        arguments = arguments[1:]
+    return [_Body(functions[n], s, g, arguments, loop) for n, s, g in zip(names, scopes, guards, strict=True)]
 
 
 class _Body:
     """A function about to be put in place of a call."""
 
-    def __init__(self, function: Any, scope: str, guards: Mapping[str, bool], arguments: tuple[str, ...]) -> None:
+    def __init__(
+        self, function: Any, scope: str, guards: Mapping[str, bool], arguments: tuple[str, ...], loop: str
+    ) -> None:
         self._function = function
         self._scope = scope
         self._guards = guards
         self._arguments = arguments
+        self._loop = loop
 
     def instantiated(
         self, call: Operation, taken: Mapping[str, Operation], source: Source
@@ -114,6 +133,7 @@ class _Body:
                 controls=tuple(names[name[1:]] for name in node.input if name[:1] == "^" and name[1:] in names),
                 attrs=node.attr,
                 guards=self._guards,
+                loop=self._loop if node.op != "Const" else "",
             )
             for node in self._function.node_def
         }
@@ -163,6 +183,6 @@ def _outputs(node: Any, functions: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(argument.name for argument in functions[node.op].signature.output_arg)
     given = {key: attribute_of(value) for key, value in node.attr.items()}
     try:
-        return output_names(OPS[node.op], given, node.name) if node.op in OPS else ()
+        return output_names(READ[node.op], given, node.name) if node.op in READ else ()
     except RegraftError:
         return ()

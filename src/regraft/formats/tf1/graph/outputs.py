@@ -8,7 +8,7 @@ from operator import or_
 
 from regraft.formats.tf1.graph.constants import attribute_of
 from regraft.formats.tf1.graph.frozen import WEIGHT_INPUTS
-from regraft.formats.tf1.graph.source import CONDITIONAL, PASSING, Flow, Operation, operation_of
+from regraft.formats.tf1.graph.source import CONDITIONAL, LOOP, PASSING, Flow, Operation, operation_of
 
 # These read a tensor's shape, not its values.
 SHAPE_READS = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")
@@ -122,13 +122,18 @@ class Ends:
         return self._flow.of(tensor).type.startswith("Assign")
 
     def _is_side(self, tensor: str) -> bool:
-        """Whether a tensor is one side of a conditional, which may never run, or kept of it for its gradient."""
+        """Whether a tensor is no result: in a loop, its counter, one side of a conditional, or kept for a gradient."""
         operation = self._flow.of(tensor)
-        if operation.type == PASSING or operation.guards:
+        if operation.type == PASSING or operation.guards or operation.loop or self._is_count(operation):
             return True
         kept = self._flow.through(tensor, ("Identity", PASSING))
         sides = self._flow.reads(kept)[1:] if self._flow.of(kept).type == CONDITIONAL else ()
         return any(self._flow.of(side).type.startswith("Optional") for side in sides)
+
+    def _is_count(self, operation: Operation) -> bool:
+        """Whether an operation hands on a whole number that a loop ends with: its counters are no results."""
+        whole = "T" in operation.attrs and str(attribute_of(operation.attrs["T"])).startswith("int")
+        return whole and self._flow.of(self._flow.through(f"{operation.name}:0", ("Identity", PASSING))).type == LOOP
 
     def _is_effect(self, tensor: str) -> bool:
         operation = self._flow.of(tensor)

@@ -10,12 +10,16 @@ from typing import Any
 
 from regraft.errors import UnreadableFile, nearest_names
 from regraft.formats.tf1.graph.constants import Array, array_of
-from regraft.formats.tf1.ops import OPS
+from regraft.formats.tf1.ops import READ
 
 # Types of our own, for what is resolved while a graph is read. An output k of
 #   CONDITIONAL  reads inputs[0] (the predicate), inputs[1 + 2k] (where true) and inputs[2 + 2k] (where false)
 #   PASSING      is inputs[k], as that of an IdentityN
+#   STATE        is what a loop carries from step to step, at a step; it reads its start
+#   LOOP         is the last value of the state inputs[1 + 2k], of which inputs[2 + 2k] is the next value; as long as
+#                inputs[0] is true a step is done
 CONDITIONAL, PASSING = "regraft/Conditional", "regraft/Passing"
+STATE, LOOP = "regraft/State", "regraft/Loop"
 
 VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp"})
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
@@ -30,6 +34,7 @@ class Operation:
         controls: names of operations that must run first.
         attrs: its AttrValue messages.
         guards: the conditions under which it runs at all: predicate tensor -> side.
+        loop: the name of the LOOP at each step of which it runs; "": it runs once.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Operation:
     controls: tuple[str, ...] = ()
     attrs: Mapping[str, Any] = field(default_factory=dict)
     guards: Mapping[str, bool] = field(default_factory=dict)
+    loop: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +144,7 @@ _READS = {
     **dict.fromkeys(("Const", "Placeholder", "PlaceholderV2", *VARIABLES), 0),
     **dict.fromkeys(("Switch", "RefSwitch", "Assign", "AssignVariableOp", "AssignSub", "AssignSubVariableOp"), 2),
     **dict.fromkeys(("AssignAdd", "AssignAddVariableOp"), 2),
+    **dict.fromkeys(("Enter", "RefEnter", "NextIteration", "RefNextIteration", "Exit", "RefExit", "LoopCond"), 1),
 }
 
 
@@ -147,7 +154,7 @@ def require_reads(operation: Operation, where: str) -> None:
     Raises:
         UnreadableFile: it reads more or fewer.
     """
-    op, count = OPS.get(operation.type), len(operation.inputs)
+    op, count = READ.get(operation.type), len(operation.inputs)
     if op is None:
         fits, expected = count == _READS.get(operation.type, count), str(_READS.get(operation.type))
     else:
