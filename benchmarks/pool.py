@@ -28,10 +28,11 @@ from regraft.data import Examples, Splits
 from regraft.data.arrays import labelled
 from regraft.data.opening import open_data
 from regraft.network import GraphNetwork
+from regraft.tasks.inputs import only_input
 from regraft.zoo import Zoo
 
 ASIDE = 40  # photos of each flower that siblings may learn from
-DIGITS = 5  # times as many digits of each kind
+DIGITS = 5  # times as many digits of each kind, and as many epochs
 EPOCHS = 5  # that the convolutional network of digits is trained for
 TRAIN, VALIDATION = 0.6, 0.2  # shares of what models are ranked for; the rest is for testing
 
@@ -43,7 +44,7 @@ class Size:
     Attributes:
         sources: their names, as a shell has it.
         siblings: of each source.
-        epochs: that these are trained for.
+        epochs: that these are trained for, on photos.
         aside: photos of each flower that they learn from.
     """
 
@@ -64,7 +65,10 @@ def pool(folder: Path, size: Size) -> Zoo:
         if not fnmatchcase(name, size.sources):
             continue
         if name not in zoo:
-            if (made := opened(size)) is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what is paired with what
+                made = opened(size)
+            if made is None:
                 continue
             zoo.add(made, name)
         network = zoo.open(name)
@@ -79,12 +83,12 @@ def pool(folder: Path, size: Size) -> Zoo:
 def _sibling(zoo: Zoo, folder: Path, network: GraphNetwork, name: str, cut: str, size: Size) -> None:
     """A network trained on above a cut, from a part of what is set aside."""
     number = int(name.rpartition("-")[2])
-    aside = digits_aside if name.startswith("digits") else photos_aside
+    aside, times = (digits_aside, DIGITS) if name.startswith("digits") else (photos_aside, 1)
     done = regraft.fit(
         network,
         aside(number, size),
         plan=regraft.Plan(freeze_below=cut),
-        settings={"epochs": size.epochs, "seed": number},
+        settings={"epochs": times * size.epochs, "seed": number},
         out=folder / "runs" / name,
     )
     regraft.register(done.run, name, zoo=zoo.path)
@@ -99,9 +103,7 @@ def _mobilenet_v1(_: Size) -> GraphNetwork:
 
 
 def _mobilenet_v2(_: Size) -> GraphNetwork:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return regraft.open("torchvision:mobilenet_v2", weights=WEIGHTS)
+    return regraft.open("torchvision:mobilenet_v2", weights=WEIGHTS)
 
 
 def _squeezenet(_: Size) -> GraphNetwork:
@@ -115,9 +117,7 @@ def _efficientnet(_: Size) -> GraphNetwork | None:
     if package is None or package.origin is None:
         return None
     (weights,) = Path(package.origin).parent.rglob("*.pth")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return regraft.open("timm:tf_efficientnet_lite0", weights=weights)
+    return regraft.open("timm:tf_efficientnet_lite0", weights=weights)
 
 
 def _emotions(_: Size) -> GraphNetwork:
@@ -143,7 +143,7 @@ def _convolved_digits(size: Size) -> GraphNetwork:
 
 def _fed(network: GraphNetwork, **how: Any) -> GraphNetwork:
     """The network, told how it is fed."""
-    (spec,) = network.inputs.values()
+    spec = only_input(network, [network.bottleneck()])
     return network.with_input(replace(spec, **how, origin="user"))
 
 
