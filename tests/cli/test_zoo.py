@@ -171,13 +171,14 @@ def test_models_are_ranked_as_starts_for_data(here: Path, capsys: pytest.Capture
     assert run(["zoo", "add", "toy"]) == 0
     Zoo().add(dense_network((4, 8, 2)), "other")
     found = ran(capsys, "zoo", "rank", "rows.npz", "--picture", "ranking.svg")
-    assert found.keys() == {"ranking", "baselines", "skipped", "blocks", "blocks_run"}
+    assert found.keys() == {"ranking", "baselines", "skipped", "unfinished", "blocks", "blocks_run"}
     assert found["ranking"][0].keys() == {
         "name", "score", "low", "high", "knn", "cut", "layers", "learned", "judged", "seconds", "parameters", "flops",
+        "tuned",
     }  # fmt: skip
     best, second = found["ranking"]
     assert {best["name"], second["name"]} == {"toy", "other"}
-    assert best["score"] >= second["score"]
+    assert best["tuned"]["accuracy"] >= second["tuned"]["accuracy"]
     assert found["baselines"]["largest first"]["name"] == "other"
     assert found["baselines"]["most accurate first"] is None
     assert found["blocks"] == found["blocks_run"] == 2
@@ -190,4 +191,9 @@ def test_models_are_ranked_as_starts_for_data(here: Path, capsys: pytest.Capture
         f"Largest first: other, score {score:.4f}\nMost accurate first: no card has an accuracy\n"
         f"Nothing had to be computed: all scores are remembered\nNext: regraft search zoo:{best['name']} rows.npz\n"
     )
+    short = ran(capsys, "zoo", "rank", "rows.npz", "--minutes", "1e-5", "--seed", "1", code=2)
+    assert short["error"]["what"] == "there is no time to probe one model"
+    bare = ran(capsys, "zoo", "rank", "rows.npz", "--no-finals")
+    assert [model["tuned"] for model in bare["ranking"]] == [None, None]
+    assert bare["ranking"][0]["score"] >= bare["ranking"][1]["score"]
     assert "there is no zoo yet" in ran(capsys, "zoo", "rank", "gone.npz", "--zoo", "none", code=2)["error"]["what"]

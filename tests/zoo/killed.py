@@ -8,17 +8,20 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from zoo.nets import net
+from zoo.nets import net, rows
 
-from regraft.errors import MissingFile, UnknownName
+import regraft
+from regraft.errors import BadArgument, BadData, MissingFile, UnknownName
+from regraft.run import Progress
 from regraft.zoo import Zoo
 
 
 def busy(folder: Path, log: Path, first: int, seconds: float = 60.0) -> None:
-    """Add models, look at all of them, and remove some again.
+    """Add models, look at all of them, rank some, and remove some again.
 
     Args:
-        log: gets a line for each model that is there ("+NAME"), that will be removed ("?NAME") and that is ("-NAME").
+        log: gets a line for each model that is there ("+NAME"), that will be removed ("?NAME") and that is ("-NAME"),
+            and for each that is ranked ("=NAME").
         first: the number of the first model.
     """
     zoo, end = Zoo(folder), time.monotonic() + seconds
@@ -32,6 +35,9 @@ def busy(folder: Path, log: Path, first: int, seconds: float = 60.0) -> None:
             mine.append(name)
             assert zoo.open(name).graph == net().graph
             _look(zoo, name)
+            if random.random() < 0.1:
+                _rank(zoo, name)
+                os.write(file.fileno(), f"={name}\n".encode())
             if random.random() < 0.5:
                 name = mine.pop(random.randrange(len(mine)))
                 os.write(file.fileno(), f"?{name}\n".encode())
@@ -48,3 +54,12 @@ def _look(zoo: Zoo, own: str) -> None:
         zoo.gc()
     if random.random() < 0.05:
         assert zoo.verify().problems == ()
+
+
+def _rank(zoo: Zoo, own: str) -> None:
+    how = {"zoo": zoo.path, "finals": False, "progress": Progress(silent=True)}
+    (model,) = regraft.rank(rows(), pattern=own, **how).models
+    assert model.card.name == own
+    if random.random() < 0.2:
+        with suppress(BadArgument, BadData):  # other processes have removed all of them
+            regraft.rank(rows(), pattern=f"*{random.randrange(10)}", **how)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
+from regraft.data import Splits
+from regraft.data.arrays import labelled
 from regraft.network import Graph, GraphNetwork, InputSpec, Node, Ref
 
 WIDE = 160  # a trunk of 160 x 160 numbers is a file, a head a row of the database
@@ -25,6 +29,15 @@ def net(trunk: int = 0, head: int = 0, classes: int = 3) -> GraphNetwork:
         {"trunk/kernel": _weights(trunk, WIDE, WIDE), "head/kernel": _weights(head, WIDE, classes)},
         format="test",
     )
+
+
+@cache
+def rows() -> Splits:
+    """Something to rank them for, nothing of it for testing."""
+    random = np.random.default_rng(0)
+    examples = labelled(random.random((60, WIDE), np.float32), np.arange(60) % 3, "rows")
+    parts = [examples.some(np.arange(start, end)) for start, end in ((0, 36), (36, 60), (60, 60))]
+    return Splits(train=parts[0], validation=parts[1], test=parts[2], classes=examples.classes)
 
 
 def _weights(seed: int, rows: int, columns: int) -> np.ndarray:

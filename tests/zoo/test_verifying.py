@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from zoo.damage import flip, large
 from zoo.nets import net
 
 from regraft.errors import RegraftError
@@ -22,12 +23,6 @@ def filled(zoo: Zoo) -> Zoo:
     for name, trunk in (("one", 0), ("two", 0), ("three", 1)):
         zoo.add(net(trunk=trunk, head=len(name) + trunk), name, Facts(tags=("x",), origin="/there", about=about))
     return zoo
-
-
-def flip(path: Path, bit: int) -> None:
-    data = bytearray(path.read_bytes())
-    data[bit // 8] ^= 1 << bit % 8
-    path.write_bytes(data)
 
 
 def test_a_whole_zoo_has_no_problems(filled: Zoo) -> None:
@@ -99,8 +94,3 @@ def known(zoo: Zoo) -> dict[str, Any]:
 def assert_same(zoo: Zoo, before: dict[str, Any]) -> bool:
     assert known(zoo) == before
     return False
-
-
-def large(zoo: Zoo) -> list[Path]:
-    """The files of large weights."""
-    return [path for path in sorted((zoo.path / "tensors").rglob("*")) if path.is_file()]

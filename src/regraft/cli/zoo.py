@@ -214,6 +214,8 @@ def rank(
     data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, a table, ...")],
     pattern: Annotated[str, Argument(metavar="PATTERN", help="Of names, as a shell has it: 'mobile*'.")] = "*",
     top: Annotated[int, Option(help="How many models at least are scored on all data.")] = 5,
+    minutes: Annotated[float | None, Option(help="How long it may take; what there is no time for is said.")] = None,
+    finals: Annotated[bool, Option(help="Fine-tune the two best for a short while, which decides.")] = True,
     input: Input = None,
     validation: Annotated[Path | None, Option(metavar="PATH", help="Data to choose by.")] = None,
     test: Annotated[Path | None, Option(metavar="PATH", help="Data that are kept out of it.")] = None,
@@ -233,7 +235,7 @@ def rank(
 
     _ = Zoo(zoo).list(pattern)  # where there is no zoo, no data need to be read
     splits = divided(data, text, label, validation=validation, test=test, labels=labels, seed=seed, skip_bad=skip_bad)
-    found = carry_out(splits, zoo=zoo, pattern=pattern, top=top, input=input, seed=seed)
+    found = carry_out(splits, zoo=zoo, pattern=pattern, top=top, minutes=minutes, finals=finals, input=input, seed=seed)
     if picture is not None:
         draw(picture, found)
     if json:
@@ -292,10 +294,22 @@ def _print_cards(cards: Iterable[Card]) -> None:
 
 
 def _print_ranking(found: Ranking) -> None:
-    columns = ("name", "score", "95 %", "neighbours", "cut", "layers", "parameters", "FLOPs", "learned from")
+    columns = (
+        "name",
+        "fine-tuned",
+        "score",
+        "95 %",
+        "neighbours",
+        "cut",
+        "layers",
+        "parameters",
+        "FLOPs",
+        "learned from",
+    )
     rows = [
         (
             model.card.name,
+            model.tuned and model.tuned.accuracy,
             model.score.accuracy,
             f"{model.score.low:.3f} to {model.score.high:.3f}",
             model.score.knn,
@@ -310,6 +324,8 @@ def _print_ranking(found: Ranking) -> None:
     output.table("Models as starts, the best first", columns, rows)
     for name, reason in found.skipped.items():
         output.say(f"left out {name}: {reason}")
+    for name, what in found.unfinished.items():
+        output.say(f"for lack of time {name} is not {what}")
     for way, model in found.baselines.items():
         taken = f"{model.card.name}, score {model.score.accuracy:.4f}" if model else "no card has an accuracy"
         print(f"{way.capitalize()}: {taken}")

@@ -1,4 +1,4 @@
-"""Which model of a zoo is the best start for some data: all are probed, those that are alike in one go."""
+"""Which model of a zoo is the best start for some data: all are probed, the two best of them are fine-tuned."""
 
 from regraft.ranking.rank import rank as rank
 from regraft.ranking.record import Ranked as Ranked

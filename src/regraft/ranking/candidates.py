@@ -22,7 +22,8 @@ class Candidate:
     """A model whose input fits the data.
 
     Attributes:
-        surveyed: its network, with the vectors of its cuts as outputs.
+        network: with its input described.
+        surveyed: the same with the vectors of its cuts as outputs.
         spec: how its input is fed.
         told: what the user said of that, where nothing else tells.
         levels: its cuts, from input to output.
@@ -30,6 +31,7 @@ class Candidate:
     """
 
     card: Card
+    network: GraphNetwork
     surveyed: GraphNetwork
     spec: InputSpec
     told: str | None
@@ -53,13 +55,15 @@ def opened(zoo: Zoo, card: Card, splits: Splits, input: str | None, progress: Pr
     if spec.layout in TEXT_LAYOUTS and examples.kind == "array":
         raise BadData("it reads texts, and these are numbers", where=examples.source)
     prepare(examples, splits.train.indices[:1], spec)
-    surveyed, levels = survey(network.with_input(spec))
+    network = network.with_input(spec)
+    surveyed, levels = survey(network)
     for note in notes.said:
         progress.say(f"{card.name}: {note}")
     blocks = [cut["block"] for cut in zoo.details(card.name).cuts]
     feeding = replace(spec, name="", origin="unknown").record()
     return Candidate(
         card=card,
+        network=network,
         surveyed=surveyed,
         spec=spec,
         told=told,

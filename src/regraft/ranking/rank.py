@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import groupby
+from dataclasses import replace
 from math import ceil
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
-
-from regraft.data import Part, Splits, open_splits
-from regraft.errors import BadArgument, BadData, RegraftError
-from regraft.ranking.candidates import Candidate, opened
-from regraft.ranking.probing import probed
+from regraft.data import Splits, open_splits
+from regraft.errors import BadArgument, BadData
+from regraft.ranking.allowance import Allowance
+from regraft.ranking.finals import tuned
+from regraft.ranking.memory import Memory
 from regraft.ranking.record import Ranked, Ranking
+from regraft.ranking.rounds import Rounds, shares
 from regraft.run import Progress
-from regraft.tasks.record import part_record
 from regraft.zoo import Card, Score, Zoo
 
-_MORE = 4  # times as many examples for those that go on
-_LEAST = 20  # training examples of a class, on average, below which models are not told apart
-_RULES = 1  # to be raised whenever a change to regraft changes the scores of the same models for the same data
+_FINALISTS = 2
 
 
-def rank(
+def rank(  # noqa: PLR0913 - each but one has a default
     data: str | PathLike[str] | Splits,
     *,
     zoo: str | PathLike[str] | None = None,
     pattern: str = "*",
     top: int = 5,
+    minutes: float | None = None,
+    finals: bool = True,
     input: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -45,34 +40,63 @@ def rank(
         zoo: the folder of the zoo; None: the user's own, or what REGRAFT_ZOO names.
         pattern: of the models' names, as a shell has it.
         top: how many models at least are scored on all data.
+        minutes: how long it may take; nothing is begun that will take longer. None: as long as it takes.
+        finals: whether the two best are fine-tuned for a short while, which decides between them.
         input: how pictures are fed to models that neither say it nor let it be guessed.
         seed: of the split, of the folds, and of the examples that are taken first.
         progress: None: said and shown on stderr.
 
     Raises:
-        RegraftError: there is no such model, none fits the data, or the data cannot be used.
+        RegraftError: there is no such model, none fits the data or can be probed in the time, or the data cannot be
+            used.
     """
-    progress, shelf = progress or Progress(), Zoo(zoo)
+    allowance, progress, shelf = Allowance(minutes), progress or Progress(), Zoo(zoo)
     if top < 1:
         raise BadArgument("a ranking needs a model to go to the end", expected="a top of 1 or more", got=str(top))
     cards = _cards(shelf, pattern)
     if not isinstance(data, Splits):
         data = open_splits(Path(data), seed=seed, progress=progress)
     data.train.examples.require_classes()
-    rounds = _Rounds(zoo=shelf, splits=data, input=input, seed=seed, progress=progress)
+    memory = Memory(zoo=shelf, input=input, seed=seed, progress=progress)
+    rounds = Rounds(splits=data, memory=memory, allowance=allowance, progress=progress)
+    scores = _halved(cards, top, rounds)
+    if not scores:
+        raise _no_time(minutes) if minutes and rounds.unfinished else _nothing_fits(data, rounds.skipped)
+    models = [Ranked(card=card, score=scores[card.name]) for card in cards if card.name in scores]
+    models.sort(key=lambda model: _place(model.card, scores))
+    return Ranking(
+        models=tuple(_with_finals(models, rounds) if finals else models),
+        skipped=rounds.skipped,
+        unfinished=rounds.unfinished,
+        blocks=rounds.blocks,
+        run=rounds.run,
+    )
+
+
+def _halved(cards: Sequence[Card], top: int, rounds: Rounds) -> dict[str, Score]:
+    """The last score of each model, by name: the better half goes on to more data, `top` models at least."""
     left, scores = cards, dict[str, Score]()
-    for share in _shares(data):
+    for share in shares(rounds.splits):
         if share < 1 and len(left) <= top:
             continue
         found = rounds.scored(left, share)
         scores |= found
         fitting = [card for card in left if card.name in found]
         left = sorted(fitting, key=lambda card: _place(card, scores))[: max(top, ceil(len(fitting) / 2))]
-    if not scores:
-        raise _nothing_fits(data, rounds.skipped)
-    models = [Ranked(card=card, score=scores[card.name]) for card in cards if card.name in scores]
-    models.sort(key=lambda model: _place(model.card, scores))
-    return Ranking(models=tuple(models), skipped=rounds.skipped, blocks=rounds.blocks, run=rounds.run)
+    return scores
+
+
+def _with_finals(models: Sequence[Ranked], rounds: Rounds) -> list[Ranked]:
+    """The models with the best of them fine-tuned, the better of these first; as they are where there is only one."""
+    whole = [model for model in models if model.score.learned == len(rounds.splits.train)]
+    # siblings that are one network up to their best cut have one score: they are one start
+    starts = {replace(model.score, seconds=0.0): model for model in reversed(whole)}
+    finalists = sorted(starts.values(), key=models.index)[:_FINALISTS]
+    if len(finalists) < _FINALISTS:
+        return list(models)
+    found = tuned([model.card for model in finalists], [model.score for model in finalists], rounds)
+    with_them = [replace(model, tuned=found.get(model.card.content)) for model in models]
+    return sorted(with_them, key=lambda model: -model.tuned.accuracy if model.tuned else 0.0)
 
 
 def _place(card: Card, scores: dict[str, Score]) -> tuple[float, ...]:
@@ -90,6 +114,10 @@ def _cards(zoo: Zoo, pattern: str) -> list[Card]:
     return cards
 
 
+def _no_time(minutes: float) -> BadArgument:
+    return BadArgument("there is no time to probe one model", got=f"{minutes:g} minutes", fix="give it more: --minutes")
+
+
 def _nothing_fits(splits: Splits, skipped: dict[str, str]) -> BadData:
     reasons = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
     return BadData(
@@ -98,91 +126,3 @@ def _nothing_fits(splits: Splits, skipped: dict[str, str]) -> BadData:
         got=reasons + ("; ..." if len(skipped) > 3 else ""),
         fix="`regraft zoo list` says what each model takes; --input says how pictures are fed where a model does not",
     )
-
-
-def _shares(splits: Splits) -> list[float]:
-    """The parts of the data the rounds see. They hang on the data alone, so that new models meet what is remembered."""
-    shares = [1.0]
-    while shares[0] / _MORE * len(splits.train) >= _LEAST * len(splits.classes):
-        shares.insert(0, shares[0] / _MORE)
-    return shares
-
-
-def _portion(part: Part, share: float, seed: int) -> Part:
-    """A share of a part, the same of each class; a larger share holds all of a smaller one."""
-    order = np.random.default_rng(seed).permutation(len(part))
-    labels = part.labels[order]
-    classes = [order[labels == label] for label in np.unique(labels)]
-    chosen = np.sort(np.concatenate([own[: ceil(share * len(own))] for own in classes]))
-    return part.examples.some(part.indices[chosen])
-
-
-@dataclass(kw_only=True)
-class _Rounds:
-    """Rounds of probing, and what they have in common.
-
-    Attributes:
-        skipped: why models were left out, by name.
-        blocks, run: as `Ranking` has them.
-    """
-
-    zoo: Zoo
-    splits: Splits
-    input: str | None
-    seed: int
-    progress: Progress
-    skipped: dict[str, str] = field(default_factory=dict)
-    blocks: int = 0
-    run: int = 0
-    _opened: dict[str, Candidate] = field(default_factory=dict)
-
-    def scored(self, cards: Sequence[Card], share: float) -> dict[str, Score]:
-        """The scores on a share of the data, by name; without those of models that do not fit."""
-        splits = self._portion(share)
-        known = self.zoo.scores(self._key(splits, None)) | self.zoo.scores(self._key(splits, self.input))
-        new = self._candidates([card for card in cards if card.content not in known])
-        title = f"probing models on {len(splits.train):,} examples"
-        with self.progress.task(title, len(new)) as advance:
-            for _, members in groupby(sorted(new, key=lambda one: one.family), key=lambda one: one.family):
-                family = list(members)
-                found = probed(family, splits, self.seed, self.progress)
-                self.blocks, self.run = self.blocks + found.blocks, self.run + found.run
-                for one, score in zip(family, found.scores, strict=True):
-                    known[one.card.content] = score
-                    self._remember(self._key(splits, one.told), {one.card.content: score})
-                advance(len(family))
-        return {card.name: known[card.content] for card in cards if card.content in known}
-
-    def _portion(self, share: float) -> Splits:
-        train, validation = (_portion(part, share, self.seed) for part in (self.splits.train, self.splits.validation))
-        return replace(self.splits, train=train, validation=validation, test=replace(train, indices=train.indices[:0]))
-
-    def _key(self, splits: Splits, told: str | None) -> str:
-        """What tells these data, and how they are used and fed, from others; where they lie does not count."""
-        parts = [{**part_record(part), "source": ""} for part in (splits.train, splits.validation)]
-        said = json.dumps([_RULES, parts, len(splits.classes), told, self.seed])
-        return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
-
-    def _candidates(self, cards: Sequence[Card]) -> list[Candidate]:
-        """The models opened; those that do not fit are noted."""
-        wanted = [card for card in cards if card.name not in self._opened]
-        with self.progress.task("opening models", len(wanted)) as advance:
-            for card in wanted:
-                try:
-                    self._opened[card.name] = opened(self.zoo, card, self.splits, self.input, self.progress)
-                except RegraftError as error:
-                    self.skipped[card.name] = error.what
-                advance(1)
-        return [self._opened[card.name] for card in cards if card.name in self._opened]
-
-    def _remember(self, key: str, scores: dict[str, Score]) -> None:
-        if not self._is_read_only:
-            self.zoo.remember(key, scores)
-
-    @cached_property
-    def _is_read_only(self) -> bool:
-        """Whether nothing can be remembered, which is said once."""
-        if self.zoo.writable:
-            return False
-        self.progress.say(f"note: {self.zoo.path} is read only, so that the scores are not remembered")
-        return True

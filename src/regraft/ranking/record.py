@@ -6,21 +6,26 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from regraft.zoo import Card, Score
+from regraft.zoo import Card, Score, Tuned
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """A model, and how good a start it is: the later it was left behind, the more examples its score rests on."""
+    """A model, and how good a start it is: the later it was left behind, the more examples its score rests on.
+
+    `tuned` is what a short fine-tuning made of it, where it was a finalist.
+    """
 
     card: Card
     score: Score
+    tuned: Tuned | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As JSON has it, the accuracy called `score`."""
         said = asdict(self.score)
         sizes = {"parameters": self.card.parameters, "flops": self.card.flops}
-        return {"name": self.card.name, "score": said.pop("accuracy"), **said, **sizes}
+        tuned = self.tuned and asdict(self.tuned)
+        return {"name": self.card.name, "score": said.pop("accuracy"), **said, **sizes, "tuned": tuned}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +33,17 @@ class Ranking:
     """The models of a zoo as starts for some data.
 
     Attributes:
-        models: the best first: those that were scored on most data, and of these the most accurate.
+        models: the best first: the finalists as they are when they are fine-tuned, then those that were scored on most
+            data, and of these the most accurate.
         skipped: why other models were left out, by name.
+        unfinished: what was not done with models for lack of time, by name: "scored on 600 examples", "fine-tuned".
         blocks: how many blocks the models have that were computed now, round by round.
         run: how many of these were run, for what several models share is run once.
     """
 
     models: tuple[Ranked, ...]
     skipped: Mapping[str, str]
+    unfinished: Mapping[str, str]
     blocks: int
     run: int
 
@@ -55,6 +63,7 @@ class Ranking:
             "ranking": [model.as_json() for model in self.models],
             "baselines": baselines,
             "skipped": dict(self.skipped),
+            "unfinished": dict(self.unfinished),
             "blocks": self.blocks,
             "blocks_run": self.run,
         }

@@ -126,7 +126,7 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
         "plain": example * slower,
         "lower": lower,
         "upper": upper,
-        "product": _product(),
+        "product": product(),
         "step": step,
         "weights": max(0.0, _head(_MOST) - step) / (_HEADS * _MOST * _HIDDEN * 1e-6),
     }
@@ -167,7 +167,8 @@ def _drawn(tensor: Tensor, size: int) -> torch.Tensor:
     return torch.rand(shape, dtype=dtype) if dtype.is_floating_point else torch.full(shape, WORD, dtype=dtype)
 
 
-def _product() -> float:
+def product() -> float:
+    """Seconds that a thousand million multiplications of a matrix product take on one thread."""
     left, right = torch.rand(512, 512), torch.rand(512, 512)
     with one_thread():
         return min(seconds_of(lambda: left @ right) for _ in range(3)) / (512**3 * 1e-9)

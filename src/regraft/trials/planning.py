@@ -15,6 +15,7 @@ from regraft.tasks.defaults import settings_for
 from regraft.train.settings import Settings
 from regraft.trials.budget import Schedule, Work, race_of, schedule
 from regraft.trials.calibration import Calibration
+from regraft.trials.folds import Folds
 from regraft.trials.ground import Ground
 from regraft.trials.heads import DenseHead, dense_head
 from regraft.trials.levels import Level
@@ -127,7 +128,7 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
         preparing=measured.preparing / measured.example,
     )
     fixed = {
-        "probe": one + _solving(ground) * measured.product,
+        "probe": one + solving(ground.levels, ground.folds, len(splits.classes)) * measured.product,
         "heads": _heads(ground, draft, measured),
         "baselines": 2 * work.look(len(splits.test)) * one + measured.start,
         "test": work.look(_WHOLE) * one,
@@ -220,8 +221,8 @@ def _heads(ground: Ground, draft: Drafted, measured: Calibration) -> float:
     return examples * (steps * measured.step + weights * 1e-6 * measured.weights)
 
 
-def _solving(ground: Ground) -> float:
+def solving(levels: Sequence[Level], turns: Folds, classes: int) -> float:
     """Thousand millions of multiplications that solving the heads of all cuts takes."""
-    rows, folds = ground.folds.learns.shape
-    numbers = sum(min(rows, level.width) for level in ground.levels)
-    return 2e-9 * STEPS * rows * numbers * folds * len(SPREADS) * len(ground.splits.classes)
+    rows, folds = turns.learns.shape
+    numbers = sum(min(rows, level.width) for level in levels)
+    return 2e-9 * STEPS * rows * numbers * folds * len(SPREADS) * classes

@@ -7,7 +7,9 @@ import sqlite3
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import get_type_hints
+from typing import TypeVar, get_type_hints
+
+Finding = TypeVar("Finding", "Score", "Tuned")
 
 # Zoos that were made before there were scores get the table with the first of them.
 _TABLE = """
@@ -41,16 +43,33 @@ class Score:
     seconds: float
 
 
-def scores_for(connection: sqlite3.Connection, data: str) -> dict[str, Score]:
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """What a short fine-tuning made of a model for some data.
+
+    Attributes:
+        accuracy, low, high: of the best scheme on the validation part, with the interval of 95 %.
+        scheme: its name, as a search says it.
+        seconds: what finding it out took.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    scheme: str
+    seconds: float
+
+
+def scores_for(connection: sqlite3.Connection, data: str, kind: type[Finding]) -> dict[str, Finding]:
     """The scores of models for some data, by the models' content; a damaged one is left out, which is said."""
     if not _is_there(connection):
         return {}
     found = connection.execute("SELECT content, record FROM scores WHERE data = ?", (data,))
-    read = {content: _read(record) for content, record in found}
+    read = {content: _read(record, kind) for content, record in found}
     return {content: score for content, score in read.items() if score is not None}
 
 
-def put_scores(connection: sqlite3.Connection, data: str, scores: Mapping[str, Score]) -> None:
+def put_scores(connection: sqlite3.Connection, data: str, scores: Mapping[str, Score | Tuned]) -> None:
     """Remember scores of models, by their content."""
     connection.execute(_TABLE)
     rows = [(content, data, json.dumps(asdict(score), allow_nan=False)) for content, score in scores.items()]
@@ -68,11 +87,11 @@ def _is_there(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'scores'").fetchone() is not None
 
 
-def _read(record: str) -> Score | None:
-    kinds = get_type_hints(Score)
+def _read(record: str, kind: type[Finding]) -> Finding | None:
+    kinds = get_type_hints(kind)
     try:
         said = json.loads(record)
-        score = Score(**{part.name: said[part.name] for part in fields(Score)})
+        score = kind(**{part.name: said[part.name] for part in fields(kind)})
         if wrong := [name for name, value in vars(score).items() if type(value) is not kinds[name]]:
             raise TypeError(f"{wrong[0]} is {said[wrong[0]]!r:.60}")
     except (ValueError, TypeError, KeyError, RecursionError) as error:

@@ -21,7 +21,7 @@ from regraft.zoo.adding import Facts, inserted, prepared, same_before
 from regraft.zoo.card import Card, Details, read_card, read_details
 from regraft.zoo.database import Database
 from regraft.zoo.lineage import Lineage, lineage_of
-from regraft.zoo.scores import Score, drop_scores, put_scores, scores_for
+from regraft.zoo.scores import Finding, Score, Tuned, drop_scores, put_scores, scores_for
 from regraft.zoo.stored import network_of
 from regraft.zoo.verifying import Verified, verified
 
@@ -165,14 +165,14 @@ class Zoo:
             )
             return found.fetchone()[0] or 0
 
-    def scores(self, data: str) -> dict[str, Score]:
+    def scores(self, data: str, kind: type[Finding]) -> dict[str, Finding]:
         """What is remembered of models as starts for some data, by the models' content.
 
         Args:
             data: what tells the data from others, as `remember` was given it.
         """
         with self._database.reading() as connection:
-            return scores_for(connection, data)
+            return scores_for(connection, data, kind)
 
     # --- opening ------------------------------------------------------------------------------------
 
@@ -247,7 +247,7 @@ class Zoo:
         with self._database.writing() as connection:
             connection.execute("DELETE FROM cards WHERE id = ?", self._find(connection, name)[:1])
 
-    def remember(self, data: str, scores: Mapping[str, Score]) -> None:
+    def remember(self, data: str, scores: Mapping[str, Score | Tuned]) -> None:
         """Keep the scores of models, by their content, until `gc` finds that they are no longer here.
 
         Raises:
