@@ -89,7 +89,7 @@ class Conversion:
             )
             around = self._around(place)
             if any(places.get(name, place) not in around for node in made for name in node.refs()):
-                raise self._tangled(tensor)
+                raise self._tangled(operation.name)
             for node in made:
                 own.setdefault(node.name, node)
         return tuple(found[""].values())
