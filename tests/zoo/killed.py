@@ -35,7 +35,7 @@ def busy(folder: Path, log: Path, first: int, seconds: float = 60.0) -> None:
             mine.append(name)
             assert zoo.open(name).graph == net().graph
             _look(zoo, name)
-            if random.random() < 0.1:
+            if random.random() < 0.25:
                 _rank(zoo, name)
                 os.write(file.fileno(), f"={name}\n".encode())
             if random.random() < 0.5:

@@ -44,7 +44,7 @@ def test_eight_processes_at_once_lose_nothing(zoo: Zoo, tmp_path: Path) -> None:
     assert [child.exitcode for child in children] == [0] * 8
     there = set[str]().union(*(said(log)[0] for log in logs))
     assert {card.name for card in zoo.list()} == there
-    assert len(there) > 40
+    assert len(there) > 16
     ranked = {line[1:] for log in logs for line in log.read_text().splitlines() if line[0] == "="} & there
     assert ranked
     for name in sorted(ranked)[:10]:  # what was found out of them is not lost either
