@@ -1,4 +1,4 @@
-"""Whether memory stays the same however long a file of texts is: for pretraining, prediction, features and reading.
+"""Whether memory stays the same however long a file of texts is: for pretraining, prediction and reading.
 
     python -m benchmarks streams
 
@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import replace
 from pathlib import Path
 
 import regraft
@@ -24,17 +23,15 @@ from benchmarks.few_labels import write_table
 from benchmarks.results import write_section
 from benchmarks.rivals.photos import ROOT, SHARED
 from benchmarks.zero_shot import labelled_lines
-from regraft.network import New, Plan
-from regraft.network.surgery import graft
+from regraft.network import New
 
 SENTENCES = SHARED / "data/sentences/stsa.binary.train"
-LAYER = "encoder.layer.0.output.LayerNorm"  # what lies above it takes time, and no more memory
 LAYERS = (
     New(kind="embedding", width=8),
     New(kind="conv", width=16, activation="relu"),
     New(kind="global_max_pool"),
 )
-INPUT, TOKENS = "length=64", 32  # how many bytes and tokens of a text are read
+INPUT = "length=64"  # how many bytes of a text are read
 TOGETHER = 10  # sentences a line
 LABELLED = 500  # sentences that a model is fitted on
 
@@ -55,10 +52,10 @@ def main() -> None:
 
 HEAD = f"""
 The most memory that a process took for a short file and for a long one: {TOGETHER} sentences of SST-2 a line, all lines
-numbered. So that the long one takes minutes, networks are small and read the beginnings of lines: one on bytes has an
-embedding of {LAYERS[0].width}, a convolution of {LAYERS[1].width} filters and the maximum, and reads 64 bytes; MiniLM
-is cut at its lowest layer, and reads {TOKENS} tokens. Pretraining is an epoch of corrupted texts, prediction is
-`regraft predict --json`, features are means of words.
+numbered. So that the long one takes minutes, the network on bytes is small and reads the beginnings of lines: it has an
+embedding of {LAYERS[0].width}, a convolution of {LAYERS[1].width} filters and the maximum, and reads 64 bytes. MiniLM
+is whole, and reads every line to its end, in windows. Pretraining is an epoch of corrupted texts, prediction is
+`regraft predict --json`.
 
 | what | text, MB | memory, MB | text, MB | memory, MB | more, MB |
 |---|---|---|---|---|---|
@@ -101,8 +98,7 @@ def prepare_models(folder: Path) -> None:
     short = _texts(folder, 0.1)
     made = regraft.pretrain(short, "corruption", layers=LAYERS, settings=settings, input=INPUT, out=folder / "made")
     regraft.fit(made.network, folder / "few.csv", settings=settings, out=folder / "bytes")
-    source, few, place = f"hf:{folder / 'encoder'}", folder / "few.csv", folder / "minilm"
-    regraft.fit(source, few, plan=Plan(at=LAYER), settings=settings, input=f"length={TOKENS}", out=place)
+    regraft.fit(f"hf:{folder / 'encoder'}", folder / "few.csv", settings=settings, out=folder / "minilm")
 
 
 def pretrained(texts: Path, folder: Path) -> None:
@@ -124,19 +120,6 @@ def told_by(model: str) -> Callable[[Path, Path], None]:
     return predicted
 
 
-def extracted(texts: Path, folder: Path) -> None:
-    """The mean of a layer's words, stored for all texts."""
-    from regraft.data import open_unlabelled
-    from regraft.features import Place, extract
-    from regraft.run import Progress
-
-    grafted = graft(regraft.open(f"hf:{folder / 'encoder'}"), Plan(at=LAYER), classes=2)
-    (spec,) = grafted.network.inputs.values()
-    short = replace(spec, shape=(None, TOKENS))
-    place = Place(root=folder / "features")
-    extract(grafted.network.with_input(short), grafted.features, open_unlabelled([texts]), short, place, Progress())
-
-
 def read(texts: Path, folder: Path) -> None:
     """All texts as a network on bytes reads them."""
     from regraft.data import open_unlabelled, prepare
@@ -153,10 +136,9 @@ WORK = {
     "pretraining on bytes": pretrained,
     "prediction by bytes": told_by("bytes"),
     "prediction by MiniLM": told_by("minilm"),
-    "features by MiniLM": extracted,
     "reading, as bytes": read,
 }
-SIZES = dict(zip(WORK, ((10, 200), (10, 200), (0.5, 5), (0.5, 5), (10, 1000)), strict=True))
+SIZES = dict(zip(WORK, ((10, 200), (10, 200), (0.5, 5), (10, 1000)), strict=True))
 
 
 if __name__ == "__main__":
