@@ -1,5 +1,7 @@
 """How the cases of graph_oracle.py are made and stored; runs under TensorFlow."""
 
+from contextlib import suppress
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
@@ -62,13 +64,14 @@ def is_array(operation):
 
 def store(folder, session, feeds, outputs, name="values"):
     """Compute everything below the outputs, and store it."""
-    fetched = below(outputs, feeds)
-    values = {}
-    for tensor in fetched:
-        try:
-            values[tensor.name] = session.run(tensor, feeds)
-        except tf.errors.InvalidArgumentError:  # on the dead side of a conditional
-            continue
+    fetched = {tensor.name: tensor for tensor in below(outputs, feeds)}
+    try:
+        values = session.run(fetched, feeds)
+    except tf.errors.InvalidArgumentError:  # some are on the dead side of a conditional
+        values = {}
+        for name, tensor in fetched.items():
+            with suppress(tf.errors.InvalidArgumentError):
+                values[name] = session.run(tensor, feeds)
     numbers = {key: value for key, value in values.items() if isinstance(value, np.ndarray | np.generic)}
     np.savez(folder / f"{name}.npz", **numbers)
     np.savez(folder / "feeds.npz", **{tensor.name: value for tensor, value in feeds.items() if np.ndim(value)})
