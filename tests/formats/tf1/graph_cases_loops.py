@@ -1,8 +1,9 @@
 """Recurrent nets as tf.nn.dynamic_rnn writes them, and loops written by hand."""
 
+from importlib import import_module
+
 import numpy as np
 import tensorflow as tf
-import tf_keras
 from graph_storing import RANDOM, case, freeze, initialise, loss_of, store, store_gradients
 
 v1 = tf.compat.v1
@@ -101,7 +102,7 @@ def loop_in_loop_functions(folder, session):
 @case(resource=True, control_flow_v2=True)
 def recurrent_keras(folder, session):
     """The layers of Keras in a graph, with a mask."""
-    layers = tf_keras.layers
+    layers = import_module("tf_keras").layers  # which takes its time, and is for this case alone
     x, fed, _ = tokens()
     words = layers.Embedding(20, 5, mask_zero=True, name="table")(x)
     words = layers.Bidirectional(layers.LSTM(4, return_sequences=True), name="both")(words)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import oracle
 import pytest
 import torch
-from formats.tf1.comparing import compare, stored
+from formats.tf1.comparing import compare, difference, gradients, stored
 from formats.tf1.making import Made
 
 import regraft
@@ -145,9 +146,7 @@ def test_loops_that_read_each_other_are_refused(tmp_path: Path) -> None:
         tf1.read(path, to="end")
 
     assert str(error.value) == (
-        "the loops of the graph are tangled\n"
-        f"  where: {path}, node loop\n"
-        "  expected: one in another, 20 at most"
+        f"the loops of the graph are tangled\n  where: {path}, node loop\n  expected: one in another, 20 at most"
     )
 
 
@@ -194,13 +193,29 @@ def test_it_is_not_written_as_a_graph_of_tensorflow(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    ["recurrent_both_ways", "recurrent_functions", "recurrent_keras", "recurrent_lengths", "recurrent_time_major"],
+    ["recurrent_both_ways", "recurrent_functions", "recurrent_lengths", "recurrent_time_major"],
 )
 def test_a_frozen_one_computes_the_same(graphs: Path, case: str) -> None:
     network = tf1.read(graphs / case / "frozen.pb")
 
     assert network.outputs == ("logits/BiasAdd:0",)
     assert len(compare(network, graphs / case)) > 50
+
+
+@pytest.mark.slow
+def test_keras_layers_in_a_graph_and_loops_of_functions_in_each_other(tmp_path: Path) -> None:
+    oracle.run(Path(__file__).parent / "graph_oracle.py", tmp_path, "recurrent_keras", "loop_in_loop_functions")
+    folder = tmp_path / "recurrent_keras"
+    network, expected = tf1.read(folder), stored(folder, "gradients")
+
+    assert network.outputs == ("logits/BiasAdd:0",)
+    assert set(network.outputs) <= compare(network, folder)
+    assert set(network.outputs) <= compare(tf1.read(folder / "frozen.pb"), folder)
+    got = gradients(network, stored(folder, "feeds"), network.graph.training.loss)
+    assert all(difference(got[name], expected[name]) < 1e-4 for name in expected)
+    assert len(expected) == len(network.parameters)
+    inner = tmp_path / "loop_in_loop_functions"
+    assert "out:0" in compare(tf1.read(inner), inner)
 
 
 def test_it_can_be_cut_below_its_head(graphs: Path) -> None:
