@@ -18,7 +18,8 @@ import torch
 from regraft.network.flow import RANDOM
 from regraft.network.fx import call
 from regraft.network.graph import InputSpec, Node, Ref
-from regraft.network.shapes import UNKNOWN_WITHOUT_VALUES, free_size, meta, sample
+from regraft.network.lengths import free_size
+from regraft.network.shapes import UNKNOWN_WITHOUT_VALUES, meta, sample
 
 _BATCHES = (2, 3)
 _SIZES = (224, 256)  # of other free dimensions

@@ -20,10 +20,11 @@ from regraft.errors import UnsupportedOp
 from regraft.network.flow import ancestors
 from regraft.network.fx import build, identifier
 from regraft.network.graph import InputSpec, Node, Ref
+from regraft.network.lengths import free_size
 from regraft.network.literals import with_literals
 from regraft.network.modes import specialise
 from regraft.network.network import GraphNetwork
-from regraft.network.shapes import free_size, sample
+from regraft.network.shapes import sample
 
 _BATCH, _SIZE = 3, 224  # of the example that is traced, where dimensions are free
 _MOST_NAMED = 5

@@ -12,7 +12,7 @@ import numpy as np
 from regraft.errors import UnsupportedOp
 from regraft.network.flow import ancestors
 from regraft.network.graph import InputSpec
-from regraft.network.shapes import free_size
+from regraft.network.lengths import free_size
 
 if TYPE_CHECKING:
     from regraft.network.network import GraphNetwork

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from regraft.network.fx import call, substituted
 from regraft.network.graph import Graph, InputSpec, Node
+from regraft.network.lengths import free_size
 from regraft.network.modes import specialise
 
 # Sizes put in place of free dimensions. Two passes with different ones show which dimensions of a tensor
-# are free; both suit nets that halve a picture five times. Texts, whose length is often limited, are shorter.
+# are free; both suit nets that halve a picture five times.
 _PASSES = ((2, 224), (3, 288))
-_SHORTER = 14
 
 # Functions whose results are told from what they are given: on the meta device torch works these out in Python, in
 # milliseconds each, of which a network has hundreds.
@@ -105,12 +105,6 @@ def _run(
 def _value(node: Node, value_of: Callable[[str], object]) -> object:
     told = _TOLD.get(node.function)
     return told(*substituted(node.args, value_of)) if told else call(node, value_of)
-
-
-def free_size(specs: Sequence[InputSpec], size: int) -> int:
-    """What stands in free dimensions of inputs: the size of pictures, or less where there are texts among them."""
-    texts = any("int" in spec.dtype and len(spec.shape) == 2 for spec in specs)
-    return size // _SHORTER if texts else size
 
 
 def sample(spec: InputSpec, batch: int, size: int) -> torch.Tensor:

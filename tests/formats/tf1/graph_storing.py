@@ -1,7 +1,5 @@
 """How the cases of graph_oracle.py are made and stored; runs under TensorFlow."""
 
-from contextlib import suppress
-
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util

@@ -14,7 +14,7 @@ from torch import Tensor
 from regraft.formats.tf1.operation import attributes
 from regraft.formats.tf1.ops import OPS
 from regraft.network import functions
-from regraft.network.functions import FUNCTIONS, curves, merged, noise, recurrent, scaling, steps
+from regraft.network.functions import FUNCTIONS, curves, merged, noise, recurrent, scaling, steps, tensor_arrays
 
 TOLERANCES = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-10}
 WITH_GRADIENT = sorted({case.type for case in operation_cases.ALL if case.gradient})
@@ -122,10 +122,13 @@ ONNXS = {"det", "dropout_by"} | {
 # Those of Keras's layers are compared with Keras in tests/formats/keras.
 KERASES = {name for family in (curves, noise, recurrent, scaling, steps) for name in family.FUNCTIONS}
 
+# Arrays are read and written in loops; tests/formats/tf1/test_loops.py runs whole ones.
+ARRAYS = set(tensor_arrays.FUNCTIONS)
+
 
 def test_every_operation_is_tried() -> None:
     assert {case.type for case in operation_cases.ALL} == set(OPS)
-    elsewhere = {"dropout"} | CAFFES | ONNXS | TORCHS | KERASES
+    elsewhere = {"dropout"} | CAFFES | ONNXS | TORCHS | KERASES | ARRAYS
     assert {op.function for op in OPS.values()} == set(FUNCTIONS) - elsewhere
 
 
