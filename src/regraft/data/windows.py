@@ -6,8 +6,8 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import chain, pairwise
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -24,7 +24,6 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 _TOGETHER = 1000  # texts that are divided at once
-_KEPT = 8  # sets of examples whose windows are kept
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +75,10 @@ class Shares:
         return np.add.reduceat(values * share, self.firsts)
 
 
-@lru_cache(maxsize=_KEPT)
+# What was divided is asked for batch by batch, and kept as long as the texts are: of a stream, piece by piece.
+_DIVIDED: WeakKeyDictionary[Examples, dict[InputSpec, Windows | None]] = WeakKeyDictionary()
+
+
 def text_windows(examples: Examples, spec: InputSpec) -> Windows | None:
     """Texts or pairs in overlapping windows of the input's length; None where none is longer, or they are cut off.
 
@@ -87,6 +89,13 @@ def text_windows(examples: Examples, spec: InputSpec) -> Windows | None:
     """
     if spec.overlap is None or examples.kind not in TEXT_KINDS:
         return None
+    known = _DIVIDED.setdefault(examples, {})
+    if spec not in known:
+        known[spec] = _in_windows(examples, spec)
+    return known[spec]
+
+
+def _in_windows(examples: Examples, spec: InputSpec) -> Windows | None:
     texts = examples.texts_or_pairs
     found = list[list[np.ndarray]]()
     for first in range(0, len(texts), _TOGETHER):
