@@ -15,7 +15,6 @@ import pytest
 from regraft.cli.app import app
 from regraft.cli.zoo import zoo
 
-
 # What typer prints help with: all of it together is loaded in a tenth of a second.
 LIGHT = {"annotated_doc", "click", "markdown_it", "mdurl", "pygments", "regraft", "rich", "shellingham", "typer"}
 
