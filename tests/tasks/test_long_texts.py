@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from gc import collect
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from encoders import minilm, module_of, opened, sentences
 import regraft
 from regraft.data import open_splits, open_unlabelled
 from regraft.data.tokens import with_windows
-from regraft.data.windows import Shares
+from regraft.data.windows import Shares, text_windows
 from regraft.features import Place, extract
 from regraft.network import InputSpec, New, Plan
 from regraft.tasks.predict import Predictions
@@ -48,6 +50,19 @@ def table(path: Path, count: int = 90) -> Path:
 
 def reading(folder: Path) -> InputSpec:
     return with_windows(opened(folder).inputs["input_ids"])
+
+
+def test_windows_are_kept_as_long_as_their_texts(bert: Path, tmp_path: Path) -> None:
+    """Those of a stream are gone with each piece of it."""
+    (tmp_path / "long.txt").write_text("".join(f"{text}\n" for text, _ in texts(10)))
+    examples, spec = open_unlabelled([tmp_path / "long.txt"]), reading(bert)
+    windows = text_windows(examples, spec)
+    assert windows is not None
+    assert text_windows(examples, spec) is windows
+    kept = ref(windows)
+    del windows, examples
+    collect()
+    assert kept() is None
 
 
 def of_transformers(folder: Path, asked: Sequence[Any], stride: int) -> np.ndarray:
