@@ -121,21 +121,29 @@ def plain_loop(result: FitResult) -> Iterator[float]:
     splits = open_splits(DATA)
     spec, trunk = frozen_part(result)
     width = result.graft.network.tensors[result.graft.features[0]].shape[-1]
+
+    def features(part: Part, rows: np.ndarray) -> torch.Tensor:
+        return trunk(torch.from_numpy(prepare(part.examples, part.indices[rows], spec))).reshape(len(rows), -1)
+
+    return by_hand(features, width, splits)
+
+
+def by_hand(features: Callable[[Part, np.ndarray], torch.Tensor], width: int, splits: Splits) -> Iterator[float]:
+    """Epochs of a new linear layer on features (n width) that are computed anew in each; yields validation accuracies.
+
+    In the last epoch the test part is looked at as well.
+    """
     head = torch.nn.Linear(width, len(splits.classes))
     optimizer = torch.optim.Adam(head.parameters())
 
-    def logits(part: Part, rows: np.ndarray) -> torch.Tensor:
-        features = trunk(torch.from_numpy(prepare(part.examples, part.indices[rows], spec)))
-        return head(features.reshape(len(rows), -1))
-
     def right(part: Part) -> float:
-        found = [logits(part, rows).argmax(1) for rows in batches(np.arange(len(part)))]
+        found = [head(features(part, rows)).argmax(1) for rows in batches(np.arange(len(part)))]
         return float((torch.cat(found).numpy() == part.labels).mean())
 
     for epoch in range(EPOCHS):
         for rows in batches(order(len(splits.train), 0, epoch)):
             labels = torch.from_numpy(splits.train.labels[rows])
-            loss = torch.nn.functional.cross_entropy(logits(splits.train, rows), labels)
+            loss = torch.nn.functional.cross_entropy(head(features(splits.train, rows)), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -23,7 +23,7 @@ import regraft
 from benchmarks.comparing import ratios, spread
 from benchmarks.encoder import encoder_beside
 from benchmarks.few_labels import write_table
-from benchmarks.frozen_flowers import batches, timed
+from benchmarks.frozen_flowers import EPOCHS, by_hand, timed
 from benchmarks.results import write_section
 from benchmarks.rivals.photos import SHARED
 from benchmarks.tagging import LAYER, THAWED
@@ -32,11 +32,9 @@ from regraft.data import Part, Splits, open_splits, prepare
 from regraft.network import GraphNetwork, Plan
 from regraft.run import Progress
 from regraft.tasks.judging import BATCH
-from regraft.train.randomness import order
 
 MINUTES = 3  # of a search
 COMPARED = 256  # texts whose features are compared with those of transformers
-EPOCHS = 20  # of the frozen encoder's linear head, of which two are run by hand, before and after regraft
 LENGTH = 128  # tokens, as the encoder's folder says
 
 
@@ -89,7 +87,7 @@ def measured(name: str, folder: Path, place: Path) -> tuple[str, str]:
     splits = open_splits(place / "train.csv", test=place / "test.csv", seed=0)
     network = regraft.open(f"hf:{folder}")
     plain = logistic(network, splits)
-    epochs = by_hand(folder, splits)
+    epochs = uncached(folder, splits)
     settings = {"seed": 0, "epochs": EPOCHS}
     first = timed(lambda: next(epochs))[1]
     frozen, fast = timed(lambda: regraft.fit(network, splits, settings=settings, out=place / name / "frozen"))
@@ -123,25 +121,14 @@ def sentences(network: GraphNetwork, part: Part) -> np.ndarray:
     return np.concatenate(found)
 
 
-def by_hand(folder: Path, splits: Splits) -> Iterator[None]:
-    """Epochs of a linear layer on the encoder of transformers, which is frozen and runs anew, validation after each."""
+def uncached(folder: Path, splits: Splits) -> Iterator[float]:
+    """Epochs of a linear layer on the encoder of transformers, which is frozen and runs anew in each."""
     model, tokenizer = of_transformers(folder)
-    head = torch.nn.Linear(model.config.hidden_size, len(splits.classes))
-    optimizer = torch.optim.Adam(head.parameters())
 
-    def logits(part: Part, rows: np.ndarray) -> torch.Tensor:
-        return head(means(model, tokenizer, [part.examples.texts[index] for index in part.indices[rows]]))
+    def features(part: Part, rows: np.ndarray) -> torch.Tensor:
+        return means(model, tokenizer, [part.examples.texts[index] for index in part.indices[rows]])
 
-    for epoch in range(EPOCHS):
-        for rows in batches(order(len(splits.train), 0, epoch)):
-            labels = torch.from_numpy(splits.train.labels[rows])
-            loss = torch.nn.functional.cross_entropy(logits(splits.train, rows), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        for rows in batches(np.arange(len(splits.validation))):
-            logits(splits.validation, rows).argmax(1)
-        yield
+    return by_hand(features, model.config.hidden_size, splits)
 
 
 def of_transformers(folder: Path) -> tuple[Any, Any]:

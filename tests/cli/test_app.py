@@ -15,7 +15,7 @@ import pytest
 from regraft.cli.app import app
 from regraft.cli.zoo import zoo
 
-# What typer prints help with: all of it together is loaded in a tenth of a second.
+# What typer prints help with.
 LIGHT = {"annotated_doc", "click", "markdown_it", "mdurl", "pygments", "regraft", "rich", "shellingham", "typer"}
 
 

@@ -15,6 +15,8 @@ from regraft.errors import BadArgument, BadData, MissingFile, UnknownName
 from regraft.run import Progress
 from regraft.zoo import Zoo
 
+_TURNS = 10  # that a process has at least, however busy the machine is
+
 
 def busy(folder: Path, log: Path, first: int, seconds: float = 60.0) -> None:
     """Add models, look at all of them, rank some, and remove some again.
@@ -24,10 +26,10 @@ def busy(folder: Path, log: Path, first: int, seconds: float = 60.0) -> None:
             and for each that is ranked ("=NAME").
         first: the number of the first model.
     """
-    zoo, end = Zoo(folder), time.monotonic() + seconds
+    zoo, end, last = Zoo(folder), time.monotonic() + seconds, first + _TURNS
     mine: list[str] = []
     with open(log, "ab", buffering=0) as file:
-        while time.monotonic() < end:
+        while time.monotonic() < end or first < last:
             first += 1
             name = f"model-{first}"
             zoo.add(net(trunk=first if first % 2 else first % 40, head=first), name)  # every second trunk is shared

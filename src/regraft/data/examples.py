@@ -108,7 +108,7 @@ class Examples:
         item = self.items[index]
         if isinstance(item, Picture):
             return item.name
-        if isinstance(item, Pair) or self.kind == "numbers":
+        if isinstance(item, Pair):
             return str(item)
         if isinstance(item, tuple):
             return " ".join(item)

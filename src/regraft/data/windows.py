@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, pairwise
 from weakref import WeakKeyDictionary
 
@@ -21,8 +22,6 @@ from regraft.network.graph import InputSpec
 _LONGEST = 128  # numbers of a sentence that are read at once where nobody says another length
 _BYTES = 4  # times as many, where they are bytes
 _WORD = re.compile(r"\w+|[^\w\s]")
-
-
 _TOGETHER = 1000  # texts that are divided at once
 
 
@@ -43,7 +42,11 @@ class Windows:
     def shares(self, indices: np.ndarray) -> Shares:
         """How much each window of some texts counts."""
         places, ends = spread(self.ends, indices)
-        return Shares(sizes=np.array([len(self.examples.numbers[place]) for place in places]), ends=ends)
+        return Shares(sizes=self._sizes[places], ends=ends)
+
+    @cached_property
+    def _sizes(self) -> np.ndarray:
+        return np.array([len(row) for row in self.examples.numbers])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -66,7 +66,7 @@ def recognise(
     progress = progress or Progress()
     embedding = Embedding(network, [support, query], at, input, progress)
     learnt, asked = embedding.points(support), embedding.points(query)
-    with threadpool_limits(1):  # several threads take longer to share such small work than to do it
+    with threadpool_limits(1):  # as in a study
         method = chosen(learnt, support.labels, seed)
         told = Handful(learnt, support.labels, asked).told(method)
     return named(method, query, told, support.classes)

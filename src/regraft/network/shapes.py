@@ -20,7 +20,7 @@ _PASSES = ((2, 224), (3, 288))
 
 # Functions whose results are told from what they are given: on the meta device torch works these out in Python, in
 # milliseconds each, of which a network has hundreds.
-_TOLD: Mapping[str, Callable[..., object]] = {
+TOLD: Mapping[str, Callable[..., object]] = {
     "aten.batch_norm.default": lambda x, *_: torch.empty_like(x),
     "aten.hardtanh.default": lambda x, *_: torch.empty_like(x),
     "batch_norm_in_training": lambda x, _, __, mean, variance, *___: (torch.empty_like(x), mean, variance),
@@ -103,7 +103,7 @@ def _run(
 
 
 def _value(node: Node, value_of: Callable[[str], object]) -> object:
-    told = _TOLD.get(node.function)
+    told = TOLD.get(node.function)
     return told(*substituted(node.args, value_of)) if told else call(node, value_of)
 
 

@@ -51,19 +51,20 @@ def inlined(source: Source) -> dict[str, Operation]:
     return found
 
 
-def _expanded(call: Operation, found: Mapping[str, Operation], source: Source) -> dict[str, Operation]:
+def _expanded(call: Operation, found: dict[str, Operation], source: Source) -> dict[str, Operation]:
     """What stands for a call: what its functions do, and the call itself as what hands on their results."""
     states = whiles.states(call, source, found)
     results: list[tuple[str, ...]] = []
     made = {operation.name: operation for operation in states.values()}
+    known = ChainMap(made, found)  # a copy of all operations for each call would take as long as reading them
     for body in _bodies(call, source.functions, states):
-        added, outputs = body.instantiated(call, ChainMap(made, dict(found)), source)
+        added, outputs = body.instantiated(call, known, source)
         made.update(added)
         results.append(outputs)
     if not results:
         return {}
     if call.type in whiles.WHILES:
-        return made | whiles.replaced(call, states, results, {**found, **made})
+        return made | whiles.replaced(call, states, results, known)
     return {**made, call.name: _replaced(call, results)}
 
 

@@ -120,7 +120,15 @@ def _read(call: Operation, operations: Mapping[str, Operation]) -> set[int]:
                 readers.setdefault(tensor, []).append(use)
 
     def is_read(tensor: str) -> bool:
-        return any(not use or is_read(use) for use in readers.get(tensor, ()))
+        seen = {tensor}
+        waiting = [tensor]
+        while waiting:
+            new = set(readers.get(waiting.pop(), ())) - seen
+            if "" in new:
+                return True
+            seen |= new
+            waiting += new
+        return False
 
     types = attribute_of(call.attrs["T"]) if "T" in call.attrs else ()
     lists = {k for k, type in enumerate(types) if type == "variant"}
