@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from killing import started
@@ -15,7 +17,9 @@ from zoo.nets import net, rows
 import regraft
 from regraft.errors import MissingFile
 from regraft.run import Progress
+from regraft.run.atomic import write_bytes
 from regraft.zoo import Zoo
+from regraft.zoo.tensors import FOLDER, remove_files
 
 SECONDS = float(os.environ.get("REGRAFT_ZOO_SECONDS", "20"))  # that the processes are busy
 
@@ -52,6 +56,26 @@ def test_eight_processes_at_once_lose_nothing(zoo: Zoo, tmp_path: Path) -> None:
         assert again.blocks == 0
     assert zoo.verify().problems == ()
     zoo.gc()
+    assert zoo.verify().problems == ()
+
+
+def test_gc_meets_files_that_another_is_writing(zoo: Zoo) -> None:
+    zoo.add(net(), "one")
+    (file,) = (zoo.path / FOLDER).glob("*/*")
+    data, ended = file.read_bytes(), Event()
+
+    def write() -> None:
+        while not ended.is_set():
+            write_bytes(file, data)
+
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        try:
+            for _ in range(500):
+                remove_files(zoo.path, {bytes.fromhex(file.parent.name + file.name)})
+        finally:
+            ended.set()
+        writer.result()
     assert zoo.verify().problems == ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -57,16 +58,21 @@ def _free(root: Path) -> int:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("*.chunk"))
+    size = 0
+    with suppress(FileNotFoundError):  # another run may be removing it
+        for path in folder.glob("*.chunk"):
+            size += path.stat().st_size
+    return size
 
 
 def _last_used(folder: Path) -> float:
-    lock = folder / LOCK
-    return lock.stat().st_mtime if lock.exists() else 0.0
+    with suppress(FileNotFoundError):
+        return (folder / LOCK).stat().st_mtime
+    return 0.0
 
 
 def _remove(folder: Path) -> bool:
-    with open(folder / LOCK, "ab") as lock:
+    with suppress(FileNotFoundError), open(folder / LOCK, "ab") as lock:
         if not take(lock.fileno()):
             return False
         shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -150,9 +151,11 @@ def remove_files(folder: Path, keep: Collection[bytes]) -> int:
     """Remove all files but those of some tensors, and what killed writers left long ago; the bytes that were freed."""
     freed = 0
     for path in (folder / FOLDER).glob("*/*"):
-        if not _is_kept(path, keep):
-            freed += path.stat().st_size
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # a writer gives its partial file the final name meanwhile
+            if not _is_kept(path, keep):
+                size = path.stat().st_size
+                path.unlink()
+                freed += size
     return freed
 
 
@@ -166,10 +169,10 @@ def _is_kept(path: Path, keep: Collection[bytes]) -> bool:
 
 
 def _is_there(folder: Path, tensor: Tensor) -> bool:
-    path = file_of(folder, tensor.key)
-    if not path.is_file() or path.stat().st_size != tensor.value.nbytes:
+    try:
+        return mapped(file_of(folder, tensor.key)) == memoryview(tensor.value.data).cast("B")
+    except MissingFile:
         return False
-    return mapped(path) == memoryview(tensor.value.data).cast("B")
 
 
 def _bytes(folder: Path, row: Row, model: str) -> memoryview:
