@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from regraft.network import New, Plan
+from regraft.tasks.evidence import each
+from regraft.tasks.truth import Truth
 from regraft.trials.choosing import ties, winner
 from regraft.trials.recipe import rule_for
 from regraft.trials.trial import Trial
 
-LABELS = np.zeros(150, np.int64)
+TRUTH = Truth(labels=np.zeros(150, np.int64), classes=("a", "b"))
 FEW, PLENTY = rule_for(20, 10), rule_for(200, 10)
 
 
@@ -31,13 +33,13 @@ def trial(stage, hits, state="done", by_folds=None, name="", layers=1):
         epochs=0,
         seconds=0.0,
         state=state,
-        crossed=None if by_folds is None else np.arange(750) < by_folds,
+        crossed=None if by_folds is None else each(np.arange(750) < by_folds),
     )
 
 
 def won(rule, *trials):
-    readings = [SimpleNamespace(accuracy=0.5 + number / 10) for number, t in enumerate(trials) if t.stage == "probe"]
-    return winner(readings, trials, LABELS, rule)
+    readings = [SimpleNamespace(score=0.5 + number / 10) for number, t in enumerate(trials) if t.stage == "probe"]
+    return winner(readings, trials, TRUTH, rule)
 
 
 @pytest.mark.parametrize(("thawed", "few", "plenty"), [(100, 0, 0), (118, 0, 1), (122, 0, 1), (140, 1, 1)])
@@ -90,4 +92,4 @@ def test_ties_are_told_by_what_the_choice_was_made_by():
         trial("thaw", 129, name="close, without folds"),
         trial("thaw", 90, name="far, without folds"),
     )
-    assert ties(best, trials, LABELS) == ("close by folds", "close, without folds")
+    assert ties(best, trials, TRUTH) == ("close by folds", "close, without folds")

@@ -23,18 +23,18 @@ def splits(train, validation, copies=0):
 def test_a_large_validation_part_decides_alone():
     found = folds(splits(100, 300), seed=0)
     assert found.crossed == 1
-    assert found.judged.tolist() == list(range(100, 400))
+    assert np.flatnonzero(found.judged).tolist() == list(range(100, 400))
     assert np.array_equal(found.learns[:, 0], np.arange(400) < 100)
 
 
 def test_a_small_one_is_crossed_with_the_training_part():
     found = folds(splits(100, 20), seed=0)
     assert found.crossed == 5
-    assert len(found.judged) == 120
+    assert found.judged.sum() == 120
     assert np.array_equal(found.learns[:, 0], np.arange(120) < 100)  # the head that is kept has seen training data only
     for fold in range(1, 6):
         assert np.array_equal(found.learns[:, fold], found.judge != fold)
-        assert abs(int(found.labels[found.judge == fold].sum()) * 2 - (found.judge == fold).sum()) <= 2
+        assert abs(int(found.truth.labels[found.judge == fold].sum()) * 2 - (found.judge == fold).sum()) <= 2
 
 
 def test_copies_of_an_example_are_judged_by_the_same_fold():
@@ -49,4 +49,4 @@ def test_another_seed_gives_other_folds_and_the_same_seed_the_same():
 
 
 def test_the_test_part_is_in_no_fold():
-    assert len(folds(splits(100, 20), seed=0).labels) == 120
+    assert len(folds(splits(100, 20), seed=0).truth) == 120

@@ -10,6 +10,7 @@ from regraft.network.plan import New
 from regraft.tasks.defaults import settings_for
 from regraft.tasks.fit import fit
 from regraft.tasks.head import Head, own_copy
+from regraft.tasks.truth import truth_of
 from regraft.train.loop import train
 from regraft.trials.heads import dense_head, train_heads
 from regraft.trials.schemes import Scheme
@@ -63,8 +64,8 @@ def assert_same_as_alone(heads, ground, stored):
             assert line["validation_loss"] == pytest.approx(look.metrics["loss"], rel=1e-4)
         for name in head.names:
             np.testing.assert_allclose(trial.values[name], values[name], atol=2e-5, rtol=1e-3)
-        assert trial.score(ground.splits.validation.labels)[0] == pytest.approx(trained.metrics["accuracy"])
-        assert trial.score(ground.splits.validation.labels)[1] == pytest.approx(-trained.metrics["loss"], rel=1e-4)
+        assert trial.score(truth_of([ground.splits.validation]))[0] == pytest.approx(trained.metrics["accuracy"])
+        assert trial.score(truth_of([ground.splits.validation]))[1] == pytest.approx(-trained.metrics["loss"], rel=1e-4)
     return trials
 
 
@@ -112,7 +113,7 @@ def test_centred_linear_heads_are_those_that_fit_trains(ground, stored, tmp_path
             input="range=0..1",
             out=out,
         )
-        assert trial.score(ground.splits.validation.labels)[0] == pytest.approx(fitted.validation.accuracy)
+        assert trial.score(truth_of([ground.splits.validation]))[0] == pytest.approx(fitted.validation.accuracy)
         for name in head.names:
             np.testing.assert_allclose(trial.values[name], fitted.network.values[name], atol=1e-4)
 

@@ -8,6 +8,7 @@ from grounds import SILENT, calibration_of, digit_ground, stored_of
 from regraft.network import Plan
 from regraft.run import RunFolder
 from regraft.tasks.head import Head, own_copy
+from regraft.tasks.truth import truth_of
 from regraft.train.loop import train
 from regraft.trials.planning import drafted, planned
 from regraft.trials.race import Track, race
@@ -54,7 +55,7 @@ def test_the_better_half_trains_on(ground, stored, solved, tmp_path):
     entries, trials = run_race(ground, stored, solved, tmp_path, *schemes)
     assert entries[0].stretches == (2, 4, 8)
     assert [trial.number for trial in trials] == [1, 2, 3, 4]
-    labels = ground.splits.validation.labels
+    truth = truth_of([ground.splits.validation])
     by_epochs = {epochs: [trial for trial in trials if trial.epochs == epochs] for epochs in (2, 4, 8)}
     assert [len(some) for some in by_epochs.values()] == [2, 1, 1]
     for epochs, notes in ((2, "2 of 8"), (4, "4 of 8")):
@@ -62,7 +63,7 @@ def test_the_better_half_trains_on(ground, stored, solved, tmp_path):
             assert (trial.state, trial.note) == ("dropped", f"behind the better half after {notes} epochs")
     (last,) = by_epochs[8]
     assert (last.state, last.note) == ("done", "")
-    assert last.score(labels) == max(trial.score(labels) for trial in trials)
+    assert last.score(truth) == max(trial.score(truth) for trial in trials)
     assert max(map(best_until(2), by_epochs[2])) <= min(map(best_until(2), [*by_epochs[4], last]))
 
 
@@ -106,7 +107,7 @@ def test_a_thaw_that_hurts_is_rolled_back_to_the_very_weights_it_began_with(grou
     assert {name for name in trial.values if "hidden4" in name} == {"hidden4/kernel", "hidden4/bias"}
     for name, value in trial.values.items():
         np.testing.assert_array_equal(value, start.values[name])
-    assert trial.score(ground.splits.validation.labels)[0] == trial.learning[0]["validation_accuracy"]
+    assert trial.score(truth_of([ground.splits.validation]))[0] == trial.learning[0]["validation_accuracy"]
     assert max(line["validation_accuracy"] for line in trial.learning[1:]) <= trial.learning[0]["validation_accuracy"]
 
 

@@ -13,6 +13,7 @@ from grounds import SILENT, dense_network, row_splits
 from regraft.data import Part
 from regraft.errors import BadArgument
 from regraft.run import RunFolder
+from regraft.tasks.truth import truth_of
 from regraft.trials.budget import Budget
 from regraft.trials.ground import Choices
 from regraft.trials.schemes import schemes_from_data
@@ -85,8 +86,8 @@ def test_the_run_holds_what_was_found(found, out):
 
 
 def test_the_winner_is_validated_as_its_trial_was(found):
-    labels = found.ground.splits.validation.labels
-    assert found.winner.validation.accuracy == pytest.approx(found.winner.trial.score(labels)[0])
+    truth = truth_of([found.ground.splits.validation])
+    assert found.winner.validation.accuracy == pytest.approx(found.winner.trial.score(truth)[0])
 
 
 def test_the_model_is_the_winner(found, splits):

@@ -226,6 +226,12 @@ class Part:
         """Those of the words, where words are tagged."""
         return None if self.examples.tags is None else self.examples.tags[self.indices]
 
+    @property
+    def truth(self) -> np.ndarray:
+        """What is to be told: the labels of its examples, or (w) the tags of all their words."""
+        tags = self.tags
+        return self.labels if tags is None else tags.flat
+
 
 def said_of_skipped(skipped: Sequence[str]) -> list[str]:
     """What is said of examples that were left out: the first five, and how many more there are."""

@@ -18,7 +18,7 @@ from regraft.network import GraphNetwork
 from regraft.network.graph import PICTURE, SENTENCE
 from regraft.run import Progress
 from regraft.tasks.baselines import majority
-from regraft.tasks.evidence import interval
+from regraft.tasks.evidence import each, interval
 
 METHOD = "nearest description"
 
@@ -69,7 +69,7 @@ def nearest(
     return Nearest(
         n=len(examples),
         accuracy=float(right.mean()),
-        interval=interval(right),
+        interval=interval(each(right)),
         balanced=float(np.mean([right[examples.labels == one].mean() for one in classes])),
         majority=majority(examples.labels, examples.labels),
     )

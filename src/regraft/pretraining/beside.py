@@ -7,14 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from regraft.data import Splits
 from regraft.network import GraphNetwork, Plan
 from regraft.network.fresh import untrained
 from regraft.run import Progress
 from regraft.run.folder import is_run
-from regraft.tasks.evidence import difference, interval
+from regraft.tasks.evidence import Hits, difference, each, interval
 from regraft.tasks.fit import FitResult, fit
 from regraft.tasks.judging import computed
 
@@ -96,16 +94,16 @@ def _all(examples: int) -> dict[str, Any]:
     return {**_ALL, "epochs": max(_EPOCHS, -(-_STEPS * _ALL["batch"] // examples))}
 
 
-def _hits(result: FitResult, data: Splits, progress: Progress) -> np.ndarray:
-    """(n) which of the test examples were told right."""
-    return computed(result.network, data.test, progress=progress).argmax(axis=1) == data.test.labels
+def _hits(result: FitResult, data: Splits, progress: Progress) -> Hits:
+    """Which of the test examples were told right."""
+    return each(computed(result.network, data.test, progress=progress).argmax(axis=1) == data.test.labels)
 
 
-def _compared(name: str, result: FitResult, hits: np.ndarray) -> Compared:
+def _compared(name: str, result: FitResult, hits: Hits) -> Compared:
     return Compared(
         name=name,
         validation=result.validation.score,
-        test=float(hits.mean()),
+        test=hits.score,
         interval=interval(hits),
         seconds=result.seconds,
     )

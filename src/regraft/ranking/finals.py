@@ -13,6 +13,7 @@ from regraft.ranking.candidates import Candidate
 from regraft.ranking.rounds import Rounds
 from regraft.run import Progress
 from regraft.tasks.evidence import interval
+from regraft.tasks.truth import truth_of
 from regraft.trials.budget import Budget
 from regraft.trials.calibration import Calibration, calibrated
 from regraft.trials.forecast import forecast
@@ -78,10 +79,10 @@ class _Final:
         with TemporaryDirectory() as folder:
             found = search(self.candidate.network, splits, choices=choices, out=Path(folder) / "run", progress=progress)
         trial = found.winner.trial
-        hits = trial.hits(splits.validation.labels)
+        hits = trial.hits(truth_of([splits.validation]))
         low, high = interval(hits)
         seconds = time.monotonic() - started
-        return Tuned(accuracy=float(hits.mean()), low=low, high=high, scheme=trial.scheme.name, seconds=seconds)
+        return Tuned(accuracy=hits.score, low=low, high=high, scheme=trial.scheme.name, seconds=seconds)
 
 
 def _prepared(one: Candidate, splits: Splits, seed: int) -> _Final:

@@ -67,9 +67,8 @@ def measured(logits: Tensor, labels: Tensor, part: Part) -> Measured:
 
 def reported(answers: np.ndarray, part: Part) -> AnyReport:
     """How well answers (n k) for the examples of a part, or (w k) for all their words, fit the truth."""
-    labels = part.labels if part.tags is None else part.tags.flat
-    found = KINDS[part.examples.task].report(answers, labels, part.examples.classes)
-    entities = _entities(answers.argmax(1), labels, part)
+    found = KINDS[part.examples.task].report(answers, part.truth, part.examples.classes)
+    entities = _entities(answers.argmax(1), part.truth, part)
     return replace(found, entities=entities) if isinstance(found, Report) else found
 
 

@@ -19,6 +19,7 @@ from regraft.tasks.baselines import embedded, majority, neighbours
 from regraft.tasks.defaults import settings_for
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.rows import InputRows
+from regraft.tasks.truth import truth_of
 from regraft.train.learner import Batch, Rows
 from regraft.train.loop import train
 from regraft.train.settings import Settings
@@ -26,7 +27,7 @@ from regraft.trials.folds import folds
 from regraft.trials.ground import Ground
 from regraft.trials.probe import Reading, probe
 from regraft.trials.recipe import FULL
-from regraft.trials.stored import Stored, hits, parts
+from regraft.trials.stored import Stored, parts
 
 EPOCHS = 20  # that training the whole network would take
 _LEAST = 20  # examples of a part without which nothing is measured
@@ -34,10 +35,10 @@ _LEAST = 20  # examples of a part without which nothing is measured
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """An accuracy on the test part, and what must be said beside it."""
+    """A score on the test part, and what must be said beside it."""
 
     name: str
-    accuracy: float
+    score: float
     note: str = ""
 
 
@@ -48,9 +49,9 @@ def simple(splits: Splits, stored: Stored, top: Reading) -> list[Baseline]:
     kernel, bias = top.usual
     linear = stored.values(splits.test, vector).numpy() @ kernel + bias
     return [
-        Baseline(name="majority class", accuracy=majority(splits.train.labels, splits.test.labels)),
-        Baseline(name="nearest neighbours", accuracy=neighbours(train, validation, test)),
-        Baseline(name="frozen + linear", accuracy=float(hits(linear, splits.test.labels).mean())),
+        Baseline(name="majority class", score=majority(splits.train.labels, splits.test.labels)),
+        Baseline(name="nearest neighbours", score=neighbours(train, validation, test)),
+        Baseline(name="frozen + linear", score=truth_of([splits.test]).score(linear)[0]),
     ]
 
 
@@ -70,14 +71,13 @@ def untrained_trunk(
     stored = Stored(splits=splits, features=features)
     classes = len(splits.classes)
     readings = probe(ground.levels, stored, folds(splits, ground.seed), classes, Progress(silent=True))
-    best = max(readings, key=lambda reading: reading.accuracy)
+    best = max(readings, key=lambda reading: reading.score)
     logits = stored.values(splits.test, best.level.vector).numpy() @ best.kernel + best.bias
     note = f"its best cut is {best.level.cut}"
     if share < 1:
         note += f"; on {len(splits.train)} examples of the training part and {len(splits.test)} of the test part"
-    accuracy = float(hits(logits, splits.test.labels).mean())
-    found = Baseline(name="untrained trunk", accuracy=accuracy, note=note)
-    return found, {reading.level.cut: reading.accuracy for reading in readings}
+    found = Baseline(name="untrained trunk", score=truth_of([splits.test]).score(logits)[0], note=note)
+    return found, {reading.level.cut: reading.score for reading in readings}
 
 
 def from_scratch(ground: Ground, epochs: float, progress: Progress) -> Baseline:
@@ -112,8 +112,8 @@ def _whole(
         train(head.learner(), rows, settings, until=min(settings.epochs, max(1, int(epochs))), progress=progress)
     except Diverged:
         note += ", and diverged"
-    logits, labels = head.logits(test_part, settings.batch)
-    return Baseline(name=name, accuracy=float(hits(logits, labels.numpy()).mean()), note=note)
+    logits, _ = head.logits(test_part, settings.batch)
+    return Baseline(name=name, score=truth_of([ground.splits.test]).score(logits)[0], note=note)
 
 
 class _FirstRows:

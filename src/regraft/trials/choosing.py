@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from regraft.tasks.evidence import is_tie, is_worse
+from regraft.tasks.truth import Truth
 from regraft.trials.probe import Reading
 from regraft.trials.recipe import Rule
 from regraft.trials.trial import Trial
@@ -18,7 +17,7 @@ from regraft.trials.trial import Trial
 
 def best_reading(readings: Sequence[Reading]) -> int:
     """The cut on which a linear head does best, by the judged examples; of equal ones, the highest."""
-    return max(range(len(readings)), key=lambda place: (readings[place].accuracy, place))
+    return max(range(len(readings)), key=lambda place: (readings[place].score, place))
 
 
 def top(readings: Sequence[Reading]) -> int:
@@ -27,13 +26,13 @@ def top(readings: Sequence[Reading]) -> int:
     return max(place for place, other in enumerate(readings) if is_tie(best.hits, other.hits))
 
 
-def best_head(linear: Trial, hidden: Sequence[Trial], labels: np.ndarray) -> Trial:
+def best_head(linear: Trial, hidden: Sequence[Trial], truth: Truth) -> Trial:
     """The linear head, or the best head with a hidden layer if it is better beyond doubt on the validation part."""
-    best = max(hidden, key=lambda trial: trial.score(labels), default=linear)
-    return best if is_worse(linear.hits(labels), best.hits(labels)) else linear
+    best = max(hidden, key=lambda trial: trial.score(truth), default=linear)
+    return best if is_worse(linear.hits(truth), best.hits(truth)) else linear
 
 
-def winner(readings: Sequence[Reading], trials: Sequence[Trial], labels: np.ndarray, rule: Rule) -> Trial:
+def winner(readings: Sequence[Reading], trials: Sequence[Trial], truth: Truth, rule: Rule) -> Trial:
     """The trial that wins: the best of what was thawed, or the best head on what is frozen.
 
     The more data, the more of a network is worth training. Where they are plenty, what was thawed stays unless it is
@@ -44,33 +43,33 @@ def winner(readings: Sequence[Reading], trials: Sequence[Trial], labels: np.ndar
     hidden = [trial for trial in trials if trial.stage == "heads"]
     thawed = [trial for trial in trials if trial.stage == "thaw"]
     if not linear:
-        return max([*_best_given(hidden, labels), *thawed], key=lambda trial: trial.score(labels))
-    frozen = best_head(linear[best_reading(readings)], hidden, labels)
+        return max([*_best_given(hidden, truth), *thawed], key=lambda trial: trial.score(truth))
+    frozen = best_head(linear[best_reading(readings)], hidden, truth)
     stands = [trial for trial in thawed if trial.state in ("done", "dropped")]
-    best = max(stands, key=lambda trial: trial.score(labels), default=frozen)
-    one, other = best.hits(labels), frozen.hits(labels)
+    best = max(stands, key=lambda trial: trial.score(truth), default=frozen)
+    one, other = best.hits(truth), frozen.hits(truth)
     wins = not is_worse(one, other) if rule.in_doubt == "thawed" else is_worse(other, one)
     return best if wins else frozen
 
 
-def _best_given(heads: Sequence[Trial], labels: np.ndarray) -> list[Trial]:
+def _best_given(heads: Sequence[Trial], truth: Truth) -> list[Trial]:
     """Of heads that were given the best one, by the folds where there are some.
 
     Where some with fewer layers cannot be told apart from it, it is the best of the fewest.
     """
-    best = max(heads, key=lambda trial: trial.crossed_score(labels), default=None)
+    best = max(heads, key=lambda trial: trial.crossed_score(truth), default=None)
     if best is None:
         return []
-    as_good = [trial for trial in heads if trial is best or _as_good(trial, best, labels)]
-    return [max(as_good, key=lambda trial: (-trial.layers, *trial.crossed_score(labels)))]
+    as_good = [trial for trial in heads if trial is best or _as_good(trial, best, truth)]
+    return [max(as_good, key=lambda trial: (-trial.layers, *trial.crossed_score(truth)))]
 
 
-def ties(best: Trial, trials: Sequence[Trial], labels: np.ndarray) -> tuple[str, ...]:
+def ties(best: Trial, trials: Sequence[Trial], truth: Truth) -> tuple[str, ...]:
     """The names of those that cannot be told apart from the best: by the folds where both have been through them."""
-    return tuple(trial.scheme.name for trial in trials if trial is not best and _as_good(trial, best, labels))
+    return tuple(trial.scheme.name for trial in trials if trial is not best and _as_good(trial, best, truth))
 
 
-def _as_good(trial: Trial, best: Trial, labels: np.ndarray) -> bool:
+def _as_good(trial: Trial, best: Trial, truth: Truth) -> bool:
     if trial.crossed is not None and best.crossed is not None:
         return is_tie(best.crossed, trial.crossed)
-    return is_tie(best.hits(labels), trial.hits(labels))
+    return is_tie(best.hits(truth), trial.hits(truth))

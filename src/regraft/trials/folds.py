@@ -8,6 +8,7 @@ import numpy as np
 
 from regraft.data import Splits
 from regraft.data.examples import Part
+from regraft.tasks.truth import Truth, truth_of
 
 FEW = (
     200  # a validation part smaller than this decides nothing between neighbours: it is crossed with the training part
@@ -20,19 +21,19 @@ class Folds:
     """The training and validation examples, in this order, and how they take turns.
 
     Attributes:
-        labels: (n) of the examples.
+        truth: of the examples.
         learns: (n f) bool, which examples each fold learns from. Fold 0 is the training part itself.
         judge: (n) the fold that judges an example; -1 for none.
     """
 
-    labels: np.ndarray
+    truth: Truth
     learns: np.ndarray
     judge: np.ndarray
 
     @property
     def judged(self) -> np.ndarray:
-        """Positions of the examples that are judged."""
-        return np.flatnonzero(self.judge >= 0)
+        """(n) bool, which examples are judged."""
+        return self.judge >= 0
 
     @property
     def crossed(self) -> int:
@@ -42,14 +43,13 @@ class Folds:
 
 def folds(splits: Splits, seed: int) -> Folds:
     """The folds of a search: copies of an example stay together, and each class is spread evenly."""
-    trained, n = len(splits.train), len(splits.train) + len(splits.validation)
-    labels = np.concatenate([splits.train.labels, splits.validation.labels])
-    first = np.arange(n) < trained
-    if len(splits.validation) >= FEW or np.bincount(labels).min() < _FOLDS:
-        return Folds(labels=labels, learns=first[:, None], judge=np.where(first, -1, 0))
-    judge = _crossed([*_hashes(splits.train), *_hashes(splits.validation)], labels, seed)
+    truth = truth_of([splits.train, splits.validation])
+    first = np.arange(len(truth)) < len(splits.train)
+    if len(splits.validation) >= FEW or np.bincount(truth.labels).min() < _FOLDS:
+        return Folds(truth=truth, learns=first[:, None], judge=np.where(first, -1, 0))
+    judge = _crossed([*_hashes(splits.train), *_hashes(splits.validation)], truth.labels, seed)
     learns = np.stack([first, *(judge != fold for fold in range(1, _FOLDS + 1))], axis=1)
-    return Folds(labels=labels, learns=learns, judge=judge)
+    return Folds(truth=truth, learns=learns, judge=judge)
 
 
 def _crossed(hashes: list[bytes], labels: np.ndarray, seed: int) -> np.ndarray:

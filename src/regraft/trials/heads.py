@@ -19,6 +19,7 @@ from regraft.errors import Diverged
 from regraft.network.plan import New
 from regraft.network.surgery import Graft
 from regraft.tasks import classify
+from regraft.tasks.evidence import Hits
 from regraft.tasks.rows import ScaledRows, Scaling, batches, scaling_of
 from regraft.train.learner import Batch, Learner, Rows, Step
 from regraft.train.loop import Measured, train
@@ -144,16 +145,16 @@ def _scaled(rows: Rows, scaling: Scaling | None) -> Rows:
     return ScaledRows(rows, scaling) if scaling else rows
 
 
-def _crossed(group: Sequence[DenseHead], stored: Stored, folds: Folds) -> list[np.ndarray]:
-    """Right or wrong (n) bool of each head for all examples of the folds, each by the training that judges it."""
-    right = np.zeros((len(group), len(folds.labels)), bool)
+def _crossed(group: Sequence[DenseHead], stored: Stored, folds: Folds) -> list[Hits]:
+    """What each head tells right of all examples of the folds, each told by the training that judges it."""
+    taken = np.zeros((len(group), len(folds.truth)), np.int64)
     for fold in range(1, folds.crossed + 1):
         vector, mine = [group[0].level.vector], np.flatnonzero(folds.judge == fold)
         learned, judged = stored.crossed(vector, np.flatnonzero(folds.learns[:, fold])), stored.crossed(vector, mine)
         scaling = _scaling(group, learned)
         bundle = _learned(group, learned, judged, scaling)
-        right[:, mine] = bundle.best_logits(_scaled(judged, scaling)).argmax(2).numpy() == folds.labels[mine]
-    return list(right)
+        taken[:, mine] = bundle.best_logits(_scaled(judged, scaling)).argmax(2).numpy()
+    return [folds.truth.hits(own) for own in taken]
 
 
 def _diverged(head: DenseHead, stored: Stored, folds: Folds | None, error: Diverged) -> Trial:
@@ -174,7 +175,7 @@ def _diverged(head: DenseHead, stored: Stored, folds: Folds | None, error: Diver
         seconds=0.0,
         state="diverged",
         note=f"{error.what}: its start is kept",
-        crossed=np.zeros(len(folds.labels), bool) if folds else None,
+        crossed=folds and folds.truth.hits(folds.truth.labels).none,
     )
 
 

@@ -210,7 +210,7 @@ def _heads(ground: Ground, draft: Drafted, measured: Calibration) -> float:
     examples = len(ground.splits.train) + len(ground.splits.validation) / 2
     if draft.given:
         if ground.crossing:  # each fold learns from all that others judge
-            examples += ground.folds.crossed * len(ground.folds.labels) - len(ground.folds.judged) / 2
+            examples += ground.folds.crossed * len(ground.folds.truth) - ground.folds.judged.sum() / 2
         groups = {head.alike: head.settings for head in draft.heads}
         weights = sum(head.settings.epochs / head.settings.batch * head.weights for head in draft.heads)
         steps = sum(settings.epochs / settings.batch for settings in groups.values())

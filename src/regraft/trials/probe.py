@@ -12,11 +12,11 @@ from torch import Tensor
 from regraft.data.opening import workers
 from regraft.run import Progress
 from regraft.tasks.baselines import embedded, neighbours
-from regraft.tasks.evidence import interval
+from regraft.tasks.evidence import Hits, interval
 from regraft.trials.folds import Folds
 from regraft.trials.levels import Level
 from regraft.trials.linear import Heads, Problem, solve
-from regraft.trials.stored import Pool, Stored, hits
+from regraft.trials.stored import Pool, Stored
 from regraft.trials.threads import one_thread
 
 # The penalty of a head on d features and n examples is d / (spread * n), as `fit` has it with a spread of 30.
@@ -29,9 +29,10 @@ class Reading:
     """What the probe found at one cut.
 
     Attributes:
-        penalty: the best one, chosen by accuracy, then by loss, on the judged examples.
-        hits: right or wrong (j) bool for each judged example, by heads that did not learn from it.
-        accuracy, low, high: of them, with the interval of 95 %.
+        penalty: the best one, chosen by score, then by loss, on the judged examples.
+        hits: what was right of the judged examples, told by heads that did not learn from them.
+        accuracy: of them.
+        score, low, high: of them, with the interval of 95 %.
         knn: accuracy of the nearest neighbours on the validation part.
         kernel, bias: (d k), (k) of the head that learned from the training part, on the features as they are.
         usual: the same with the penalty that `fit` takes.
@@ -40,8 +41,9 @@ class Reading:
 
     level: Level
     penalty: float
-    hits: np.ndarray
+    hits: Hits
     accuracy: float
+    score: float
     low: float
     high: float
     knn: float
@@ -64,21 +66,22 @@ def probe(
 
 
 def _reading(level: Level, stored: Stored, folds: Folds, classes: int) -> Reading:
-    features, labels = stored.pool(level.vector), torch.from_numpy(folds.labels)
+    features, labels = stored.pool(level.vector), torch.from_numpy(folds.truth.labels)
     trained = int(folds.learns[:, 0].sum())
     penalties = features.width / (torch.tensor(SPREADS) * trained)
     problem = Problem(features=features, labels=labels, classes=classes, learns=torch.from_numpy(folds.learns))
     heads = solve(problem, penalties)
-    logits = _crossed(heads, features, folds)
-    judged = labels[folds.judged]
-    best = max(range(len(SPREADS)), key=lambda p: _score(logits[p], judged))
-    right = hits(logits[best], judged.numpy())
-    low, high = interval(right)
+    logits, judged = _crossed(heads, features, folds), folds.truth.some(folds.judged)
+    best = max(range(len(SPREADS)), key=lambda p: judged.score(logits[p]))
+    taken = logits[best].argmax(1).numpy()
+    hits = judged.hits(taken)
+    low, high = interval(hits)
     return Reading(
         level=level,
         penalty=float(penalties[best]),
-        hits=right,
-        accuracy=float(right.mean()),
+        hits=hits,
+        accuracy=float((taken == judged.labels).mean()),
+        score=hits.score,
         low=low,
         high=high,
         knn=_nearest(level, stored),
@@ -102,11 +105,6 @@ def _crossed(heads: Heads, features: Pool, folds: Folds) -> Tensor:
             found[:, own] = torch.einsum("nd,pdk->pnk", block[own], heads.kernels[fold]) + heads.biases[fold][:, None]
         parts.append(found[:, mine >= 0])
     return torch.cat(parts, 1)
-
-
-def _score(logits: Tensor, labels: Tensor) -> tuple[float, float]:
-    loss = torch.nn.functional.cross_entropy(logits, labels)
-    return float((logits.argmax(1) == labels).double().mean()), -float(loss)
 
 
 def _nearest(level: Level, stored: Stored) -> float:

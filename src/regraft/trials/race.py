@@ -22,12 +22,13 @@ from regraft.run.atomic import read_json, write_json
 from regraft.tasks.evidence import is_worse
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.layer_rates import layer_rates
+from regraft.tasks.truth import Truth, truth_of
 from regraft.train.learner import Rows
 from regraft.train.loop import train
 from regraft.train.range_test import STEPS, range_test
 from regraft.trials.ground import Ground
 from regraft.trials.planning import Entry
-from regraft.trials.stored import Stored, hits
+from regraft.trials.stored import Stored
 from regraft.trials.trial import State, Trial
 
 _TESTING = 0.1  # share of the race that a range test may take
@@ -65,7 +66,7 @@ def race(entries: Sequence[Entry], starts: Sequence[GraphNetwork], track: Track)
         if stretch == last:
             break
         if ahead is None:
-            ahead = _ahead([trials[entry.number] for entry in running], track.ground.splits.validation.labels)
+            ahead = _ahead([trials[entry.number] for entry in running], truth_of([track.ground.splits.validation]))
             write_json(decision, {"ahead": ahead})
         for entry in running:
             if entry.number not in ahead and trials[entry.number].state == "done":
@@ -74,10 +75,10 @@ def race(entries: Sequence[Entry], starts: Sequence[GraphNetwork], track: Track)
     return [trials[entry.number] for entry in entries]
 
 
-def _ahead(trials: Sequence[Trial], labels: np.ndarray) -> list[int]:
+def _ahead(trials: Sequence[Trial], truth: Truth) -> list[int]:
     """The numbers of the better half."""
     going = [trial for trial in trials if trial.state == "done"]
-    going.sort(key=lambda trial: trial.score(labels), reverse=True)
+    going.sort(key=lambda trial: trial.score(truth), reverse=True)
     return [trial.number for trial in going[: ceil(len(trials) / 2)]]
 
 
@@ -113,7 +114,8 @@ def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: f
     rows = (ground.training(entry.inputs, track.stored), validation)
     state, note, epochs = _trained(entry, stretch, head, rows, folder, track.progress)
     last, batch = stretch + 1 == len(entry.stretches), entry.settings.batch
-    if state == "done" and last and _is_hurt(head, begun, validation, batch):
+    truth = truth_of([ground.splits.validation])
+    if state == "done" and last and is_worse(*(truth.hits(_taken(one, validation, batch)) for one in (head, begun))):
         state, note = "rolled back", "it ended worse than it began, beyond doubt"
     kept = head if state == "done" else begun
     logits, _ = kept.logits(validation, batch)
@@ -157,10 +159,9 @@ def _trained(
     return "done", "", trained.epochs
 
 
-def _is_hurt(head: Head, begun: Head, validation: Rows, batch: int) -> bool:
-    """Whether a head is worse than it was when it was begun, beyond doubt."""
-    (after, labels), (before, _) = (one.logits(validation, batch) for one in (head, begun))
-    return is_worse(hits(after, labels.numpy()), hits(before, labels.numpy()))
+def _taken(head: Head, rows: Rows, batch: int) -> np.ndarray:
+    """What a head takes examples for."""
+    return head.logits(rows, batch)[0].argmax(1).numpy()
 
 
 def _dropped(trial: Trial, entry: Entry) -> Trial:

@@ -14,6 +14,7 @@ from regraft.network import GraphNetwork, New, Plan
 from regraft.network.plan import plan_to_data
 from regraft.tasks.classify import Report
 from regraft.tasks.evidence import interval
+from regraft.tasks.truth import truth_of
 from regraft.trials.baselines import Baseline
 from regraft.trials.calibration import Calibration
 from regraft.trials.ground import Ground
@@ -78,7 +79,7 @@ class Found:
     def as_json(self) -> dict[str, Any]:
         """The search as results.json holds it."""
         splits = self.ground.splits
-        labels = splits.validation.labels
+        truth = truth_of([splits.validation])
         return {
             "run": str(self.run),
             "model": str(self.model),
@@ -95,9 +96,9 @@ class Found:
             "budget": self._budget(),
             "seconds": dict(self.seconds),
             "curve": [_point(reading, self.untrained) for reading in self.readings],
-            "trials": [trial.as_json(labels) for trial in self.trials],
+            "trials": [trial.as_json(truth) for trial in self.trials],
             "winner": self._winner(),
-            "baselines": {baseline.name: baseline.accuracy for baseline in self.baselines},
+            "baselines": {baseline.name: baseline.score for baseline in self.baselines},
             "baseline_notes": {baseline.name: baseline.note for baseline in self.baselines if baseline.note},
             "augmentation": self.augmentation and asdict(self.augmentation),
             "warnings": list(self.warnings),
@@ -137,7 +138,7 @@ class Found:
         import yaml
 
         winner = self.winner
-        right = winner.probability.argmax(1) == self.ground.splits.test.labels
+        hits = truth_of([self.ground.splits.test]).hits(winner.probability.argmax(1))
         return {
             "number": winner.trial.number,
             "name": winner.trial.scheme.name,
@@ -147,7 +148,7 @@ class Found:
             "command": self._command(),
             "validation": winner.validation.as_json(),
             "test": winner.test.as_json() if winner.test else None,
-            "interval": list(interval(right)) if winner.test else None,
+            "interval": list(interval(hits)) if winner.test else None,
             "ties": list(winner.ties),
         }
 
@@ -217,6 +218,7 @@ def _point(reading: Reading, untrained: Mapping[str, float]) -> dict[str, Any]:
         "cut": reading.level.cut,
         "layers_reused": reading.level.layers,
         "accuracy": reading.accuracy,
+        "score": reading.score,
         "low": reading.low,
         "high": reading.high,
         "knn": reading.knn,

@@ -24,6 +24,7 @@ from regraft.tasks.defaults import settings_for
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.record import data_record, require_same, source_record
 from regraft.tasks.rows import InputRows
+from regraft.tasks.truth import truth_of
 from regraft.train.learner import Rows
 from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple, untrained_trunk
 from regraft.trials.budget import Budget
@@ -152,7 +153,7 @@ class _Search:
         self._run = run
         self._progress = progress
         self._clock = clock
-        self._labels = ground.splits.validation.labels
+        self._truth = truth_of([ground.splits.validation])
 
     def carried_out(self, minutes: float | None) -> Found:
         """All stages in turn."""
@@ -166,7 +167,7 @@ class _Search:
         with self._clock("thaw"):
             trials += self._thawed(readings, trials, stored)
         trials = [replace(trial, number=number) for number, trial in enumerate(trials, 1)]
-        best = winner(readings, trials, self._labels, self._plan.drafted.rule)
+        best = winner(readings, trials, self._truth, self._plan.drafted.rule)
         with self._clock("baselines"):
             baselines, untrained = self._baselines(readings, trials, stored)
         with self._clock("test"):
@@ -219,7 +220,7 @@ class _Search:
         """The linear heads of all cuts, and hidden layers on the best; or the dense heads that are given."""
         if self._plan.drafted.given:
             return train_heads(self._plan.drafted.heads, stored, self._ground.crossing)
-        best = sorted(readings, key=lambda reading: reading.accuracy, reverse=True)[:BEST_CUTS]
+        best = sorted(readings, key=lambda reading: reading.score, reverse=True)[:BEST_CUTS]
         schemes = added_layers(self._plan.drafted.rule, [reading.level for reading in best])
         heads = [self._dense(number, scheme) for number, scheme in enumerate(schemes, 1)]
         return [*map(self._linear, readings), *train_heads(heads, stored)]
@@ -256,7 +257,7 @@ class _Search:
         if not self._plan.drafted.given:
             place = top(readings)
             linear, *hidden = (trial for trial in trials if trial.level == readings[place].level)
-            head = best_head(linear, hidden, self._labels)
+            head = best_head(linear, hidden, self._truth)
             self._plan, values = rerouted(self._ground, self._plan, place, head.scheme.plan.new), head.values
             self._progress.say(raced(self._plan, readings[place].level.cut))
         entries = [entry for entry in self._plan.entries if entry.stretches]
@@ -286,7 +287,7 @@ class _Search:
             judge, self._ground.rows(self._ground.splits.test, trial.inputs, stored), self._ground.splits.classes
         )
         note = f"{trial.epochs} epochs" + (f", {trial.state}" if trial.state != "done" else "")
-        return Baseline(name=FULL, accuracy=report.accuracy, note=note)
+        return Baseline(name=FULL, score=report.score, note=note)
 
     def _judge(self, trial: Trial) -> tuple[Head, Graft, GraphNetwork]:
         """What looks at examples for a trial, from its inputs; and its network."""
@@ -311,7 +312,7 @@ class _Search:
             validation=validation,
             test=last if part is ground.splits.test else None,
             probability=probability[: len(ground.splits.test)],
-            ties=ties(best, trials, self._labels),
+            ties=ties(best, trials, self._truth),
         )
 
     def _naive(self, trials: Sequence[Trial]) -> float:

@@ -110,8 +110,3 @@ def parts(splits: Splits) -> tuple[Part, ...]:
 def total(splits: Splits) -> int:
     """How many examples there are in all."""
     return sum(map(len, parts(splits)))
-
-
-def hits(logits: np.ndarray | Tensor, labels: np.ndarray) -> np.ndarray:
-    """Right or wrong (n) bool."""
-    return np.asarray(logits).argmax(1) == labels

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from regraft.network.plan import plan_to_data
-from regraft.tasks import classify
-from regraft.tasks.evidence import interval
+from regraft.tasks.evidence import Hits, interval
+from regraft.tasks.truth import Truth
 from regraft.trials.levels import Level
 from regraft.trials.schemes import Scheme, Stage
 
@@ -27,8 +26,8 @@ class Trial:
         level: where its trunk ends.
         inputs: the stored tensors, or the network's input, that its head or its trained part reads.
         logits: (v k) for the validation part.
-        crossed: right or wrong (j) bool for each example that the folds judge, by trainings that did not learn from it;
-            None where the validation part decides alone.
+        crossed: what the folds judge, told by trainings that did not learn from it; None where the validation part
+            decides alone.
         values: the trained weights by name; the others are the source's.
         settings: of its training, all of them; for a head that was solved, what `fit` would take.
         learning: a line for each epoch.
@@ -48,41 +47,41 @@ class Trial:
     state: State = "done"
     note: str = ""
     learning: tuple[Mapping[str, Any], ...] = ()
-    crossed: np.ndarray | None = None
+    crossed: Hits | None = None
 
     @property
     def layers(self) -> int:
         """How many layers stand on its trunk."""
         return len(self.scheme.plan.new or (None,))
 
-    def score(self, labels: np.ndarray) -> tuple[float, float]:
-        """Accuracy on the validation part, then the loss with its sign turned: higher is better."""
-        measured = classify.measured(torch.from_numpy(self.logits), torch.from_numpy(labels))
-        return measured.score[0], measured.score[1]
+    def score(self, truth: Truth) -> tuple[float, float]:
+        """The score on the validation part, then the loss with its sign turned: more is better."""
+        return truth.score(self.logits)
 
-    def crossed_score(self, labels: np.ndarray) -> tuple[float, float, float]:
-        """Accuracy by the folds, then the score: higher is better."""
-        return 0.0 if self.crossed is None else float(self.crossed.mean()), *self.score(labels)
+    def crossed_score(self, truth: Truth) -> tuple[float, float, float]:
+        """The score by the folds, then the others: more is better."""
+        return self.crossed.score if self.crossed else 0.0, *self.score(truth)
 
-    def hits(self, labels: np.ndarray) -> np.ndarray:
-        """Right or wrong (v) bool."""
-        return self.logits.argmax(1) == labels
+    def hits(self, truth: Truth) -> Hits:
+        """What it told right of the validation part."""
+        return truth.hits(self.logits.argmax(1))
 
-    def as_json(self, labels: np.ndarray) -> dict[str, Any]:
+    def as_json(self, truth: Truth) -> dict[str, Any]:
         """The trial as results.json holds it."""
-        accuracy, loss = self.score(labels)
-        low, high = interval(self.hits(labels))
+        score, loss = self.score(truth)
+        low, high = interval(self.hits(truth))
         return {
             "number": self.number,
             "name": self.scheme.name,
             "stage": self.stage,
             "cut": self.level.cut,
             "layers_reused": self.level.layers,
-            "accuracy": accuracy,
+            "accuracy": float((self.logits.argmax(1) == truth.labels).mean()),
+            "score": score,
             "low": low,
             "high": high,
             "loss": -loss,
-            "by_folds": None if self.crossed is None else float(self.crossed.mean()),
+            "by_folds": self.crossed and self.crossed.score,
             "epochs": self.epochs,
             "seconds": self.seconds,
             "state": self.state,

@@ -12,11 +12,12 @@ from regraft.data import View
 from regraft.features import Engine, extract
 from regraft.run import Progress
 from regraft.tasks.evidence import difference
+from regraft.tasks.truth import truth_of
 from regraft.trials.augmentation import Augmentation
 from regraft.trials.ground import Ground
 from regraft.trials.linear import Problem, solve
 from regraft.trials.probe import Reading
-from regraft.trials.stored import Stored, hits
+from regraft.trials.stored import Stored
 
 _MIRRORED = View(number=1)
 
@@ -53,8 +54,9 @@ def views_of(
     validation = ground.splits.validation.examples.some(ground.splits.validation.indices).examples
     mirrored = extract(ground.surveyed, tensors, validation, ground.spec, ground.place, progress, engine, _MIRRORED)
     values = mirrored.rows(reading.level.vector, np.arange(len(mirrored)))
-    labels = ground.splits.validation.labels
-    low, _ = difference(hits(values @ reading.kernel + reading.bias, labels), hits(reading.validation, labels))
+    truth = truth_of([ground.splits.validation])
+    both = ((values @ reading.kernel + reading.bias), reading.validation)
+    low, _ = difference(*(truth.hits(logits.argmax(1)) for logits in both))
     augmentation = replace(ground.augmentation, mirror=low >= -_LOSS)
     progress.say(
         "views are mirrored too" if augmentation.mirror else "views are not mirrored: classes do not survive it"
@@ -84,8 +86,6 @@ def _effect(ground: Ground, stored: Stored, reading: Reading) -> Effect:
         learns=torch.ones(len(labels), 1, dtype=torch.bool),
     )
     logits = solve(problem, torch.tensor([reading.penalty])).logits(stored.values(validation, vector), 0, 0)
-    return Effect(
-        views=len(seen),
-        accuracy=float(hits(logits, validation.labels).mean()),
-        without=float(hits(reading.validation, validation.labels).mean()),
-    )
+    truth = truth_of([validation])
+    accuracy, without = (truth.score(some)[0] for some in (logits, reading.validation))
+    return Effect(views=len(seen), accuracy=accuracy, without=without)
