@@ -80,7 +80,7 @@ def stored_of(ground: Ground, tensors: tuple[str, ...] = ()) -> Stored:
         id(part.examples): extract(ground.surveyed, wanted, part.examples, ground.spec, ground.place)
         for part in parts(ground.splits)
     }
-    return Stored(splits=ground.splits, features=features)
+    return Stored(splits=ground.splits, features=features, spec=ground.spec)
 
 
 def calibration_of(ground: Ground) -> Calibration:

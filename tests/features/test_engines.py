@@ -201,7 +201,7 @@ def test_for_a_few_examples_only_torch_is_looked_at() -> None:
 
 
 def test_features_that_differ_are_not_used() -> None:
-    """The sine of a large number is another one after the rounding of another program."""
+    """The sine of a large number is another one after the rounding of another program; on some processors two agree."""
     net = nodes(
         constant("matrix:0", np.random.default_rng(0).normal(size=(300, 7)).tolist()),
         op("product:0", "mat_mul", "x:0", "matrix:0"),
@@ -212,11 +212,13 @@ def test_features_that_differ_are_not_used() -> None:
     )
     rows = np.random.default_rng(1).normal(size=(40, 300)).astype(np.float32)
     engine, found = choose(net, ["product:0", "y:0"], net.inputs["x:0"], unlabelled(rows, "here"), "cpu", MANY)
-    assert engine.kind == "torch"
-    for timing in found[2:]:
-        assert timing.difference is not None
-        assert timing.difference > 0.01
+    differing = [timing for timing in found if timing.difference and timing.difference > 0.01]
+    assert differing
+    assert engine.kind not in {timing.kind for timing in differing}
+    for timing in differing:
         assert timing.note == f"features differ by {timing.difference:.0e} of the greatest in y:0"
+    for timing in set(found[2:]) - set(differing):
+        assert timing.note is None
 
 
 def test_what_cannot_be_exported_is_run_by_torch() -> None:

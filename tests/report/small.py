@@ -33,7 +33,7 @@ DIVERGED: dict[str, Any] = {
     "stage": "thaw",
     "cut": "x:0",
     "layers_reused": 3,
-    **dict.fromkeys(("accuracy", "low", "high", "loss", "by_folds")),
+    **dict.fromkeys(("accuracy", "score", "low", "high", "loss", "by_folds")),
     "epochs": 1,
     "seconds": 0.4,
     "state": "diverged",
@@ -114,6 +114,8 @@ def results_of(run: RunFolder, splits: Splits, fitted: FitResult) -> dict[str, A
     return {
         "run": str(run.path),
         "model": str(run.model),
+        "task": "classify",
+        "measure": "accuracy",
         "source": {"format": "small", "name": "shapes.net", "parameters": 1_419, "flops": 815_000, "blocks": 3},
         "data": _data(splits),
         "rule": {"name": "few data", "text": "28 examples per class: all layers were frozen first"},
@@ -155,12 +157,18 @@ def _budget() -> dict[str, Any]:
 
 def _point(probe: dict[str, Any]) -> dict[str, Any]:
     """A point of the curve; the trunk was not tried untrained at the last cut."""
-    same = {name: probe[name] for name in ("cut", "layers_reused", "accuracy", "low", "high")}
+    same = {name: probe[name] for name in ("cut", "layers_reused", "accuracy", "score", "low", "high")}
     return {**same, "knn": probe["accuracy"] - 0.05, "untrained": None if probe["number"] == 3 else 0.3}
 
 
 def _probe(number: int, cut: str, accuracy: float) -> dict[str, Any]:
-    scores = {"accuracy": accuracy, "low": accuracy - 0.08, "high": accuracy + 0.07, "loss": 1.9 - accuracy}
+    scores = {
+        "accuracy": accuracy,
+        "score": accuracy,
+        "low": accuracy - 0.08,
+        "high": accuracy + 0.07,
+        "loss": 1.9 - accuracy,
+    }
     how = {
         "by_folds": None,
         "epochs": 0,
@@ -178,7 +186,7 @@ def _probe(number: int, cut: str, accuracy: float) -> dict[str, Any]:
 def _won(number: int, fitted: FitResult) -> dict[str, Any]:
     accuracy = fitted.validation.accuracy
     looks = [
-        {"epoch": line["epoch"], "loss": None, "validation_accuracy": line["validation_accuracy"]}
+        {"epoch": line["epoch"], "loss": None, "validation_score": line["validation_accuracy"]}
         for line in RunFolder(fitted.run).read_lines("metrics.jsonl")
     ]
     return {
@@ -188,6 +196,7 @@ def _won(number: int, fitted: FitResult) -> dict[str, Any]:
         "cut": "one/Relu:0",
         "layers_reused": 3,
         "accuracy": accuracy,
+        "score": accuracy,
         "low": accuracy - 0.08,
         "high": min(1.0, accuracy + 0.07),
         "loss": fitted.validation.loss,
@@ -214,6 +223,7 @@ def _winner(number: int, result: FitResult, ties: list[str]) -> dict[str, Any]:
         "command": "regraft fit shapes.net shapes --plan plan.yaml --epochs 6",
         "validation": result.validation.as_json(),
         "test": result.test.as_json(),
+        "score": accuracy,
         "interval": [max(0.0, accuracy - 0.12), min(1.0, accuracy + 0.1)],
         "ties": ties,
     }

@@ -181,7 +181,7 @@ def test_learning_is_drawn(desk: Page) -> None:
 
 def test_bars_are_as_long_as_their_numbers(desk: Page, search: Search) -> None:
     bars = desk.locator("#baselines .bars li")
-    accuracies = {**search.results["baselines"], "top 2 layers thawed": search.results["winner"]["test"]["accuracy"]}
+    accuracies = {**search.results["baselines"], "top 2 layers thawed": search.results["winner"]["score"]}
     assert bars.count() == len(accuracies)
     for bar in bars.all():
         name = bar.locator(".name").inner_text()

@@ -61,7 +61,7 @@ def test_the_curve_for_desk_and_phone(search: Search) -> None:
         assert text.count("var(--winner)") >= 2  # the winner, and its interval
         assert "var(--other)" in text  # the untrained trunk
         assert "layers reused" in text
-        won = f"{100 * results.won.accuracy:.1f}\N{NO-BREAK SPACE}% with 3</title>"
+        won = f"{100 * results.won.score:.1f}\N{NO-BREAK SPACE}% with 3</title>"
         assert won in text
 
 

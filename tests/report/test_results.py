@@ -41,7 +41,8 @@ def test_results_of_a_fit_are_not_those_of_a_search(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "results.json does not hold what a search writes\n"
         f"  where: {run.results}\n"
-        "  got: model is missing; source is missing; data is missing; rule is missing; folds is missing; and 10 more\n"
+        "  got: model is missing; task is missing; measure is missing; source is missing; data is missing; "
+        "and 12 more\n"
         "  to do: search again, into a new folder"
     )
 
@@ -54,7 +55,7 @@ def test_a_list_is_no_document(tmp_path: Path) -> None:
 
 
 def _damage(results: dict[str, Any]) -> None:
-    results["curve"][1]["accuracy"] = "high"
+    results["curve"][1]["score"] = "high"
     results["trials"][0]["epochs"] = 2.5
     results["winner"]["interval"] = [0.1]
     results["baselines"]["majority class"] = None
@@ -68,7 +69,7 @@ def test_every_damaged_place_is_named(changed: Changed) -> None:
     assert str(caught.value) == (
         "results.json does not hold what a search writes\n"
         f"  where: {run.results}\n"
-        "  got: curve[1].accuracy: a number expected, got 'high'; trials[0].epochs: a whole number expected, got 2.5; "
+        "  got: curve[1].score: a number expected, got 'high'; trials[0].epochs: a whole number expected, got 2.5; "
         "winner.test.confusion[0][0]: a whole number expected, got True; "
         "winner.interval: a list of 2 expected, got [0.1]; baselines.majority class: a number expected, got None\n"
         "  to do: search again, into a new folder"

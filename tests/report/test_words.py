@@ -138,7 +138,7 @@ def test_the_pairs_confused_most_often(changed: Changed) -> None:
 
 def _scored(accuracy: float, baselines: dict[str, float]) -> Any:
     def change(results: dict[str, Any]) -> None:
-        results["winner"]["test"]["accuracy"] = accuracy
+        results["winner"]["score"] = accuracy
         results["winner"]["interval"] = [0.86, 0.953]
         results["baselines"] = baselines
 

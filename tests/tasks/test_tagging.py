@@ -212,13 +212,12 @@ def test_pictures_have_no_words(data, tmp_path):
         fit(demo_network(), data, plan=Plan(at="dnn/hidden3/Relu:0"), out=tmp_path / "run")
 
 
-@pytest.mark.parametrize("command", [regraft.search, regraft.fewshot])
-def test_what_takes_classes_refuses_tags(bert, data, command):
+def test_what_takes_classes_refuses_tags(bert, data):
     with pytest.raises(BadData) as error:
-        command(opened(bert), data)
+        regraft.fewshot(opened(bert), data)
     assert str(error.value) == (
         f"here the words are tagged, not the sentences\n  where: {data}\n  expected: examples with a class each\n"
-        "  to do: `regraft fit`, `evaluate` and `predict` take tagged words"
+        "  to do: `regraft fit`, `search`, `evaluate` and `predict` take tagged words"
     )
 
 

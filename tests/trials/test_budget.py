@@ -8,27 +8,27 @@ import pytest
 from regraft.errors import BadArgument
 from regraft.trials.budget import Budget, Work, race_of, schedule
 
-WORK = Work(flops=100, middle=50, train=700, validation=150, total=1000, lower=1.0, upper=1.0, preparing=0.0)
+WORK = Work(flops=100, middle=50, train=700, validation=150, total=1000, lower=1.0, upper=1.0, preparing=0.0, step=0.0)
 COSTS = (0.1, 0.3, 0.7, 2.1)
 
 
 def test_an_epoch_through_everything_costs_three_passes_over_the_training_part_and_one_over_validation():
-    assert WORK.epoch(0, 0, 100) == pytest.approx(3 * 0.7 + 0.15)
+    assert WORK.epoch(0, 0, 100, steps=0) == pytest.approx(3 * 0.7 + 0.15)
     assert WORK.whole == pytest.approx(3 * 0.7)
 
 
 def test_an_epoch_from_stored_features_costs_its_share_of_the_operations():
-    assert WORK.epoch(80, 80, 100) == pytest.approx(0.2 * (3 * 0.7 + 0.15))
-    assert WORK.epoch(80, 80, 90) == pytest.approx(0.1 * (3 * 0.7 + 0.15))
+    assert WORK.epoch(80, 80, 100, steps=0) == pytest.approx(0.2 * (3 * 0.7 + 0.15))
+    assert WORK.epoch(80, 80, 90, steps=0) == pytest.approx(0.1 * (3 * 0.7 + 0.15))
 
 
 def test_what_is_frozen_but_not_stored_is_run_forward_only():
-    assert WORK.epoch(0, 80, 100) == pytest.approx(0.2 * 2 * 0.7 + 0.85)
+    assert WORK.epoch(0, 80, 100, steps=0) == pytest.approx(0.2 * 2 * 0.7 + 0.85)
 
 
 def test_where_training_is_slower_than_a_pass_an_epoch_costs_as_much_more():
     slower = replace(WORK, lower=2.5, upper=2.5)
-    assert slower.epoch(50, 80, 100) == pytest.approx(2.5 * WORK.epoch(50, 80, 100))
+    assert slower.epoch(50, 80, 100, steps=0) == pytest.approx(2.5 * WORK.epoch(50, 80, 100, steps=0))
 
 
 def test_each_half_of_the_network_has_its_own_price():
@@ -40,9 +40,15 @@ def test_each_half_of_the_network_has_its_own_price():
 
 def test_only_what_begins_at_the_examples_prepares_them():
     prepared = replace(WORK, preparing=0.5)
-    assert prepared.epoch(0, 50, 100) == pytest.approx(WORK.epoch(0, 50, 100) + 0.5 * 0.85)
-    assert prepared.epoch(1, 50, 100) == pytest.approx(WORK.epoch(1, 50, 100))
+    assert prepared.epoch(0, 50, 100, steps=0) == pytest.approx(WORK.epoch(0, 50, 100, steps=0) + 0.5 * 0.85)
+    assert prepared.epoch(1, 50, 100, steps=0) == pytest.approx(WORK.epoch(1, 50, 100, steps=0))
     assert prepared.whole == pytest.approx(WORK.whole + 0.5 * 0.7)
+
+
+def test_a_step_costs_something_however_little_it_computes():
+    stepping = replace(WORK, step=0.002)
+    assert stepping.epoch(100, 100, 100, steps=22) == pytest.approx(22 * 0.002)
+    assert stepping.epoch(80, 80, 100, steps=22) == pytest.approx(WORK.epoch(80, 80, 100, steps=0) + 22 * 0.002)
 
 
 def cost(schedule_, epochs):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 import pytest
@@ -77,7 +78,9 @@ def test_what_is_not_stored_costs_its_forward_steps(ground):
     for limited, begin in ((ground, level[H3].flops), (with_room(ground, 0), 0)):
         plan = planned(limited, drafted(limited, schemes), calibration_of(limited), 10.0)
         assert plan.work.upper == pytest.approx(1.0)
-        assert plan.entries[0].epoch == pytest.approx(plan.work.epoch(begin, level[H3].flops, level[H4].flops))
+        steps = ceil(len(ground.splits.train) / plan.entries[0].settings.batch)
+        expected = plan.work.epoch(begin, level[H3].flops, level[H4].flops, steps=steps)
+        assert plan.entries[0].epoch == pytest.approx(expected)
 
 
 def test_given_schemes_take_the_epochs_they_say_whatever_the_budget(ground):

@@ -177,6 +177,11 @@ def test_given_schemes_alone_are_tried(network, splits, tmp_path):
         [
             {"name": "hidden layer", "plan": {"new": [{"kind": "dense", "width": 8}, {"kind": "dense"}]}},
             {"name": "solved", "plan": {"at": "3"}},
+            {
+                "name": "dropout",
+                "plan": {"new": [{"kind": "dropout", "rate": 0.1}, {"kind": "dense"}]},
+                "settings": {"epochs": 3},
+            },
             {"name": "all", "plan": {"freeze": None}, "settings": {"epochs": 2}},
             {"name": "from scratch", "plan": {"at": "input", "new": [{"kind": "dense"}]}, "settings": {"epochs": 2}},
         ]
@@ -187,6 +192,7 @@ def test_given_schemes_alone_are_tried(network, splits, tmp_path):
         "hidden layer": ("heads", "5", 60),
         "solved": ("heads", "3", 60),
         "from scratch": ("heads", "input", 2),
+        "dropout": ("thaw", "5", 3),
         "all": ("thaw", "5", 2),
     }
     assert [reading.level.layers for reading in found.readings] == [0, 1, 2, 3]

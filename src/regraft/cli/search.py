@@ -75,11 +75,12 @@ def _print(found: Found) -> None:
     from regraft.run import RunFolder
 
     results = read_results(RunFolder(found.run))
-    title = "Accuracy of a linear head by layers reused"
-    output.table(title, ("layers", "cut", "accuracy", "95 %", "neighbours", "untrained"), _curve(results))
+    title, measure = f"{words.measure(results)} of a linear head by layers reused", results.measure
+    output.table(title, ("layers", "cut", measure, "95 %", "neighbours", "untrained"), _curve(results))
     if rows := _tried(results):
         output.table("What else was tried", ("scheme", "validation", "epochs", "what became of it"), rows)
-    output.table("Accuracy on the test part, looked at once", ("of", "accuracy", "note"), _compared(results))
+    title = f"{words.measure(results)} on the test part, looked at once"
+    output.table(title, ("of", measure, "note"), _compared(results))
     print(words.verdict(results))
     print(f"{words.standing(results)} {words.ties(results)} {words.chosen_on(results)}")
     spent = words.duration(sum(results.seconds.values()))
@@ -93,7 +94,7 @@ def _curve(results: Results) -> list[tuple[object, ...]]:
         (
             point.layers_reused,
             point.cut,
-            point.accuracy,
+            point.score,
             f"{point.low:.3f} to {point.high:.3f}",
             point.knn,
             point.untrained,
@@ -105,8 +106,8 @@ def _curve(results: Results) -> list[tuple[object, ...]]:
 def _tried(results: Results) -> list[tuple[object, ...]]:
     """What is no linear head on a cut, best first."""
     trials = [trial for trial in results.trials if trial.stage != "probe"]
-    trials.sort(key=lambda trial: -(trial.accuracy or 0))
-    return [(trial.name, trial.accuracy, trial.epochs, _became(trial, results)) for trial in trials]
+    trials.sort(key=lambda trial: -(trial.score or 0))
+    return [(trial.name, trial.score, trial.epochs, _became(trial, results)) for trial in trials]
 
 
 def _became(trial: Trial, results: Results) -> str:
@@ -122,6 +123,6 @@ def _compared(results: Results) -> list[tuple[str, float, str]]:
     """The winner and what it had to beat, best first."""
     winner, notes = results.winner, results.baseline_notes
     low, high = winner.interval
-    best = (f"winner: {winner.name}", winner.test.accuracy, f"95 %: {low:.3f} to {high:.3f}")
+    best = (f"winner: {winner.name}", winner.score, f"95 %: {low:.3f} to {high:.3f}")
     others = [(name, share, notes.get(name, "")) for name, share in results.baselines.items() if name != winner.name]
     return [best, *sorted(others, key=lambda other: -other[1])]

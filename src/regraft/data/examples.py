@@ -146,7 +146,7 @@ class Examples:
                 "here the words are tagged, not the sentences",
                 where=self.source,
                 expected="examples with a class each",
-                fix="`regraft fit`, `evaluate` and `predict` take tagged words",
+                fix="`regraft fit`, `search`, `evaluate` and `predict` take tagged words",
             )
         if self.task != "classify":
             raise BadData(

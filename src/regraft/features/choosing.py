@@ -13,6 +13,7 @@ import numpy as np
 from regraft.data import Examples, prepare
 from regraft.errors import BadArgument, MissingExtra, UnsupportedOp
 from regraft.features.engines import BATCH, KINDS, Engine, Kind, Trunk, make_engine
+from regraft.features.trimming import Trimmed
 from regraft.network import GraphNetwork, InputSpec
 from regraft.network.proof import TOLERANCE, difference
 
@@ -49,13 +50,23 @@ class Timing:
 
 
 def choose(
-    network: GraphNetwork, tensors: Sequence[str], spec: InputSpec, examples: Examples, device: str, count: int
+    network: GraphNetwork,
+    tensors: Sequence[str],
+    spec: InputSpec,
+    examples: Examples,
+    device: str,
+    count: int,
+    *,
+    within: bool = False,
 ) -> tuple[Engine, tuple[Timing, ...]]:
     """The engine that computes `tensors` for `count` more examples soonest, and what was found out about each.
 
     Each is made ready, compared with torch on a batch of real examples, and timed in turns with the others. For few
     examples only torch is looked at, for very few in one order of the channels alone: to make the others ready would
     take longer than they could save.
+
+    Args:
+        within: what lies beyond the end of a text is never read: `extract` has torch compute hardly any of it.
 
     Raises:
         ShapeMismatch: a tensor has no row for each example.
@@ -65,7 +76,9 @@ def choose(
     trial = _Trial(trunk, device, lambda: _sample(examples, spec, _FEW))
     trial.take("torch")
     forecast = trial.seconds("torch") * count
-    if device != "cpu":
+    if within:
+        trial.leave(KINDS[1:], "not tried: torch alone computes texts no further than they go")
+    elif device != "cpu":
         trial.leave(KINDS[1:], f"not tried: it runs on the CPU alone, and the device is {device}")
     elif forecast < _WORTH:
         tried: tuple[Kind, ...] = () if forecast < _TRIFLE else ("torch channels_last",)
@@ -82,7 +95,7 @@ def choose(
     return trial.engines[best], tuple(trial.timing(kind) for kind in KINDS)
 
 
-def piped(engine: Engine, batch: np.ndarray, make: Callable[[], np.ndarray]) -> float:
+def piped(engine: Engine | Trimmed, batch: np.ndarray, make: Callable[[], np.ndarray]) -> float:
     """Seconds that a batch takes in a pass: computed while a thread makes the next one."""
     with ThreadPoolExecutor(1) as pool:
         begun = time.perf_counter()

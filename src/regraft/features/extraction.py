@@ -74,7 +74,7 @@ def extract(  # noqa: PLR0913 - each but five has a default
     examples = windows.examples if windows else examples
     trunk = Trunk(network, tensors, spec)
     engine = _ready(engine, trunk, place)
-    trimmed = _trimmed(engine) if within else None
+    trimmed = trimming_of(engine) if within else None
     key = feature_key(network, trunk.tensors, examples, spec, (trimmed or engine).name, view)
     run = partial(_run, trimmed or engine, lambda rows: prepare(examples, rows, spec, view))
     first = range(min(_SHAPED if trimmed else BATCH, len(examples)))
@@ -106,7 +106,7 @@ def _ready(engine: Engine | None, trunk: Trunk, place: Place) -> Engine:
     return engine
 
 
-def _trimmed(engine: Engine) -> Trimmed | None:
+def trimming_of(engine: Engine) -> Trimmed | None:
     """The engine, computing texts only as far as they go; None where it needs all of one length, or may not."""
     trunk, given = engine.trunk, engine.trunk.spec.name
     beside = [name for name in trunk.tensors if name != given]

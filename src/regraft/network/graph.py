@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 Layout = Literal["NHWC", "NCHW", "flat", "bytes", "tokens", "other"]
@@ -65,7 +66,16 @@ class Node:
 
     def refs(self) -> Iterator[str]:
         """Names of the tensors this node reads."""
-        yield from refs(self.args)
+        return iter(self._refs)
+
+    @cached_property
+    def _refs(self) -> tuple[str, ...]:
+        """Kept: a graph is walked again and again."""
+        return tuple(refs(self.args))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The node alone, for a pickle."""
+        return {name: value for name, value in vars(self).items() if name != "_refs"}
 
 
 def refs(value: Any) -> Iterator[str]:

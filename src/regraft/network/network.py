@@ -168,9 +168,9 @@ class GraphNetwork:
         if self.outputs[-1:] == self.collections.get(CODE):
             return self.outputs[-1]
         path = self._path(self.outputs[-1])
-        fed = {name for name in self.inputs if name in {node.name for node in path}}
-        points = {node.name for node in narrow_points(path)} | (fed if len(fed) == 1 else set())
         on_path = {node.name for node in path}
+        read = on_path & set(self.inputs)
+        points = {node.name for node in narrow_points(path)} | (read if len(read) == 1 else set())
         for node in reversed(path):
             data = next((name for name in data_refs(node) if name in on_path), "")
             if node.function in WEIGHTED and data in points and self.tensors[data].per_example:
@@ -187,10 +187,8 @@ class GraphNetwork:
         Raises:
             BadArgument: there is none.
         """
-        wanted = [spec.shape[1] for spec in self.inputs.values() if len(spec.shape) == 2]
         ends = {*self.outputs, *(cut.tensor for cut in self.cuts())}
-        shapes = {name: self.tensors[name].shape or () for name in self.nodes if name in ends}
-        fitting = [name for name, shape in shapes.items() if len(shape) == 3 and shape[1] in wanted]
+        fitting = [name for name in self.nodes if name in ends and self.tensors[name].has_places(self.inputs)]
         if not fitting:
             raise BadArgument(
                 "no tensor of this network can be told to hold its last words",

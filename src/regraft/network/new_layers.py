@@ -101,7 +101,7 @@ def _dense(stack: Stack, layer: New, name: str) -> None:
     if width is None:
         raise BadArgument(f"the dense layer {name} has no width", fix="give it one: dense:64")
     if stack.each_place:
-        _require_sequence(stack, name)
+        require_sequence(stack, name)
     else:
         average(stack, name)
         stack.vector = stack.vector or stack.top
@@ -134,8 +134,12 @@ def _crf(stack: Stack, layer: New, name: str) -> None:
     stack.top = stack.add(f"{name}/chained:0", CHAINED, stack.top, transitions, possible).name
 
 
-def _require_sequence(stack: Stack, name: str) -> None:
-    """A dense layer that answers for each place reads a sequence (b t d)."""
+def require_sequence(stack: Stack, name: str) -> None:
+    """A dense layer that answers for each place reads a sequence (b t d).
+
+    Raises:
+        ShapeMismatch: it is none.
+    """
     if len(stack.shape) != 2 or not stack.shape[-1]:
         expected = "a sequence (b t d): there is an answer for each word"
         raise _misplaced(stack, f"dense layer {name}", expected, "cut at the words of a layer: --at NAME")

@@ -42,6 +42,11 @@ class Tensor:
     flops: int = 0  # for one example: a multiplication and an addition count as two
     per_example: bool = True  # whether its first axis is the batch; True as well where it cannot be told
 
+    def has_places(self, inputs: Mapping[str, InputSpec]) -> bool:
+        """Whether it is a sequence (b t d) with a place for each that an input (b t) has."""
+        lengths = [spec.shape[1] for spec in inputs.values() if len(spec.shape) == 2]
+        return self.shape is not None and len(self.shape) == 3 and self.shape[1] in lengths
+
 
 def propagate(graph: Graph, values: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, Tensor]:
     """What is known of every tensor of the graph in evaluation.

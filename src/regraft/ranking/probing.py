@@ -59,7 +59,9 @@ def probed(
     if allowance.limited and _forecast(joined, splits, turns) > allowance.left:
         return None
     features = _features(joined.network, splits, progress)
-    readings = probe(joined.levels, Stored(splits=splits, features=features), turns, len(splits.classes), progress)
+    (read,) = joined.network.graph.inputs
+    stored = Stored(splits=splits, features=features, spec=read)
+    readings = probe(joined.levels, stored, turns, len(splits.classes), progress)
     found = {reading.level.vector: reading for reading in readings}
     share = (time.monotonic() - started) / len(family)
     return Probed(
@@ -116,6 +118,7 @@ def _device() -> str:
 def _score(candidate: Candidate, readings: Sequence[Reading], turns: Folds, seconds: float) -> Score:
     place = best_reading(readings)
     best, level = readings[place], candidate.levels[place]
+    assert best.knn is not None, "words are not ranked"
     return Score(
         accuracy=best.accuracy,
         low=best.low,

@@ -1,4 +1,4 @@
-"""Numbers side by side: accuracies beside the winner's, seconds beside what was foretold."""
+"""Numbers side by side: scores beside the winner's, seconds beside what was foretold."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ class Bar:
     won: bool = False
 
 
-def accuracies(results: Results) -> list[Bar]:
+def scores(results: Results) -> list[Bar]:
     """The winner and the baselines on the test part, best first."""
     winner, notes = results.winner, results.baseline_notes
     bars = [
-        Bar(name=name, share=accuracy, text=percent(accuracy), note=notes.get(name, ""))
-        for name, accuracy in results.baselines.items()
+        Bar(name=name, share=score, text=percent(score), note=notes.get(name, ""))
+        for name, score in results.baselines.items()
         if name != winner.name
     ]
     low, high = winner.interval
-    accuracy, interval = winner.test.accuracy, between(low, high)
-    note = f"the winner; 95\N{NO-BREAK SPACE}% interval {interval}"
-    first = Bar(name=winner.name, share=accuracy, text=percent(accuracy), note=note, span=(low, high), won=True)
+    note = f"the winner; 95\N{NO-BREAK SPACE}% interval {between(low, high)}"
+    first = Bar(name=winner.name, share=winner.score, text=percent(winner.score), note=note, span=(low, high), won=True)
     return sorted([first, *bars], key=lambda bar: -bar.share)
 
 

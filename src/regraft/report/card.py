@@ -35,7 +35,7 @@ def write_card(run: RunFolder) -> Path:
     )
     environment.filters |= {"code": _code, "block": _block}
     text = environment.get_template(_NAME).render(
-        r=results, winner=results.winner, test=results.winner.test, words=words, accuracies=bars.accuracies(results)
+        r=results, winner=results.winner, test=results.winner.test, words=words, scores=bars.scores(results)
     )
     run.write_bytes(_NAME, text.encode() + b"\n")
     return run.path / _NAME

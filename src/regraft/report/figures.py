@@ -1,4 +1,4 @@
-"""The drawings of the page: accuracy against layers reused, and how the thawed trials learned."""
+"""The drawings of the page: score against layers reused, and how the thawed trials learned."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from regraft.report.drawing import ACCENT, INK, MUTED, OTHER, PAPER, WINNER, drawn, in_percent
 from regraft.report.results import Results, Trial
-from regraft.report.words import percent
+from regraft.report.words import measure, percent
 
 _WIDE, _NARROW = (1000, 400), (340, 300)
 _SMALL = (300, 170)
@@ -26,7 +26,7 @@ class Learned:
 
 
 def curve(results: Results) -> tuple[Markup, Markup]:
-    """Accuracy against layers reused, for a desk and for a phone."""
+    """The score against layers reused, for a desk and for a phone."""
     title = _curve_title(results)
     wide = drawn("curve-wide", title, _WIDE, lambda axes: _paint_curve(axes, results))
     narrow = drawn("curve-narrow", title, _NARROW, lambda axes: _paint_curve(axes, results))
@@ -36,7 +36,7 @@ def curve(results: Results) -> tuple[Markup, Markup]:
 def learning(results: Results) -> list[Learned]:
     """How each thawed trial that looked at validation more than once went, all on the same scale."""
     trials = [trial for trial in results.trials if trial.stage == "thaw" and len(_looks(trial)) > 1]
-    seen = [accuracy for trial in trials for _, accuracy in _looks(trial)]
+    seen = [score for trial in trials for _, score in _looks(trial)]
     return [Learned(trial=trial, drawing=_learned(trial, _limits(seen), results)) for trial in trials]
 
 
@@ -48,8 +48,9 @@ def _paint_curve(axes: Axes, results: Results) -> None:
     )
     untrained = [(cut.layers_reused, cut.untrained) for cut in cuts if cut.untrained is not None]
     axes.plot([at for at, _ in untrained], [value for _, value in untrained], ":", color=OTHER)
-    axes.plot(layers, [cut.knn for cut in cuts], "--", color=MUTED, linewidth=1.6)
-    axes.plot(layers, [cut.accuracy for cut in cuts], "o-", color=ACCENT, markersize=5, markeredgewidth=0)
+    near = [(cut.layers_reused, cut.knn) for cut in cuts if cut.knn is not None]
+    axes.plot([at for at, _ in near], [value for _, value in near], "--", color=MUTED, linewidth=1.6)
+    axes.plot(layers, [cut.score for cut in cuts], "o-", color=ACCENT, markersize=5, markeredgewidth=0)
     _mark_winner(axes, results.won)
     axes.set_ylim(*_limits(_values_of(results)))
     axes.set_xlabel("layers reused")
@@ -60,30 +61,31 @@ def _paint_curve(axes: Axes, results: Results) -> None:
 def _values_of(results: Results) -> list[float]:
     """Every share that the curve shows."""
     won = results.won
-    values = [won.accuracy, won.low, won.high]
+    values = [won.score, won.low, won.high]
     for cut in results.curve:
         values += [cut.low, cut.high, cut.knn, cut.untrained]
     return [value for value in values if value is not None]
 
 
 def _mark_winner(axes: Axes, won: Trial) -> None:
-    if won.accuracy is None:
+    if won.score is None:
         return
     if won.low is not None and won.high is not None:
         axes.plot([won.layers_reused] * 2, [won.low, won.high], color=WINNER, linewidth=2)
-    at = ([won.layers_reused], [won.accuracy])
+    at = ([won.layers_reused], [won.score])
     axes.plot(*at, "D", color=WINNER, markersize=10, markeredgecolor=PAPER, markeredgewidth=2, zorder=5)
 
 
 def _learned(trial: Trial, limits: tuple[float, float], results: Results) -> Markup:
     first, last = _looks(trial)[0][1], _looks(trial)[-1][1]
-    title = f"Accuracy on validation by epoch: from {percent(first)} to {percent(last)} over {trial.epochs} epochs"
+    how = f"from {percent(first)} to {percent(last)} over {trial.epochs} epochs"
+    title = f"{measure(results)} on validation by epoch: {how}"
     colour = WINNER if trial.number == results.winner.number else ACCENT
 
     def paint(axes: Axes) -> None:
-        epochs, accuracies = zip(*_looks(trial), strict=True)
+        epochs, scores = zip(*_looks(trial), strict=True)
         axes.axhline(first, color=INK, linewidth=1, linestyle=":")
-        axes.plot(epochs, accuracies, "o-", color=colour, markersize=5, markeredgewidth=0)
+        axes.plot(epochs, scores, "o-", color=colour, markersize=5, markeredgewidth=0)
         axes.set_ylim(*limits)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
@@ -95,7 +97,7 @@ def _learned(trial: Trial, limits: tuple[float, float], results: Results) -> Mar
 
 def _looks(trial: Trial) -> list[tuple[int, float]]:
     """The epochs of a trial at which validation gave a number."""
-    return [(look.epoch, look.validation_accuracy) for look in trial.learning if look.validation_accuracy is not None]
+    return [(look.epoch, look.validation_score) for look in trial.learning if look.validation_score is not None]
 
 
 def _limits(values: Sequence[float]) -> tuple[float, float]:
@@ -109,10 +111,10 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
 def _curve_title(results: Results) -> str:
     if not results.curve:
         return "No cut was probed"
-    best = max(results.curve, key=lambda cut: cut.accuracy)
+    best = max(results.curve, key=lambda cut: cut.score)
     first = min(results.curve, key=lambda cut: cut.layers_reused)
     return (
-        f"Accuracy on validation against layers reused: {percent(first.accuracy)} with {first.layers_reused}, "
-        f"at best {percent(best.accuracy)} with {best.layers_reused}; the winner {percent(results.won.accuracy)} "
+        f"{measure(results)} on validation against layers reused: {percent(first.score)} with {first.layers_reused}, "
+        f"at best {percent(best.score)} with {best.layers_reused}; the winner {percent(results.won.score)} "
         f"with {results.won.layers_reused}"
     )

@@ -48,7 +48,7 @@ def _page(results: Results, pictures: Examples | None) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         curve_wide=wide,
         curve_narrow=narrow,
-        accuracies=bars.accuracies(results),
+        scores=bars.scores(results),
         trials=sorted(results.trials, key=_rank),
         stages=bars.stages(results),
         price=bars.price(results),
@@ -64,4 +64,4 @@ def _part(name: str) -> Markup:
 
 
 def _rank(trial: Trial) -> tuple[float, int]:
-    return 1 if trial.accuracy is None else -trial.accuracy, trial.number
+    return 1 if trial.score is None else -trial.score, trial.number

@@ -78,14 +78,14 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """A point of the curve: a linear head on one frozen cut. `low` and `high` bound its accuracy at 95 %."""
+    """A point of the curve: a linear head on one frozen cut. `low` and `high` bound its score at 95 %."""
 
     cut: str
     layers_reused: int
-    accuracy: float
+    score: float
     low: float
     high: float
-    knn: float
+    knn: float | None
     untrained: float | None
 
 
@@ -94,7 +94,7 @@ class Epoch:
     """A look at validation; epoch 0 is before the training."""
 
     epoch: int
-    validation_accuracy: float | None
+    validation_score: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ class Trial:
     stage: str
     cut: str
     layers_reused: int
-    accuracy: float | None
+    score: float | None
     low: float | None
     high: float | None
     loss: float | None
@@ -143,7 +143,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Winner:
-    """The scheme that was chosen; `interval` bounds its test accuracy at 95 %."""
+    """The scheme that was chosen; `interval` bounds `score`, which is that on the test part, at 95 %."""
 
     number: int
     name: str
@@ -152,6 +152,7 @@ class Winner:
     command: str
     validation: Measured
     test: Measured
+    score: float
     interval: tuple[float, float]
     ties: tuple[str, ...]
 
@@ -179,10 +180,16 @@ class Mistake:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """All that a search found. Accuracies are shares; `seconds` are by stage, `baselines` accuracies on test."""
+    """All that a search found.
+
+    Scores are what `measure` gives: the share of right answers ("accuracy"), or "F1" of entities. `task` is "classify"
+    or "tag"; `seconds` are by stage, `baselines` scores on the test part.
+    """
 
     run: str
     model: str
+    task: str
+    measure: str
     source: Source
     data: Data
     rule: Rule

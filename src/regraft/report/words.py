@@ -71,14 +71,41 @@ def as_argument(text: str) -> str:
 
 def verdict(results: Results) -> str:
     """The search in one sentence."""
-    winner, test = results.winner, results.winner.test
+    winner, score = results.winner, percent(results.winner.score)
     low, high = (f"{100 * bound:.0f}" for bound in winner.interval)
     rivals = _rivals(results)
     rival = f", {rivals[0][0]} {percent(rivals[0][1])}" if rivals else ""
-    return (
-        f"“{winner.name}” gets {percent(test.accuracy)} of the {test.n:,} test examples right "
-        f"(95{_SPACE}%: {low}{_SPACE}to{_SPACE}{high}){rival}; it reuses {reused(results)}."
-    )
+    told = f"gets {score} of the {tested(results)} right"
+    if results.measure == "F1":
+        told = f"finds the entities of the test part with an F1 of {score}"
+    return f"“{winner.name}” {told} (95{_SPACE}%: {low}{_SPACE}to{_SPACE}{high}){rival}; it reuses {reused(results)}."
+
+
+def tested(results: Results) -> str:
+    """What the test part holds: examples, or words."""
+    return f"{results.winner.test.n:,} test {'words' if results.task == 'tag' else 'examples'}"
+
+
+def compared(results: Results) -> str:
+    """What stands beside the winner's score on the test part."""
+    if results.measure == "F1":
+        return f"F1 of the entities that each finds in the {tested(results)}."
+    return f"The share of the {tested(results)} each gets right."
+
+
+def examples(results: Results) -> str:
+    """What the data are made of."""
+    return "sentences" if results.task == "tag" else "examples"
+
+
+def classes(results: Results) -> str:
+    """What their labels are."""
+    return "tags" if results.task == "tag" else "classes"
+
+
+def measure(results: Results) -> str:
+    """The measure at the beginning of a line."""
+    return results.measure[0].upper() + results.measure[1:]
 
 
 def reused(results: Results) -> str:
@@ -92,18 +119,18 @@ def standing(results: Results) -> str:
     rivals = _rivals(results)
     if not rivals:
         return "No other baseline was measured."
-    name, accuracy = rivals[0]
+    name, score = rivals[0]
     low, _ = results.winner.interval
-    if accuracy > results.winner.test.accuracy:
+    if score > results.winner.score:
         return f"On the test part {name} did better than the winner, which was chosen before that part was looked at."
-    if accuracy >= low:
+    if score >= low:
         return f"The best baseline, {name}, lies inside the winner's interval: the test part does not separate them."
     return "Every baseline lies below the winner's interval."
 
 
 def ties(results: Results) -> str:
     """Which schemes cannot be told apart from the winner."""
-    best = sorted(results.trials, key=lambda trial: -(trial.accuracy or 0))
+    best = sorted(results.trials, key=lambda trial: -(trial.score or 0))
     rank = {trial.name: place for place, trial in enumerate(best)}
     names = sorted(results.winner.ties, key=lambda name: rank.get(name, len(rank)))
     how = f"(paired bootstrap, 95{_SPACE}%)"
@@ -123,10 +150,10 @@ def source(results: Results) -> str:
 def curve_of(results: Results) -> str:
     """What the curve shows."""
     if results.folds == 1:
-        return "The accuracy on validation of a linear head on each frozen cut."
+        return f"The {results.measure} on validation of a linear head on each frozen cut."
     return (
-        f"The accuracy of a linear head on each frozen cut, by {results.folds} folds over training and validation; "
-        "that of the winner, on validation."
+        f"The {results.measure} of a linear head on each frozen cut, by {results.folds} folds over training and "
+        "validation; that of the winner, on validation."
     )
 
 
@@ -134,11 +161,11 @@ def chosen_on(results: Results) -> str:
     """What decided between the schemes."""
     data = results.data
     if results.folds == 1:
-        return f"The {data.validation} validation examples decided."
+        return f"The {data.validation} validation {examples(results)} decided."
     both = data.train + data.validation
     return (
-        f"{results.folds} folds over the {both} examples of training and validation decided between the cuts, the "
-        f"{data.validation} validation examples between the schemes."
+        f"{results.folds} folds over the {both} {examples(results)} of training and validation decided between the "
+        f"cuts, the {data.validation} validation {examples(results)} between the schemes."
     )
 
 
@@ -181,6 +208,6 @@ def _confused(measured: Measured) -> Iterator[Confused]:
 
 
 def _rivals(results: Results) -> list[tuple[str, float]]:
-    """The baselines by accuracy, best first; the winner is no rival of itself."""
-    others = [(name, accuracy) for name, accuracy in results.baselines.items() if name != results.winner.name]
+    """The baselines by score, best first; the winner is no rival of itself."""
+    others = [(name, score) for name, score in results.baselines.items() if name != results.winner.name]
     return sorted(others, key=lambda rival: -rival[1])

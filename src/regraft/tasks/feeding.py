@@ -17,7 +17,7 @@ from regraft.tasks.head import trunk
 from regraft.tasks.job import Job
 from regraft.tasks.long_texts import MeanRows, vector_below
 from regraft.tasks.rows import ComputedRows, FeatureRows, InputRows
-from regraft.tasks.tagging import WordRows, word_targets
+from regraft.tasks.tagging import WordRows, WordVectors, places, targets
 from regraft.train.learner import Rows
 
 
@@ -57,9 +57,7 @@ def _inputs(job: Job, parts: tuple[Part, ...]) -> tuple[Rows, ...]:
 
 def _targets(job: Job, part: Part) -> np.ndarray:
     """What is to be answered: classes (n), labels (n k), numbers (n m) in the units they are learned in, tags (n t)."""
-    if part.tags is not None:
-        return word_targets(part, job.spec)
-    return job.units.of(part.labels) if job.units else part.labels
+    return job.units.of(part.labels) if job.units else targets(part, job.spec)
 
 
 def _computed(job: Job, inputs: Rows, module: nn.Module) -> Rows:
@@ -69,7 +67,7 @@ def _computed(job: Job, inputs: Rows, module: nn.Module) -> Rows:
 
 def _stored(job: Job, part: Part, features: Features) -> Rows:
     if job.by_word:
-        return WordRows(part, features, job.spec)
+        return WordRows(part, WordVectors(part, features, places(part, job.spec)))
     return FeatureRows(part, features, _targets(job, part), whole=_whole(job.graft))
 
 

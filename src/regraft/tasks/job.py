@@ -22,7 +22,7 @@ from regraft.tasks.record import data_record, source_record
 from regraft.tasks.regress import Units, units_of
 from regraft.tasks.scores import KINDS, Kind
 from regraft.tasks.summary import summary
-from regraft.tasks.tagging import by_word, divided, of_one_window
+from regraft.tasks.tagging import by_word, divided, of_one_window, rows_of
 from regraft.train.learner import device_of
 from regraft.train.settings import Settings, seed_of
 
@@ -97,7 +97,7 @@ def settle_job(
     if tagged:
         spec = of_one_window(spec, splits.train.examples, progress)
         splits = divided(splits, spec)
-    chosen = settings_for(grafted, _rows(splits.train, grafted), settings)
+    chosen = settings_for(grafted, rows_of(splits.train, grafted), settings)
     device = device_of(chosen.device)
     for line in _notes(splits):
         progress.say(line)
@@ -105,11 +105,6 @@ def settle_job(
     job = Job(source=source_record(network), graft=ready, spec=spec, splits=splits, settings=chosen, device=device)
     progress.say(f"training on {job.trained_on}: {chosen.optimizer}, lr {chosen.lr:g}, at most {chosen.epochs} epochs")
     return job
-
-
-def _rows(part: Part, grafted: Graft) -> int:
-    """How many rows there are to train on: examples, or words."""
-    return len(part.tags.flat) if part.tags is not None and by_word(grafted) else len(part)
 
 
 def _notes(splits: Splits) -> list[str]:

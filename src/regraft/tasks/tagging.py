@@ -54,6 +54,16 @@ def word_targets(part: Part, spec: InputSpec) -> np.ndarray:
     return found
 
 
+def targets(part: Part, spec: InputSpec) -> np.ndarray:
+    """What is to be answered for the examples of a part: their labels (n ...), or what `word_targets` gives."""
+    return part.labels if part.tags is None else word_targets(part, spec)
+
+
+def rows_of(part: Part, graft: Graft) -> int:
+    """How many rows of a part a graft is trained on: examples, or words."""
+    return len(part.truth) if part.tags is not None and by_word(graft) else len(part)
+
+
 def places(part: Part, spec: InputSpec) -> np.ndarray:
     """(w) the places at which the words of all sentences begin."""
     found = [np.zeros(0, np.int64)]
@@ -92,31 +102,49 @@ def by_word(graft: Graft) -> bool:
     return graft.features == (graft.at,) and all(layer.kind in _BY_WORD for layer in graft.plan.new or ())
 
 
-class WordRows:
-    """The words of tagged sentences, as the frozen part of the network left them."""
+class WordVectors:
+    """One tensor of the features of sentences, word by word."""
 
-    def __init__(self, part: Part, features: Features, spec: InputSpec) -> None:
+    def __init__(self, part: Part, features: Features, places: np.ndarray) -> None:
+        """`places` (w) are those of the part's words."""
         assert part.tags is not None
         (self._name,) = features.names
         self._features = features
-        self._labels = part.tags.flat
         self._sentences = np.repeat(part.indices, part.tags.counts)
-        self._places = places(part, spec)
-        size = features.nbytes // len(features) // (spec.shape[1] or 1) * len(self)
-        self._held = self._all() if size <= MEMORY else None
+        self._places = places
+        self.width = features.shape(self._name)[-1]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all of them."""
+        return self._features.nbytes // len(self._features) // self._features.shape(self._name)[0] * len(self)
+
+    def read(self, rows: np.ndarray) -> Tensor:
+        """Those of some words (b d)."""
+        sentences, own = np.unique(self._sentences[rows], return_inverse=True)
+        return torch.from_numpy(self._features.rows(self._name, sentences)[own, self._places[rows]])
+
+
+class WordRows:
+    """The words of tagged sentences, as the frozen part of the network left them."""
+
+    def __init__(self, part: Part, vectors: WordVectors) -> None:
+        self._vectors = vectors
+        self._labels = torch.from_numpy(part.truth)
+        self._held = self._all() if vectors.nbytes <= MEMORY else None
 
     def __len__(self) -> int:
         return len(self._labels)
 
     def take(self, rows: np.ndarray) -> Batch:
         """The features of words (b d), and their tags."""
-        values = self._read(rows) if self._held is None else self._held[torch.from_numpy(rows)]
-        return values, torch.from_numpy(self._labels[rows])
+        chosen = torch.from_numpy(rows)
+        values = self._vectors.read(rows) if self._held is None else self._held[chosen]
+        return values, self._labels[chosen]
 
     def _all(self) -> Tensor:
-        parts = [self._read(rows) for rows in batches(len(self), _SENTENCES)]
+        parts = [self._vectors.read(rows) for rows in batches(len(self), _SENTENCES)]
         return torch.cat(parts) if parts else torch.zeros(0)
-
-    def _read(self, rows: np.ndarray) -> Tensor:
-        sentences, own = np.unique(self._sentences[rows], return_inverse=True)
-        return torch.from_numpy(self._features.rows(self._name, sentences)[own, self._places[rows]])

@@ -15,10 +15,9 @@ from regraft.network import Plan
 from regraft.network.fresh import untrained
 from regraft.network.surgery import Graft
 from regraft.run import Progress
-from regraft.tasks.baselines import embedded, majority, neighbours
+from regraft.tasks.baselines import embedded, majority, neighbours, tag_baselines
 from regraft.tasks.defaults import settings_for
 from regraft.tasks.head import Head, own_copy
-from regraft.tasks.rows import InputRows
 from regraft.tasks.truth import truth_of
 from regraft.train.learner import Batch, Rows
 from regraft.train.loop import train
@@ -43,16 +42,23 @@ class Baseline:
 
 
 def simple(splits: Splits, stored: Stored, top: Reading) -> list[Baseline]:
-    """The most frequent class, the nearest neighbours at the bottleneck, and a linear head on it as `fit` takes it."""
-    vector = top.level.vector
-    train, validation, test = (embedded(stored.rows(part, [vector])) for part in parts(splits))
+    """The most frequent class, the nearest neighbours at the bottleneck, and a linear head on it as `fit` takes it.
+
+    For words, the most frequent tag of each takes the place of the neighbours.
+    """
     kernel, bias = top.usual
-    linear = stored.values(splits.test, vector).numpy() @ kernel + bias
-    return [
-        Baseline(name="majority class", score=majority(splits.train.labels, splits.test.labels)),
-        Baseline(name="nearest neighbours", score=neighbours(train, validation, test)),
-        Baseline(name="frozen + linear", score=truth_of([splits.test]).score(linear)[0]),
-    ]
+    linear = stored.values(splits.test, top.level.vector).numpy() @ kernel + bias
+    known = _of_classes(splits, stored, top.level.vector) if splits.train.tags is None else tag_baselines(splits)
+    scores = {**known, "frozen + linear": truth_of([splits.test]).score(linear)[0]}
+    return [Baseline(name=name, score=score) for name, score in scores.items()]
+
+
+def _of_classes(splits: Splits, stored: Stored, vector: str) -> dict[str, float]:
+    train, validation, test = (embedded(stored.rows(part, [vector])) for part in parts(splits))
+    return {
+        "majority class": majority(splits.train.labels, splits.test.labels),
+        "nearest neighbours": neighbours(train, validation, test),
+    }
 
 
 def untrained_trunk(
@@ -65,10 +71,10 @@ def untrained_trunk(
     engine = make_engine(engine.kind, engine.trunk.renewed(surveyed, vectors), str(ground.device))
     different = {id(part.examples): part.examples for part in parts(splits)}
     features = {
-        key: extract(surveyed, vectors, examples, ground.spec, ground.place, progress, engine)
+        key: extract(surveyed, vectors, examples, ground.spec, ground.place, progress, engine, within=ground.tagged)
         for key, examples in different.items()
     }
-    stored = Stored(splits=splits, features=features)
+    stored = Stored(splits=splits, features=features, spec=ground.spec)
     classes = len(splits.classes)
     readings = probe(ground.levels, stored, folds(splits, ground.seed), classes, Progress(silent=True))
     best = max(readings, key=lambda reading: reading.score)
@@ -99,7 +105,7 @@ def _whole(
     name: str, grafted: Graft, settings: Settings, epochs: float, ground: Ground, progress: Progress
 ) -> Baseline:
     head = Head(own_copy(grafted.network), (ground.spec.name,), grafted.logits, ground.device)
-    train_part, test_part = (InputRows(part, ground.spec) for part in (ground.splits.train, ground.splits.test))
+    train_part, test_part = (ground.inputs_of(part) for part in (ground.splits.train, ground.splits.test))
     rows: Rows = train_part
     note = f"{settings.epochs} epochs"
     if epochs < 1:
@@ -131,7 +137,7 @@ class _FirstRows:
 
 
 def _some(splits: Splits, share: float, seed: int) -> Splits:
-    """A share of each part, the classes in their proportions, as examples of their own."""
+    """A share of each part, classes in their proportions, as examples of their own."""
     if share >= 1:
         return splits
     train, validation, test = (_some_of(part, share, seed) for part in parts(splits))
@@ -143,6 +149,8 @@ def _some_of(part: Part, share: float, seed: int) -> Part:
 
     count = min(len(part), max(_LEAST, len(part.examples.classes) * 2, round(len(part) * share)))
     chosen = part.indices
-    if count < len(part) - len(part.examples.classes):
+    if part.tags is not None:
+        chosen = np.random.default_rng(seed).permutation(part.indices)[:count]
+    elif count < len(part) - len(part.examples.classes):
         chosen = train_test_split(part.indices, train_size=count, stratify=part.labels, random_state=seed)[0]
     return part.examples.some(np.sort(chosen))

@@ -71,6 +71,7 @@ class Work:
         train, validation, total: how many examples there are.
         lower, upper: what an operation below and above the middle takes in training, beside what one takes in a pass.
         preparing: what preparing an example takes, beside its whole pass.
+        step: passes that a step of a training takes, however little it computes.
     """
 
     flops: int
@@ -81,6 +82,7 @@ class Work:
     lower: float
     upper: float
     preparing: float
+    step: float
 
     @property
     def tested(self) -> int:
@@ -92,16 +94,18 @@ class Work:
         """Passes that an epoch takes which trains everything and looks at no validation."""
         return self.look(self.train) + self.back(0, self.flops)
 
-    def epoch(self, begin: int, trained: int, top: int) -> float:
+    def epoch(self, begin: int, trained: int, top: int, *, steps: int) -> float:
         """Passes that an epoch takes, with a look at validation after it.
 
         Args:
             begin: operations for one example below what its steps begin at; 0: they begin at the examples.
             trained: operations below what is trained.
             top: operations below the new head.
+            steps: how many there are.
         """
         forward = self._price(begin, top) + (0.0 if begin else self.preparing)
-        return forward * (self.train + self.validation) / self.total + self.back(trained, top)
+        each = steps * self.step + self.back(trained, top)
+        return forward * (self.train + self.validation) / self.total + each
 
     def look(self, count: int) -> float:
         """Passes that running the whole network on so many examples takes."""

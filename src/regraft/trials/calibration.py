@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from regraft.data import prepare
+from regraft.data import Part, prepare
 from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped, seconds_of
+from regraft.features.extraction import trimming_of
 from regraft.network import Plan
 from regraft.network.graph import WORD
-from regraft.network.shapes import Tensor
 from regraft.run.atomic import read_json, write_json
 from regraft.tasks.head import Head, own_copy
+from regraft.tasks.tagging import targets
 from regraft.train.optimizers import make_optimizer
 from regraft.train.settings import Settings
 from regraft.trials.ground import Ground
@@ -90,7 +91,8 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
         timings = tuple(Timing(**timing) for timing in kept["timings"])
     else:
         examples, device = ground.splits.train.examples, str(ground.device)
-        engine, timings = choose(ground.surveyed, tensors, ground.spec, examples, device, total(ground.splits))
+        count, within = total(ground.splits), ground.tagged
+        engine, timings = choose(ground.surveyed, tensors, ground.spec, examples, device, count, within=within)
         kept = {}
     if kept and (before or not anew):
         return Calibration(engine=engine, timings=timings, **kept["seconds"])
@@ -114,8 +116,9 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
         return prepare(examples, indices, ground.spec)
 
     batch = make()
-    engine(batch)
-    example = min(piped(engine, batch, make) for _ in range(2)) / _SAMPLE
+    run = (trimming_of(engine) if ground.tagged else None) or engine
+    run(batch)
+    example = min(piped(run, batch, make) for _ in range(2)) / _SAMPLE
     chosen = {timing.kind: timing.seconds or 0.0 for timing in timings}
     slower = chosen["torch"] / chosen[engine.kind] if chosen[engine.kind] else 1.0
     lower, upper = _training(ground)
@@ -150,8 +153,7 @@ def _step(ground: Ground, plan: Plan) -> float:
     grafted = ground.graft(plan)
     head = Head(own_copy(grafted.network), grafted.features, grafted.logits, ground.device)
     learner, size = head.learner(), ground.batch(grafted.features)
-    features = [_drawn(ground.network.tensors[name], size) for name in grafted.features]
-    batch = (*features, torch.zeros(size, dtype=torch.int64))
+    batch = (*(_drawn(ground, name, size) for name in grafted.features), _targets(ground, size))
     weights = [learner.weights[name] for name in learner.trained]
 
     def step() -> None:
@@ -161,10 +163,24 @@ def _step(ground: Ground, plan: Plan) -> float:
     return min(seconds_of(step) for _ in range(2)) / size
 
 
-def _drawn(tensor: Tensor, size: int) -> torch.Tensor:
-    """So many rows of a tensor's shape and type: random numbers, or a word."""
+def _drawn(ground: Ground, name: str, size: int) -> torch.Tensor:
+    """So many rows of a tensor: random numbers, or the tokens of texts, which tell how far each goes."""
+    tensor = ground.network.tensors[name]
+    if name in ground.beside:
+        return torch.from_numpy(prepare(ground.splits.train.examples, _first(ground, size), ground.spec))
     shape, dtype = (size, *(length or 1 for length in (tensor.shape or ())[1:])), getattr(torch, tensor.dtype or "")
     return torch.rand(shape, dtype=dtype) if dtype.is_floating_point else torch.full(shape, WORD, dtype=dtype)
+
+
+def _targets(ground: Ground, size: int) -> torch.Tensor:
+    """What is to be answered for so many examples."""
+    part = Part(examples=ground.splits.train.examples, indices=_first(ground, size))
+    return torch.from_numpy(targets(part, ground.spec))
+
+
+def _first(ground: Ground, size: int) -> np.ndarray:
+    """So many training examples; where there are less, again from the first."""
+    return np.resize(ground.splits.train.indices, size)
 
 
 def product() -> float:

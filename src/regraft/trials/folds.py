@@ -18,7 +18,7 @@ _FOLDS = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Folds:
-    """The training and validation examples, in this order, and how they take turns.
+    """The training and validation examples, or all their words, in this order, and how they take turns.
 
     Attributes:
         truth: of the examples.
@@ -42,26 +42,32 @@ class Folds:
 
 
 def folds(splits: Splits, seed: int) -> Folds:
-    """The folds of a search: copies of an example stay together, and each class is spread evenly."""
+    """The folds of a search: copies of an example stay together, and each class is spread evenly.
+
+    The words of a sentence stay together, and their tags fall as they may.
+    """
     truth = truth_of([splits.train, splits.validation])
-    first = np.arange(len(truth)) < len(splits.train)
-    if len(splits.validation) >= FEW or np.bincount(truth.labels).min() < _FOLDS:
+    first = np.arange(len(truth)) < len(splits.train.truth)
+    rare = truth.ends is None and np.bincount(truth.labels).min() < _FOLDS
+    if len(splits.validation) >= FEW or rare:
         return Folds(truth=truth, learns=first[:, None], judge=np.where(first, -1, 0))
-    judge = _crossed([*_hashes(splits.train), *_hashes(splits.validation)], truth.labels, seed)
+    judge = _crossed([*_hashes(splits.train), *_hashes(splits.validation)], truth, seed)
     learns = np.stack([first, *(judge != fold for fold in range(1, _FOLDS + 1))], axis=1)
     return Folds(truth=truth, learns=learns, judge=judge)
 
 
-def _crossed(hashes: list[bytes], labels: np.ndarray, seed: int) -> np.ndarray:
-    from sklearn.model_selection import StratifiedGroupKFold
+def _crossed(hashes: list[bytes], truth: Truth, seed: int) -> np.ndarray:
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     groups = np.unique(np.array([key.hex() for key in hashes]), return_inverse=True)[1]
-    judge = np.zeros(len(labels), np.int64)
-    division = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(labels, labels, groups)
-    for number, (_, judged) in enumerate(division, 1):
+    judge = np.zeros(len(truth), np.int64)
+    division = (StratifiedGroupKFold if truth.ends is None else GroupKFold)(_FOLDS, shuffle=True, random_state=seed)
+    for number, (_, judged) in enumerate(division.split(truth.labels, truth.labels, groups), 1):
         judge[judged] = number
     return judge
 
 
 def _hashes(part: Part) -> list[bytes]:
-    return [part.examples.hashes[index] for index in part.indices]
+    """Of each example, or of the sentence of each word."""
+    each = part.indices if part.tags is None else np.repeat(part.indices, part.tags.counts)
+    return [part.examples.hashes[index] for index in each]

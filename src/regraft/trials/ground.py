@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
@@ -16,8 +16,10 @@ from regraft.network import GraphNetwork, InputSpec, Plan
 from regraft.network.flow import ancestors
 from regraft.network.surgery import Graft, graft
 from regraft.run import Progress
+from regraft.tasks.crf import informed
 from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.rows import InputRows
+from regraft.tasks.tagging import divided, of_one_window, targets
 from regraft.train.learner import Rows, device_of
 from regraft.trials.augmentation import Augmentation, SeenRows
 from regraft.trials.budget import Budget
@@ -73,6 +75,11 @@ class Ground:
     name: str | None
 
     @property
+    def tagged(self) -> bool:
+        """Whether it is words that are told apart."""
+        return self.splits.train.tags is not None
+
+    @property
     def flops(self) -> int:
         """What the network up to its bottleneck takes for one example."""
         return max(1, self.levels[-1].flops)
@@ -103,7 +110,9 @@ class Ground:
 
     def graft(self, plan: Plan, network: GraphNetwork | None = None) -> Graft:
         """A plan carried out, for the classes of the data."""
-        return graft(network or self.network, plan, classes=len(self.splits.classes), seed=self.seed)
+        classes, each_place = len(self.splits.classes), self.tagged
+        grafted = graft(network or self.network, plan, classes=classes, seed=self.seed, each_place=each_place)
+        return replace(grafted, network=informed(grafted, self.splits.train))
 
     def level_of(self, cut: str) -> Level:
         """The level at a cut.
@@ -145,14 +154,18 @@ class Ground:
         if tuple(inputs) != (self.spec.name,):
             return stored.training(inputs, whole=False)
         if self.augmentation.kind == "off":
-            return InputRows(self.splits.train, self.spec)
+            return self.inputs_of(self.splits.train)
         return SeenRows(self.splits.train, self.spec, self.augmentation, self.seed)
 
     def rows(self, part: Part, inputs: Sequence[str], stored: Stored) -> Rows:
         """Rows of a part for some `inputs`, as they are."""
         if tuple(inputs) == (self.spec.name,):
-            return InputRows(part, self.spec)
+            return self.inputs_of(part)
         return stored.rows(part, inputs, whole=False)
+
+    def inputs_of(self, part: Part) -> Rows:
+        """Rows of a part for the network's input."""
+        return InputRows(part, self.spec, targets(part, self.spec))
 
 
 def ground_of(network: GraphNetwork, splits: Splits, input: str | None, choices: Choices, progress: Progress) -> Ground:
@@ -161,11 +174,17 @@ def ground_of(network: GraphNetwork, splits: Splits, input: str | None, choices:
     Raises:
         RegraftError: the network has no cut a head can stand on, or the data do not fit its input.
     """
-    splits.train.examples.require_classes()
-    given = only_input(network, [network.bottleneck()])
-    spec = settled(network, given, splits.train, input, progress, one_length=True)
+    tagged = splits.train.tags is not None
+    if not tagged:
+        splits.train.examples.require_classes()
+    given = only_input(network, [network.last_sequence() if tagged else network.bottleneck()])
+    spec = settled(network, given, splits.train, input, progress, one_length=not tagged)
+    if tagged:
+        spec = of_one_window(spec, splits.train.examples, progress)
+        splits = divided(splits, spec)
     network = network.with_input(spec)
-    surveyed, levels = survey(network, [network.resolve(name) for name in cuts_of(choices.schemes or ())])
+    named = [network.resolve(name) for name in cuts_of(choices.schemes or ())]
+    surveyed, levels = survey(network, named, each_place=tagged)
     device = device_of("auto")
     return Ground(
         network=network,

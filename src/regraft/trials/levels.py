@@ -18,7 +18,7 @@ class Level:
     Attributes:
         cut: the tensor.
         layers: layers with weights that are reused when the network is cut here.
-        vector: the tensor (b d) of the surveyed network that a dense head on this cut reads.
+        vector: the tensor (b d), or (b t d) of words, of the surveyed network that a dense head on this cut reads.
         width: its d.
         flops: what computing it takes for one example.
     """
@@ -30,7 +30,9 @@ class Level:
     flops: int
 
 
-def survey(network: GraphNetwork, also: Sequence[str] = ()) -> tuple[GraphNetwork, tuple[Level, ...]]:
+def survey(
+    network: GraphNetwork, also: Sequence[str] = (), *, each_place: bool = False
+) -> tuple[GraphNetwork, tuple[Level, ...]]:
     """The network with the vectors of its cuts as outputs, and its cuts from input to output: one a block.
 
     The bottleneck is always the last of them: where only pooling and the like lies between it and the end of
@@ -38,17 +40,21 @@ def survey(network: GraphNetwork, also: Sequence[str] = ()) -> tuple[GraphNetwor
 
     Args:
         also: further cuts, of which those below the bottleneck are taken.
+        each_place: whether words get answers: the highest sequence stands for the bottleneck then, and only cuts
+            count that have a place for each of the input's.
 
     Raises:
         BadArgument: there is no cut that a head can stand on.
     """
-    bottleneck = network.cut(network.bottleneck())
+    bottleneck = network.cut(network.last_sequence() if each_place else network.bottleneck())
     inside = ancestors(network.nodes, [bottleneck.tensor])
     blocks = [cut.tensor for cut in network.cuts() if cut.layers < bottleneck.layers]
     tensors = {*blocks, *(name for name in also if name in inside)} - {bottleneck.tensor}
+    if each_place:
+        tensors = {name for name in tensors if network.tensors[name].has_places(network.inputs)}
     below = map(network.cut, sorted(tensors, key=lambda name: len(ancestors(network.nodes, [name]))))
     cuts = (*below, bottleneck)
-    with_outputs, vectors = with_vectors(network, [cut.tensor for cut in cuts])
+    with_outputs, vectors = with_vectors(network, [cut.tensor for cut in cuts], each_place=each_place)
     if not vectors:
         raise BadArgument(
             "this network has no cut that a head can stand on",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
 
+from regraft.data import Splits
 from regraft.network.plan import New
 from regraft.network.surgery import Graft
 from regraft.tasks.defaults import settings_for
+from regraft.tasks.tagging import rows_of
 from regraft.train.settings import Settings
 from regraft.trials.budget import Schedule, Work, race_of, schedule
 from regraft.trials.calibration import Calibration
@@ -99,7 +101,7 @@ class Planned:
 def drafted(ground: Ground, given: Sequence[Scheme] | None) -> Drafted:
     """The schemes given, or those of the recipe, and the maps they begin at."""
     splits = ground.splits
-    rule = rule_for(len(splits.train) / len(splits.classes), len(ground.levels))
+    rule = _rule(splits, len(ground.levels))
     schemes = tuple(thawed(rule, ground.levels, len(ground.levels) - 1)) if given is None else given
     drafts = [_draft(ground, number, scheme) for number, scheme in enumerate(schemes, 1)]
     heads = {d.number: head for d in drafts if (head := dense_head(d.number, d.scheme, d.level, d.graft, d.settings))}
@@ -111,6 +113,14 @@ def drafted(ground: Ground, given: Sequence[Scheme] | None) -> Drafted:
         racing=racing,
         stored=_stored(ground, racing),
     )
+
+
+def _rule(splits: Splits, blocks: int) -> Rule:
+    """The rule for so many examples; of tags it is the median that counts: most words bear one of them."""
+    if splits.train.tags is None:
+        return rule_for(len(splits.train) / len(splits.classes), blocks)
+    counts = np.bincount(splits.train.truth, minlength=len(splits.classes))
+    return rule_for(float(np.median(counts)), blocks, "words of a tag, in the median,")
 
 
 def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float) -> Planned:
@@ -126,6 +136,7 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
         lower=measured.lower * dearer,
         upper=measured.upper * dearer,
         preparing=measured.preparing / measured.example,
+        step=measured.step / one,
     )
     fixed = {
         "probe": one + solving(ground.levels, ground.folds, len(splits.classes)) * measured.product,
@@ -177,13 +188,14 @@ def _draft(ground: Ground, number: int, scheme: Scheme) -> Draft:
         scheme=scheme,
         level=level,
         graft=grafted,
-        settings=settings_for(grafted, len(ground.splits.train), given),
+        settings=settings_for(grafted, rows_of(ground.splits.train, grafted), given),
     )
 
 
 def _epoch(ground: Ground, work: Work, draft: Draft, inputs: Sequence[str]) -> float:
+    steps = ceil(len(ground.splits.train) / draft.settings.batch)
     trained = ground.flops_below(draft.graft.features)
-    return work.epoch(ground.flops_below(inputs), trained, draft.level.flops)
+    return work.epoch(ground.flops_below(inputs), trained, draft.level.flops, steps=steps)
 
 
 def _stored(ground: Ground, racing: Sequence[Draft]) -> dict[str, int]:
@@ -207,10 +219,10 @@ def _bytes(ground: Ground, name: str) -> int:
 
 def _heads(ground: Ground, draft: Drafted, measured: Calibration) -> float:
     """Seconds that the groups of dense heads take; a look at validation is half as dear as training."""
-    examples = len(ground.splits.train) + len(ground.splits.validation) / 2
+    examples = len(ground.splits.train.truth) + len(ground.splits.validation.truth) / 2
     if draft.given:
         if ground.crossing:  # each fold learns from all that others judge
-            examples += ground.folds.crossed * len(ground.folds.truth) - ground.folds.judged.sum() / 2
+            examples += ground.folds.crossed * len(ground.folds.truth) - int(ground.folds.judged.sum()) / 2
         groups = {head.alike: head.settings for head in draft.heads}
         weights = sum(head.settings.epochs / head.settings.batch * head.weights for head in draft.heads)
         steps = sum(settings.epochs / settings.batch for settings in groups.values())

@@ -33,7 +33,7 @@ class Reading:
         hits: what was right of the judged examples, told by heads that did not learn from them.
         accuracy: of them.
         score, low, high: of them, with the interval of 95 %.
-        knn: accuracy of the nearest neighbours on the validation part.
+        knn: accuracy of the nearest neighbours on the validation part; None of words, which are too many.
         kernel, bias: (d k), (k) of the head that learned from the training part, on the features as they are.
         usual: the same with the penalty that `fit` takes.
         validation: logits (v k) of the head for the validation part, and their mean cross entropy `loss`.
@@ -46,7 +46,7 @@ class Reading:
     score: float
     low: float
     high: float
-    knn: float
+    knn: float | None
     kernel: np.ndarray
     bias: np.ndarray
     usual: tuple[np.ndarray, np.ndarray]
@@ -107,7 +107,9 @@ def _crossed(heads: Heads, features: Pool, folds: Folds) -> Tensor:
     return torch.cat(parts, 1)
 
 
-def _nearest(level: Level, stored: Stored) -> float:
+def _nearest(level: Level, stored: Stored) -> float | None:
+    if stored.splits.train.tags is not None:
+        return None
     train, validation = (
         embedded(stored.rows(part, [level.vector])) for part in (stored.splits.train, stored.splits.validation)
     )

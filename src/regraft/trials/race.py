@@ -22,6 +22,7 @@ from regraft.run.atomic import read_json, write_json
 from regraft.tasks.evidence import is_worse
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.layer_rates import layer_rates
+from regraft.tasks.scores import measured
 from regraft.tasks.truth import Truth, truth_of
 from regraft.train.learner import Rows
 from regraft.train.loop import train
@@ -111,8 +112,7 @@ def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: f
     ground, folder = track.ground, RunFolder.at(track.folder / f"{entry.number:02}", resume=True)
     validation = ground.rows(ground.splits.validation, entry.inputs, track.stored)
     head, begun = (Head(own_copy(start), entry.inputs, entry.graft.logits, ground.device) for _ in range(2))
-    rows = (ground.training(entry.inputs, track.stored), validation)
-    state, note, epochs = _trained(entry, stretch, head, rows, folder, track.progress)
+    state, note, epochs = _trained(entry, stretch, head, validation, folder, track)
     last, batch = stretch + 1 == len(entry.stretches), entry.settings.batch
     truth = truth_of([ground.splits.validation])
     if state == "done" and last and is_worse(*(truth.hits(_taken(one, validation, batch)) for one in (head, begun))):
@@ -137,20 +137,21 @@ def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: f
 
 
 def _trained(
-    entry: Entry, stretch: int, head: Head, rows: tuple[Rows, Rows], folder: RunFolder, progress: Progress
+    entry: Entry, stretch: int, head: Head, validation: Rows, folder: RunFolder, track: Track
 ) -> tuple[State, str, int]:
     """What became of it, why, and after how many epochs."""
+    ground, batch = track.ground, entry.settings.batch
     with folder.working():
         try:
             trained = train(
                 head.learner(layer_rates(entry.graft, entry.settings)),
-                rows[0],
+                ground.training(entry.inputs, track.stored),
                 entry.settings,
-                validate=lambda: head.measured(rows[1], entry.settings.batch),
+                validate=lambda: measured(*head.logits(validation, batch), ground.splits.validation),
                 run=folder,
                 resume=True,
                 until=entry.stretches[stretch],
-                progress=progress,
+                progress=track.progress,
             )
         except Diverged as error:
             return "diverged", f"{error.what}: its start is kept", 0

@@ -51,12 +51,12 @@ class Rule:
     in_doubt: Literal["frozen", "thawed"]
 
 
-def rule_for(per_class: float, blocks: int) -> Rule:
-    """The rule for so many training examples of a class (mean) and blocks of a network."""
+def rule_for(per_class: float, blocks: int, rows: str = "examples of a class") -> Rule:
+    """The rule for so many training examples of a class, in the words of `rows`, and blocks of a network."""
     if per_class < _PLENTY:
         return Rule(
             name="few data",
-            text=f"{per_class:.0f} examples of a class are few: lower cuts first, with everything reused frozen; "
+            text=f"{per_class:.0f} {rows} are few: lower cuts first, with everything reused frozen; "
             "then the top one and two blocks thawed",
             width=64,
             thaw=_up_to((1, 2), blocks),
@@ -66,7 +66,7 @@ def rule_for(per_class: float, blocks: int) -> Rule:
         )
     return Rule(
         name="plenty of data",
-        text=f"{per_class:.0f} examples of a class are plenty: hidden layers added on the best cuts; "
+        text=f"{per_class:.0f} {rows} are plenty: hidden layers added on the best cuts; "
         "then more and more blocks thawed from the top, the lowest alone, and everything",
         width=256,
         thaw=_up_to((2, 4, 8), blocks),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from regraft.data import Part
 from regraft.network import GraphNetwork, New, Plan
 from regraft.network.plan import plan_to_data
 from regraft.tasks.classify import Report
@@ -83,6 +84,8 @@ class Found:
         return {
             "run": str(self.run),
             "model": str(self.model),
+            "task": splits.train.examples.task,
+            "measure": self.validation.measure,
             "source": _source(self.ground),
             "data": {
                 "source": splits.train.examples.source,
@@ -148,6 +151,7 @@ class Found:
             "command": self._command(),
             "validation": winner.validation.as_json(),
             "test": winner.test.as_json() if winner.test else None,
+            "score": winner.test.score if winner.test else None,
             "interval": list(interval(hits)) if winner.test else None,
             "ties": list(winner.ties),
         }
@@ -168,17 +172,16 @@ def _layer_told(layer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def mistakes(ground: Ground, probability: np.ndarray) -> list[dict[str, Any]]:
-    """The test examples that were taken for something else, the worst first."""
-    test = ground.splits.test
-    losses = -np.log(np.maximum(probability[np.arange(len(test)), test.labels], np.finfo(np.float32).tiny))
-    taken = probability.argmax(1)
-    order = [place for place in np.argsort(-losses, kind="stable").tolist() if taken[place] != test.labels[place]]
-    classes = ground.splits.classes
+    """The test examples, or words, that were taken for something else, the worst first."""
+    test, truth, classes = ground.splits.test, ground.splits.test.truth, ground.splits.classes
+    losses = -np.log(np.maximum(probability[np.arange(len(truth)), truth], np.finfo(np.float32).tiny))
+    taken, named = probability.argmax(1), _named(test)
+    order = [place for place in np.argsort(-losses, kind="stable").tolist() if taken[place] != truth[place]]
     return [
         {
-            "index": int(test.indices[place]),
-            "input": test.examples.name(int(test.indices[place])),
-            "truth": classes[test.labels[place]],
+            "index": named[place][0],
+            "input": named[place][1],
+            "truth": classes[truth[place]],
             "taken": classes[taken[place]],
             "probability": float(probability[place, taken[place]]),
             "loss": float(losses[place]),
@@ -187,12 +190,20 @@ def mistakes(ground: Ground, probability: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
+def _named(part: Part) -> list[tuple[int, str]]:
+    """The number of each example, or of the sentence of each word, and what it is called, or the word."""
+    indices = part.indices.tolist()
+    if part.tags is None:
+        return [(index, part.examples.name(index)) for index in indices]
+    return [(index, word) for index in indices for word in part.examples.sentences[index]]
+
+
 def about(found: Found, record: Mapping[str, Any]) -> dict[str, Any]:
     """What is saved with the model beside its graph."""
     winner = found.winner
     reports = {"validation": winner.validation, "test": winner.test}
     return {
-        "task": "classify",
+        "task": found.ground.splits.train.examples.task,
         "classes": list(found.ground.splits.classes),
         "source": {"format": found.ground.network.format},
         "metrics": {name: own.summary for name, own in reports.items() if own},

@@ -23,7 +23,8 @@ from regraft.tasks import classify
 from regraft.tasks.defaults import settings_for
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.record import data_record, require_same, source_record
-from regraft.tasks.rows import InputRows
+from regraft.tasks.scores import reported
+from regraft.tasks.tagging import rows_of
 from regraft.tasks.truth import truth_of
 from regraft.train.learner import Rows
 from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple, untrained_trunk
@@ -196,11 +197,18 @@ class _Search:
         different = {id(part.examples): part.examples for part in parts(ground.splits)}
         features = {
             key: extract(
-                ground.surveyed, wanted, examples, ground.spec, ground.place, self._progress, self._measured.engine
+                ground.surveyed,
+                wanted,
+                examples,
+                ground.spec,
+                ground.place,
+                self._progress,
+                self._measured.engine,
+                within=ground.tagged,
             )
             for key, examples in different.items()
         }
-        return Stored(splits=ground.splits, features=features)
+        return Stored(splits=ground.splits, features=features, spec=ground.spec)
 
     def _augmented(self, readings: Sequence[Reading], stored: Stored) -> tuple[Stored, Effect | None]:
         """The features with those of further views of the training part, where some are asked for."""
@@ -228,7 +236,9 @@ class _Search:
     def _dense(self, number: int, scheme: Scheme) -> DenseHead:
         ground = self._ground
         grafted = ground.graft(scheme.plan)
-        settings = settings_for(grafted, len(ground.splits.train), {"seed": ground.seed, **scheme.settings})
+        settings = settings_for(
+            grafted, rows_of(ground.splits.train, grafted), {"seed": ground.seed, **scheme.settings}
+        )
         head = dense_head(number, scheme, ground.level_of(grafted.at), grafted, settings)
         assert head is not None
         return head
@@ -237,7 +247,7 @@ class _Search:
         """The solved head of a cut as a trial."""
         scheme = linear(reading.level, reading.penalty)
         grafted = self._ground.graft(scheme.plan)
-        settings = settings_for(grafted, len(self._ground.splits.train), scheme.settings)
+        settings = settings_for(grafted, rows_of(self._ground.splits.train, grafted), scheme.settings)
         return Trial(
             number=0,
             scheme=scheme,
@@ -283,9 +293,8 @@ class _Search:
         if trial is None:
             return fine_tuned(self._ground, epochs, self._progress)
         judge = self._judge(trial)[0]
-        report, _ = _looked(
-            judge, self._ground.rows(self._ground.splits.test, trial.inputs, stored), self._ground.splits.classes
-        )
+        test = self._ground.splits.test
+        report, _ = _looked(judge, self._ground.rows(test, trial.inputs, stored), test)
         note = f"{trial.epochs} epochs" + (f", {trial.state}" if trial.state != "done" else "")
         return Baseline(name=FULL, score=report.score, note=note)
 
@@ -299,19 +308,19 @@ class _Search:
 
     def _judged(self, best: Trial, trials: Sequence[Trial], stored: Stored) -> Winner:
         """The one look at the test part, from the stored features; some of it through the whole network as well."""
-        ground, classes = self._ground, self._ground.splits.classes
+        ground, chosen_by, test = self._ground, self._ground.splits.validation, self._ground.splits.test
         judge, grafted, network = self._judge(best)
-        part = ground.splits.test if len(ground.splits.test) else ground.splits.validation
-        validation, _ = _looked(judge, ground.rows(ground.splits.validation, best.inputs, stored), classes)
-        last, probability = _looked(judge, ground.rows(part, best.inputs, stored), classes)
+        part = test if len(test) else chosen_by
+        validation, _ = _looked(judge, ground.rows(chosen_by, best.inputs, stored), chosen_by)
+        last, probability = _looked(judge, ground.rows(part, best.inputs, stored), part)
         _require_whole(network, grafted.logits, ground, part, probability)
         return Winner(
             trial=best,
             network=network,
             plan=plan_to_data(grafted.plan),
             validation=validation,
-            test=last if part is ground.splits.test else None,
-            probability=probability[: len(ground.splits.test)],
+            test=last if part is test else None,
+            probability=probability if part is test else probability[:0],
             ties=ties(best, trials, self._truth),
         )
 
@@ -325,17 +334,18 @@ class _Search:
         return naive(self._plan, self._measured, len(trials) - len(backs), backs)
 
 
-def _looked(judge: Head, rows: Rows, classes: Sequence[str]) -> tuple[classify.Report, np.ndarray]:
-    logits, labels = judge.logits(rows, _BATCH)
-    probability = logits.double().softmax(1).numpy()
-    return classify.report(probability, labels.numpy(), classes), probability
+def _looked(judge: Head, rows: Rows, part: Part) -> tuple[classify.Report, np.ndarray]:
+    probability = classify.answers(judge.logits(rows, _BATCH)[0])
+    report = reported(probability, part)
+    assert isinstance(report, classify.Report)
+    return report, probability
 
 
 def _require_whole(network: GraphNetwork, logits: str, ground: Ground, part: Part, probability: np.ndarray) -> None:
     """Make sure that the network to be saved says what was measured, on the first examples of a part."""
     some = replace(part, indices=part.indices[:_BATCH])
     whole = Head(own_copy(network), (ground.spec.name,), logits, ground.device)
-    _, found = _looked(whole, InputRows(some, ground.spec), ground.splits.classes)
+    _, found = _looked(whole, ground.inputs_of(some), some)
     difference = float(np.abs(found - probability[: len(found)]).max())
     if difference > _CLOSE:
         raise RuntimeError(f"the whole network and its stored features disagree by {difference:.1g} in a probability")

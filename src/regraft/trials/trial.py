@@ -88,5 +88,10 @@ class Trial:
             "note": self.note,
             "plan": plan_to_data(self.scheme.plan),
             "settings": dict(self.settings),
-            "learning": [dict(line) for line in self.learning],
+            "learning": [{**line, "validation_score": _score(line)} for line in self.learning],
         }
+
+
+def _score(line: Mapping[str, Any]) -> float | None:
+    """What an epoch is judged by: F1 where there are entities, else accuracy."""
+    return line.get("validation_f1", line.get("validation_accuracy"))
