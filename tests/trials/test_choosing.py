@@ -83,6 +83,12 @@ def test_of_given_heads_that_cannot_be_told_apart_the_one_of_fewer_layers_wins()
     assert won(FEW, *linear, deep) is deep
 
 
+def test_a_head_that_went_through_no_folds_wins_by_no_tie():
+    left_out, crossed = trial("heads", 128, name="left out"), trial("heads", 129, by_folds=690, layers=2)
+    assert won(FEW, left_out, crossed) is crossed
+    assert ties(crossed, (left_out, crossed), TRUTH) == ()
+
+
 def test_ties_are_told_by_what_the_choice_was_made_by():
     best = trial("heads", 130, by_folds=700, name="best")
     trials = (

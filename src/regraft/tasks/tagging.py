@@ -123,9 +123,13 @@ class WordVectors:
         return self._features.nbytes // len(self._features) // self._features.shape(self._name)[0] * len(self)
 
     def read(self, rows: np.ndarray) -> Tensor:
-        """Those of some words (b d)."""
+        """Those of some words (b d); of many, a few at a time are read with the sentences they stand in."""
+        found = [self._few(rows[numbers]) for numbers in batches(len(rows), _SENTENCES)]
+        return torch.from_numpy(np.concatenate(found)) if found else torch.zeros(0, self.width)
+
+    def _few(self, rows: np.ndarray) -> np.ndarray:
         sentences, own = np.unique(self._sentences[rows], return_inverse=True)
-        return torch.from_numpy(self._features.rows(self._name, sentences)[own, self._places[rows]])
+        return self._features.rows(self._name, sentences)[own, self._places[rows]]
 
 
 class WordRows:
@@ -134,7 +138,7 @@ class WordRows:
     def __init__(self, part: Part, vectors: WordVectors) -> None:
         self._vectors = vectors
         self._labels = torch.from_numpy(part.truth)
-        self._held = self._all() if vectors.nbytes <= MEMORY else None
+        self._held = vectors.read(np.arange(len(vectors))) if vectors.nbytes <= MEMORY else None
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -144,7 +148,3 @@ class WordRows:
         chosen = torch.from_numpy(rows)
         values = self._vectors.read(rows) if self._held is None else self._held[chosen]
         return values, self._labels[chosen]
-
-    def _all(self) -> Tensor:
-        parts = [self._vectors.read(rows) for rows in batches(len(self), _SENTENCES)]
-        return torch.cat(parts) if parts else torch.zeros(0)

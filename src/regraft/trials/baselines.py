@@ -10,13 +10,12 @@ import numpy as np
 from regraft.data import Splits
 from regraft.data.examples import Part
 from regraft.errors import Diverged
-from regraft.features import Engine, extract, make_engine
+from regraft.features import Engine, make_engine
 from regraft.network import Plan
 from regraft.network.fresh import untrained
 from regraft.network.surgery import Graft
 from regraft.run import Progress
 from regraft.tasks.baselines import embedded, majority, neighbours, tag_baselines
-from regraft.tasks.defaults import settings_for
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.truth import truth_of
 from regraft.train.learner import Batch, Rows
@@ -69,12 +68,7 @@ def untrained_trunk(
     surveyed = untrained(ground.surveyed, ground.seed)
     vectors = [level.vector for level in ground.levels]
     engine = make_engine(engine.kind, engine.trunk.renewed(surveyed, vectors), str(ground.device))
-    different = {id(part.examples): part.examples for part in parts(splits)}
-    features = {
-        key: extract(surveyed, vectors, examples, ground.spec, ground.place, progress, engine, within=ground.tagged)
-        for key, examples in different.items()
-    }
-    stored = Stored(splits=splits, features=features, spec=ground.spec)
+    stored = ground.stored(surveyed, vectors, splits, engine, progress)
     classes = len(splits.classes)
     readings = probe(ground.levels, stored, folds(splits, ground.seed), classes, Progress(silent=True))
     best = max(readings, key=lambda reading: reading.score)
@@ -97,7 +91,7 @@ def fine_tuned(ground: Ground, epochs: float, progress: Progress) -> Baseline:
     """All layers of the source trained on, with a new linear layer, for so many epochs or a part of one."""
     grafted = ground.graft(Plan(freeze=None, freeze_statistics=True))
     given = {"seed": ground.seed, "epochs": EPOCHS, "batch": ground.batch([ground.spec.name])}
-    settings = settings_for(grafted, len(ground.splits.train), given)
+    settings = ground.settings(grafted, given)
     return _whole(FULL, grafted, settings, epochs, ground, progress)
 
 

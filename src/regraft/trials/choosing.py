@@ -53,14 +53,15 @@ def winner(readings: Sequence[Reading], trials: Sequence[Trial], truth: Truth, r
 
 
 def _best_given(heads: Sequence[Trial], truth: Truth) -> list[Trial]:
-    """Of heads that were given the best one, by the folds where there are some.
+    """Of heads that were given the best one, by the folds where they went through some.
 
     Where some with fewer layers cannot be told apart from it, it is the best of the fewest.
     """
-    best = max(heads, key=lambda trial: trial.crossed_score(truth), default=None)
+    entered = [trial for trial in heads if trial.crossed] or heads
+    best = max(entered, key=lambda trial: trial.crossed_score(truth), default=None)
     if best is None:
         return []
-    as_good = [trial for trial in heads if trial is best or _as_good(trial, best, truth)]
+    as_good = [trial for trial in entered if trial is best or _as_good(trial, best, truth)]
     return [max(as_good, key=lambda trial: (-trial.layers, *trial.crossed_score(truth)))]
 
 
@@ -70,6 +71,6 @@ def ties(best: Trial, trials: Sequence[Trial], truth: Truth) -> tuple[str, ...]:
 
 
 def _as_good(trial: Trial, best: Trial, truth: Truth) -> bool:
-    if trial.crossed is not None and best.crossed is not None:
-        return is_tie(best.crossed, trial.crossed)
+    if best.crossed and trial.stage == best.stage:  # a head that went through no folds was worse beyond doubt
+        return trial.crossed is not None and is_tie(best.crossed, trial.crossed)
     return is_tie(best.hits(truth), trial.hits(truth))

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import torch
 
 from regraft.data import Part, Splits
 from regraft.data.windows import text_windows
 from regraft.errors import BadArgument
-from regraft.features import Place, cache_folder
+from regraft.features import Engine, Place, cache_folder, extract
 from regraft.network import GraphNetwork, InputSpec, Plan
 from regraft.network.flow import ancestors
 from regraft.network.surgery import Graft, graft
 from regraft.run import Progress
 from regraft.tasks.crf import informed
+from regraft.tasks.defaults import settings_for
 from regraft.tasks.inputs import only_input, settled
 from regraft.tasks.rows import InputRows
-from regraft.tasks.tagging import divided, of_one_window, targets
+from regraft.tasks.tagging import divided, of_one_window, rows_of, targets
 from regraft.train.learner import Rows, device_of
+from regraft.train.settings import Settings
 from regraft.trials.augmentation import Augmentation, SeenRows
 from regraft.trials.budget import Budget
 from regraft.trials.folds import Folds, folds
@@ -113,6 +116,21 @@ class Ground:
         classes, each_place = len(self.splits.classes), self.tagged
         grafted = graft(network or self.network, plan, classes=classes, seed=self.seed, each_place=each_place)
         return replace(grafted, network=informed(grafted, self.splits.train))
+
+    def settings(self, grafted: Graft, given: Mapping[str, Any]) -> Settings:
+        """The settings given, and good ones for what a graft leaves to be trained on the data."""
+        return settings_for(grafted, rows_of(self.splits.train, grafted), {"seed": self.seed, **given})
+
+    def stored(
+        self, network: GraphNetwork, tensors: Sequence[str], splits: Splits, engine: Engine, progress: Progress
+    ) -> Stored:
+        """What one pass of a network over all examples gives."""
+        different = {id(part.examples): part.examples for part in parts(splits)}
+        features = {
+            key: extract(network, tensors, examples, self.spec, self.place, progress, engine, within=self.tagged)
+            for key, examples in different.items()
+        }
+        return Stored(splits=splits, features=features, spec=self.spec)
 
     def level_of(self, cut: str) -> Level:
         """The level at a cut.

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
-from typing import Any
 
 import numpy as np
 
 from regraft.data import Splits
 from regraft.network.plan import New
 from regraft.network.surgery import Graft
-from regraft.tasks.defaults import settings_for
-from regraft.tasks.tagging import rows_of
 from regraft.train.settings import Settings
 from regraft.trials.budget import Schedule, Work, race_of, schedule
 from regraft.trials.calibration import Calibration
@@ -182,13 +179,13 @@ def _draft(ground: Ground, number: int, scheme: Scheme) -> Draft:
     with placed(f"scheme {scheme.name}"):
         grafted = ground.graft(scheme.plan)
         level = ground.level_of(grafted.at)
-    given: dict[str, Any] = {"seed": ground.seed, "batch": ground.batch(grafted.features), **scheme.settings}
+    given = {"batch": ground.batch(grafted.features), **scheme.settings}
     return Draft(
         number=number,
         scheme=scheme,
         level=level,
         graft=grafted,
-        settings=settings_for(grafted, rows_of(ground.splits.train, grafted), given),
+        settings=ground.settings(grafted, given),
     )
 
 

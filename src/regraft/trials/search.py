@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from regraft.data import Part, Splits, open_splits
-from regraft.features import extract
 from regraft.formats import saved
 from regraft.network import GraphNetwork
 from regraft.network.plan import plan_to_data
@@ -20,11 +19,9 @@ from regraft.network.surgery import Graft
 from regraft.report import write_card, write_report
 from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks import classify
-from regraft.tasks.defaults import settings_for
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.record import data_record, require_same, source_record
 from regraft.tasks.scores import reported
-from regraft.tasks.tagging import rows_of
 from regraft.tasks.truth import truth_of
 from regraft.train.learner import Rows
 from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple, untrained_trunk
@@ -40,7 +37,7 @@ from regraft.trials.race import Track, race, with_tested_rate
 from regraft.trials.recipe import BEST_CUTS, FULL, added_layers, linear
 from regraft.trials.record import Found, Winner, about
 from regraft.trials.schemes import Scheme
-from regraft.trials.stored import Stored, parts
+from regraft.trials.stored import Stored
 from regraft.trials.threads import one_thread
 from regraft.trials.trial import Trial
 from regraft.trials.views import Effect, views_of
@@ -194,21 +191,7 @@ class _Search:
 
     def _extracted(self) -> Stored:
         ground, wanted = self._ground, self._plan.drafted.tensors(self._ground)
-        different = {id(part.examples): part.examples for part in parts(ground.splits)}
-        features = {
-            key: extract(
-                ground.surveyed,
-                wanted,
-                examples,
-                ground.spec,
-                ground.place,
-                self._progress,
-                self._measured.engine,
-                within=ground.tagged,
-            )
-            for key, examples in different.items()
-        }
-        return Stored(splits=ground.splits, features=features, spec=ground.spec)
+        return ground.stored(ground.surveyed, wanted, ground.splits, self._measured.engine, self._progress)
 
     def _augmented(self, readings: Sequence[Reading], stored: Stored) -> tuple[Stored, Effect | None]:
         """The features with those of further views of the training part, where some are asked for."""
@@ -236,9 +219,7 @@ class _Search:
     def _dense(self, number: int, scheme: Scheme) -> DenseHead:
         ground = self._ground
         grafted = ground.graft(scheme.plan)
-        settings = settings_for(
-            grafted, rows_of(ground.splits.train, grafted), {"seed": ground.seed, **scheme.settings}
-        )
+        settings = ground.settings(grafted, scheme.settings)
         head = dense_head(number, scheme, ground.level_of(grafted.at), grafted, settings)
         assert head is not None
         return head
@@ -247,7 +228,7 @@ class _Search:
         """The solved head of a cut as a trial."""
         scheme = linear(reading.level, reading.penalty)
         grafted = self._ground.graft(scheme.plan)
-        settings = settings_for(grafted, rows_of(self._ground.splits.train, grafted), scheme.settings)
+        settings = self._ground.settings(grafted, scheme.settings)
         return Trial(
             number=0,
             scheme=scheme,
