@@ -10,9 +10,9 @@ from regraft.data import Splits
 from regraft.data.examples import Part
 from regraft.tasks.truth import Truth, truth_of
 
-FEW = (
-    200  # a validation part smaller than this decides nothing between neighbours: it is crossed with the training part
-)
+# A validation part smaller than this decides nothing between neighbours: it is crossed with the training part. The words
+# of a sentence say much the same: of these it takes more.
+_FEW, _FEW_WORDS = 200, 2000
 _FOLDS = 5
 
 
@@ -44,12 +44,14 @@ class Folds:
 def folds(splits: Splits, seed: int) -> Folds:
     """The folds of a search: copies of an example stay together, and each class is spread evenly.
 
-    The words of a sentence stay together, and their tags fall as they may.
+    So do the words of a sentence.
     """
     truth = truth_of([splits.train, splits.validation])
     first = np.arange(len(truth)) < len(splits.train.truth)
-    rare = truth.ends is None and np.bincount(truth.labels).min() < _FOLDS
-    if len(splits.validation) >= FEW or rare:
+    enough, rare = len(splits.validation) >= _FEW, np.bincount(truth.labels).min() < _FOLDS
+    if truth.ends is not None:
+        enough, rare = len(splits.validation.truth) >= _FEW_WORDS, False  # tags fall into folds as they may
+    if enough or rare:
         return Folds(truth=truth, learns=first[:, None], judge=np.where(first, -1, 0))
     judge = _crossed([*_hashes(splits.train), *_hashes(splits.validation)], truth, seed)
     learns = np.stack([first, *(judge != fold for fold in range(1, _FOLDS + 1))], axis=1)
