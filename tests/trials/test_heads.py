@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,8 @@ from regraft.tasks.fit import fit
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.truth import truth_of
 from regraft.train.loop import train
-from regraft.trials.heads import dense_head, train_heads
+from regraft.trials.dense import dense_head
+from regraft.trials.heads import train_heads
 from regraft.trials.schemes import Scheme
 
 CUT = "dnn/hidden3/Relu:0"
@@ -180,7 +183,8 @@ def by_hand(head, ground, stored, fold):
     learns, judged = np.flatnonzero(ground.folds.learns[:, fold])[:fewest], ground.folds.judge == fold
     rows, asked = Rows(pool[learns], labels[learns]), Rows(pool[judged], labels[judged])
     trained = Head(own_copy(head.graft.network), head.graft.features, head.graft.logits, torch.device("cpu"))
-    train(trained.learner(), rows, head.settings, validate=lambda: trained.measured(asked, 256))
+    best = alone(head, ground, stored)[2].best_epoch  # on the validation part: what is judged decides nothing
+    train(trained.learner(), rows, replace(head.settings, keep="last", patience=None), until=best)
     return (trained.logits(asked, 256)[0].argmax(1) == asked.take(np.arange(len(asked)))[1]).numpy()
 
 

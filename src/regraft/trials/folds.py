@@ -10,8 +10,8 @@ from regraft.data import Splits
 from regraft.data.examples import Part
 from regraft.tasks.truth import Truth, truth_of
 
-# A validation part smaller than this decides nothing between neighbours: it is crossed with the training part. The words
-# of a sentence say much the same: of these it takes more.
+# A validation part smaller than this decides nothing between neighbours: it is crossed with the training part. Words of
+# a sentence say much the same: of these it takes more.
 _FEW, _FEW_WORDS = 200, 2000
 _FOLDS = 5
 

@@ -14,9 +14,9 @@ from regraft.network.surgery import Graft
 from regraft.train.settings import Settings
 from regraft.trials.budget import Schedule, Work, race_of, schedule
 from regraft.trials.calibration import Calibration
+from regraft.trials.dense import DenseHead, dense_head
 from regraft.trials.folds import Folds
 from regraft.trials.ground import Ground
-from regraft.trials.heads import DenseHead, dense_head
 from regraft.trials.levels import Level
 from regraft.trials.linear import STEPS
 from regraft.trials.probe import SPREADS

@@ -28,9 +28,10 @@ from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple,
 from regraft.trials.budget import Budget
 from regraft.trials.calibration import Calibration, calibrated
 from regraft.trials.choosing import best_head, ties, top, winner
+from regraft.trials.dense import DenseHead, dense_head
 from regraft.trials.forecast import forecast, naive, raced, said
 from regraft.trials.ground import Choices, Ground, ground_of
-from regraft.trials.heads import DenseHead, dense_head, train_heads
+from regraft.trials.heads import train_heads
 from regraft.trials.planning import Drafted, Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race, with_tested_rate
