@@ -15,6 +15,7 @@ from regraft.run import Progress
 from regraft.trials.forecast import forecast, naive, said
 from regraft.trials.ground import Choices, ground_of
 from regraft.trials.planning import drafted, planned, rerouted
+from regraft.trials.recipe import head_epochs
 from regraft.trials.schemes import Scheme
 
 H1, H2, H3, H4 = (f"dnn/hidden{k}/Relu:0" for k in (1, 2, 3, 4))
@@ -169,3 +170,7 @@ def test_a_plan_that_does_not_fit_names_its_scheme(ground):
         "  where: scheme above all\n"
         "  to do: cut where the bottleneck or a block ends"
     )
+
+
+def test_of_many_rows_a_hidden_layer_sees_each_less_often():
+    assert [head_epochs(rows) for rows in (20, 10_000, 20_000, 30_000, 1_000_000)] == [30, 30, 15, 10, 10]

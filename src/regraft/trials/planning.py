@@ -20,7 +20,7 @@ from regraft.trials.ground import Ground
 from regraft.trials.levels import Level
 from regraft.trials.linear import STEPS
 from regraft.trials.probe import SPREADS
-from regraft.trials.recipe import BEST_CUTS, HEAD_BATCH, HEAD_EPOCHS, RATES, Rule, rule_for, thawed
+from regraft.trials.recipe import BEST_CUTS, HEAD_BATCH, RATES, Rule, head_epochs, rule_for, thawed
 from regraft.trials.schemes import Scheme, placed
 from regraft.trials.stored import total
 
@@ -225,7 +225,7 @@ def _heads(ground: Ground, draft: Drafted, measured: Calibration) -> float:
         steps = sum(settings.epochs / settings.batch for settings in groups.values())
     else:
         widest = max(level.width for level in ground.levels)
-        steps = BEST_CUTS * HEAD_EPOCHS / HEAD_BATCH
+        steps = BEST_CUTS * head_epochs(len(ground.splits.train.truth)) / HEAD_BATCH
         weights = steps * len(RATES) * draft.rule.width * widest
     return examples * (steps * measured.step + weights * 1e-6 * measured.weights)
 

@@ -17,7 +17,8 @@ from regraft.trials.levels import Level
 from regraft.trials.schemes import Scheme
 
 _PLENTY = 100  # training examples of a class from which on data are plenty
-HEAD_EPOCHS, HEAD_BATCH = 30, 64  # of a hidden layer
+HEAD_BATCH = 64  # of a hidden layer
+_LOOKS, _MOST, _FEWEST = 300_000, 30, 10  # at all rows while it is trained, and how many epochs these may be
 RATES = (3e-3, 1e-3)  # at which each is tried
 _SETTLING = {"schedule": "cosine", "keep": "last", "l2": 1e-3}  # no epoch is chosen by validation
 BEST_CUTS = 2  # on which one is tried
@@ -81,15 +82,20 @@ def linear(level: Level, penalty: float) -> Scheme:
     return Scheme(name=f"linear on {level.cut}", plan=Plan(at=level.cut), settings={"l2": penalty})
 
 
-def added_layers(rule: Rule, levels: Sequence[Level]) -> Iterator[Scheme]:
-    """A hidden layer on each of some cuts, everything below frozen."""
+def head_epochs(rows: int) -> int:
+    """How long a hidden layer is trained on so many rows: of many, each is looked at less often."""
+    return min(_MOST, max(_FEWEST, _LOOKS // rows))
+
+
+def added_layers(rule: Rule, levels: Sequence[Level], rows: int) -> Iterator[Scheme]:
+    """A hidden layer on each of some cuts, everything below frozen, to be trained on so many rows."""
     new = (New(kind="dense", width=rule.width, activation="relu"), New(kind="dense"))
     for level in levels:
         for lr in RATES:
             yield Scheme(
                 name=f"dense {rule.width} on {level.cut}, lr {lr:g}",
                 plan=Plan(at=level.cut, new=new),
-                settings={"lr": lr, "epochs": HEAD_EPOCHS, "batch": HEAD_BATCH, **_SETTLING},
+                settings={"lr": lr, "epochs": head_epochs(rows), "batch": HEAD_BATCH, **_SETTLING},
             )
 
 

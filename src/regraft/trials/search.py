@@ -213,7 +213,8 @@ class _Search:
         if self._plan.drafted.given:
             return train_heads(self._plan.drafted.heads, stored, self._ground.crossing)
         best = sorted(readings, key=lambda reading: reading.score, reverse=True)[:BEST_CUTS]
-        schemes = added_layers(self._plan.drafted.rule, [reading.level for reading in best])
+        rule, rows = self._plan.drafted.rule, len(self._ground.splits.train.truth)
+        schemes = added_layers(rule, [reading.level for reading in best], rows)
         heads = [self._dense(number, scheme) for number, scheme in enumerate(schemes, 1)]
         return [*map(self._linear, readings), *train_heads(heads, stored)]
 
