@@ -109,7 +109,7 @@ def test_the_record_keeps_its_contract(record: dict[str, Any]) -> None:
 def test_the_curve_has_a_point_for_each_cut(record: dict[str, Any]) -> None:
     assert [(point["cut"], point["layers_reused"]) for point in record["curve"]] == [("1", 1), ("3", 2), ("5", 3)]
     for point in record["curve"]:
-        assert set(point) == {"cut", "layers_reused", "accuracy", "low", "high", "knn", "untrained"}
+        assert set(point) == {"cut", "layers_reused", "accuracy", "score", "low", "high", "knn", "untrained"}
         assert 0 <= point["low"] <= point["accuracy"] <= point["high"] <= 1
     assert max(record["curve"], key=lambda point: point["accuracy"])["cut"] == "3"
 
@@ -121,7 +121,7 @@ def test_every_scheme_became_a_trial(record: dict[str, Any]) -> None:
     assert sorted(trial["name"] for trial in record["trials"]) == sorted(names)
     for trial in record["trials"]:
         assert set(trial) >= {
-            "number", "name", "stage", "cut", "layers_reused", "accuracy", "low", "high", "loss", "epochs", "seconds",
+            "number", "name", "stage", "cut", "layers_reused", "accuracy", "score", "low", "high", "loss", "epochs", "seconds",
             "state", "note", "plan", "settings", "learning",
         }  # fmt: skip
         assert trial["low"] <= trial["accuracy"] <= trial["high"]

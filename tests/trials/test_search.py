@@ -187,7 +187,7 @@ def test_given_schemes_alone_are_tried(network, splits, tmp_path):
         ]
     )
     found = found_in(network, splits, tmp_path / "run", schemes=schemes)
-    tried = {trial.scheme.name: (trial.stage, trial.level.cut, trial.epochs) for trial in found.trials}
+    tried = {trial.scheme.name: (trial.stage, trial.level.cut, trial.settings["epochs"]) for trial in found.trials}
     assert tried == {
         "hidden layer": ("heads", "5", 60),
         "solved": ("heads", "3", 60),
