@@ -121,8 +121,8 @@ def test_every_scheme_became_a_trial(record: dict[str, Any]) -> None:
     assert sorted(trial["name"] for trial in record["trials"]) == sorted(names)
     for trial in record["trials"]:
         assert set(trial) >= {
-            "number", "name", "stage", "cut", "layers_reused", "accuracy", "score", "low", "high", "loss", "epochs", "seconds",
-            "state", "note", "plan", "settings", "learning",
+            "number", "name", "stage", "cut", "layers_reused", "accuracy", "score", "low", "high", "loss", "epochs",
+            "seconds", "state", "note", "plan", "settings", "learning",
         }  # fmt: skip
         assert trial["low"] <= trial["accuracy"] <= trial["high"]
         assert all("validation_accuracy" in line and "validation_loss" in line for line in trial["learning"])
