@@ -230,7 +230,7 @@ def schemes_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
     text = f"""
 {len(schemes)} schemes of {schemes[0].epochs} epochs, {size.pixels} px, {size.per_class} photos of each of five classes;
 {size.folds} folds are timed. One by one, every photo goes through the whole network in every epoch:
-{size.measured} epochs of each scheme were run and scaled;
+of these {size.measured} of each scheme were run and scaled;
 {checked(kept, schemes[-1], size.turns[0])} Nobody by hand trains what a search shows beside
 its winner (an untrained trunk, a network from scratch, full fine-tuning): so regraft's time stands with and without it.
 

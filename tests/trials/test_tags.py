@@ -85,7 +85,7 @@ def test_the_model_that_is_saved_is_the_winner(found, splits, tmp_path):
 def test_the_curve_is_that_of_the_heads_that_fit_solves(found, bert, splits, tmp_path):
     fitted = fit(opened(bert), splits, plan=Plan(), out=tmp_path / "run", progress=SILENT)
     (baseline,) = [one.score for one in found.baselines if one.name == "frozen + linear"]
-    assert baseline == pytest.approx(fitted.test.score, abs=0.03)
+    assert baseline == pytest.approx(fitted.test.score, abs=0.08)  # some entities of sixty
 
 
 def test_page_and_card_speak_of_words(found):
