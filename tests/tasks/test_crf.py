@@ -9,10 +9,10 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 import torch
-from encoders import opened
+from encoders import opened, tagged
 from hypothesis import given
 from hypothesis import strategies as st
-from tasks.test_tagging import SETTINGS, tagged
+from tasks.test_tagging import SETTINGS
 from torch import Tensor
 from torch.nn import functional
 

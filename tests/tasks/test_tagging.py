@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from encoders import columns, opened, sentences
+from encoders import opened, tagged
 from grounds import demo_network
 
 import regraft
@@ -26,20 +25,6 @@ from regraft.tasks.tagging import WordRows, of_one_window
 
 HIDDEN = (New(kind="dense", width=16, activation="relu"), New(kind="dropout", rate=0.1), New(kind="dense"))
 SETTINGS = {"epochs": 30, "lr": 1e-2}
-KINDS = {"the": "O", "a": "O", "one": "O", "dog": "B-animal", "cat": "B-animal", "bird": "B-animal", "child": "B-human"}
-
-
-def tagged(path: Path, count: int = 200) -> Path:
-    """Sentences with their animals and children tagged; "old" and "red" before one belong to it."""
-    found: list[list[tuple[str, str]]] = []
-    for text, _ in sentences(count):
-        words = text.split()
-        tags = [KINDS.get(word, "O") for word in words]
-        for k in range(len(words) - 1):
-            if words[k] == "old" and tags[k + 1].startswith("B-"):
-                tags[k], tags[k + 1] = tags[k + 1], tags[k + 1].replace("B-", "I-")
-        found.append(list(zip(words, tags, strict=True)))
-    return columns(path, found)
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from encoders import opened
+from encoders import opened, tagged
 from grounds import SILENT
-from tasks.test_tagging import tagged
 
 import regraft
 from regraft.data import open_splits

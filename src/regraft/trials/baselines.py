@@ -63,7 +63,7 @@ def _of_classes(splits: Splits, stored: Stored, vector: str) -> dict[str, float]
 def untrained_trunk(
     ground: Ground, share: float, engine: Engine, progress: Progress
 ) -> tuple[Baseline, Mapping[str, float]]:
-    """Linear heads on a trunk with fresh weights: on its best cut, and the validation accuracy on each cut."""
+    """Linear heads on a trunk with fresh weights: on its best cut, and the validation score on each cut."""
     splits = _some(ground.splits, share, ground.seed)
     surveyed = untrained(ground.surveyed, ground.seed)
     vectors = [level.vector for level in ground.levels]
@@ -90,8 +90,7 @@ def from_scratch(ground: Ground, epochs: float, progress: Progress) -> Baseline:
 def fine_tuned(ground: Ground, epochs: float, progress: Progress) -> Baseline:
     """All layers of the source trained on, with a new linear layer, for so many epochs or a part of one."""
     grafted = ground.graft(Plan(freeze=None, freeze_statistics=True))
-    given = {"seed": ground.seed, "epochs": EPOCHS, "batch": ground.batch([ground.spec.name])}
-    settings = ground.settings(grafted, given)
+    settings = ground.settings(grafted, {"epochs": EPOCHS, "batch": ground.batch([ground.spec.name])})
     return _whole(FULL, grafted, settings, epochs, ground, progress)
 
 
@@ -131,7 +130,7 @@ class _FirstRows:
 
 
 def _some(splits: Splits, share: float, seed: int) -> Splits:
-    """A share of each part, classes in their proportions, as examples of their own."""
+    """A share of each part, classes in their proportions, sentences as they fall, as examples of their own."""
     if share >= 1:
         return splits
     train, validation, test = (_some_of(part, share, seed) for part in parts(splits))

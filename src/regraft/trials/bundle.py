@@ -63,7 +63,7 @@ class Bundle:
     def learn(
         self, rows: Sequence[Rows], settings: Settings, look: Callable[[], Measured], until: int | None = None
     ) -> None:
-        """Train on the rows of each training, or so many epochs, with a look after each.
+        """Train on the rows of each training, all epochs or `until` so many, with a look after each.
 
         Which epoch is best is each head's own matter: the loop keeps the last, `best` the best of each.
         """
@@ -102,9 +102,9 @@ class Bundle:
         best = [own.weights for own in self.best]
         return [logits_of(self._group[0].curves, own, self._of(number, best)) for number, own in enumerate(rows)]
 
-    def best_of(self, place: int, number: int) -> dict[str, Tensor]:
-        """The weights of one training of a head in its best epoch."""
-        return self._of(number, [self.best[place].weights])[0]
+    def best_of(self, place: int) -> dict[str, Tensor]:
+        """The weights of a head in its best epoch, by its first training."""
+        return self._of(0, [self.best[place].weights])[0]
 
     def _now(self) -> list[dict[str, Tensor]]:
         return [{name: self._each(place, name) for name in head.names} for place, head in enumerate(self._group)]

@@ -101,7 +101,7 @@ def _trained(group: Sequence[DenseHead], stored: Stored) -> list[tuple[Trial, in
             level=head.level,
             inputs=(head.level.vector,),
             logits=logits[place].numpy(),
-            values=_as_arrays(bundle.best_of(place, 0), scaling),
+            values=_as_arrays(bundle.best_of(place), scaling),
             settings=head.settings.as_json(),
             epochs=head.settings.epochs,
             seconds=seconds,
