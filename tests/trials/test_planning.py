@@ -12,7 +12,7 @@ from regraft.features import Place
 from regraft.network import Plan
 from regraft.network.plan import New
 from regraft.run import Progress
-from regraft.trials.forecast import forecast, naive, said
+from regraft.trials.forecast import forecast, naive, overrun, said
 from regraft.trials.ground import Choices, ground_of
 from regraft.trials.planning import drafted, planned, rerouted
 from regraft.trials.recipe import head_epochs
@@ -120,6 +120,11 @@ def test_a_budget_that_buys_no_epoch_leaves_the_dear_out_and_says_so(ground):
     lines = said(plan, forecast(plan), "torch", len(ground.levels))
     assert f"too dear for 1.8 passes: {'; '.join(dear)}" in lines
     assert lines[1].startswith("stored in one pass by torch: the vectors of 4 cuts, and maps of dnn/hidden")
+
+
+def test_minutes_that_cannot_be_kept_are_told():
+    assert overrun(68.9, 1.0) == overrun(1e6, None) == []
+    assert overrun(69.1, 1.0) == ["warning: 69 s are expected where 60 s were given; nothing can be left out"]
 
 
 def test_after_the_probe_the_race_is_run_below_the_best_cut(ground):

@@ -22,6 +22,7 @@ from regraft.run import Progress, RunFolder
 from regraft.train import checkpoint as checkpoints
 from regraft.train.checkpoint import Best, Checkpoint
 from regraft.train.curves import Curves
+from regraft.train.denormals import flushed
 from regraft.train.ema import Ema, put
 from regraft.train.interrupt import interruptible
 from regraft.train.learner import Learner, Rows, fingerprint
@@ -88,7 +89,7 @@ def train(
     training = _Training(learner, rows, settings, run)
     if resume:
         training.restore()
-    with own_randomness(), interruptible() as interrupted:
+    with own_randomness(), flushed(), interruptible() as interrupted:
         training.go(validate, until, interrupted, progress or Progress(silent=True))
     return training.ended(time.monotonic() - start)
 

@@ -10,6 +10,7 @@ from regraft.trials.planning import Entry, Planned
 from regraft.trials.recipe import FULL
 
 HEAD_EPOCHS = 20  # that a head takes in the naive count
+_OVER = 1.15  # times the budget that a search may take unsaid
 
 
 def forecast(plan: Planned) -> dict[str, float]:
@@ -52,6 +53,13 @@ def said(plan: Planned, seconds: Mapping[str, float], engine: str, cuts: int) ->
         f"budget: {plan.schedule.passes:g} passes; expected: {sum(seconds.values()):.0f} s"
         + (stages and f" ({stages})"),
     ]
+
+
+def overrun(seconds: float, minutes: float | None) -> list[str]:
+    """The warning that a search will take longer than the minutes it was given, where it will."""
+    if minutes is None or seconds <= _OVER * minutes * 60:
+        return []
+    return [f"warning: {seconds:.0f} s are expected where {minutes * 60:.0f} s were given; nothing can be left out"]
 
 
 def raced(plan: Planned, cut: str) -> str:

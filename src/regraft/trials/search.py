@@ -29,7 +29,7 @@ from regraft.trials.budget import Budget
 from regraft.trials.calibration import Calibration, calibrated
 from regraft.trials.choosing import best_head, ties, top, winner
 from regraft.trials.dense import DenseHead, dense_head
-from regraft.trials.forecast import forecast, naive, raced, said
+from regraft.trials.forecast import forecast, naive, overrun, raced, said
 from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.heads import train_heads
 from regraft.trials.planning import Drafted, Planned, drafted, planned, rerouted
@@ -109,7 +109,9 @@ def search(
         passes = before.get("passes") or _passes(ground, draft, measured, choices.budget, sum(clock.seconds.values()))
         plan = planned(ground, draft, measured, passes)
         run.write_json(run.settings.name, {**record, "passes": passes, "calibration": measured.as_json()})
-        for line in said(plan, forecast(plan), measured.engine.name, len(ground.levels)):
+        expected = forecast(plan)
+        late = overrun(sum(clock.seconds.values()) + sum(expected.values()), choices.budget.minutes)
+        for line in [*said(plan, expected, measured.engine.name, len(ground.levels)), *late]:
             progress.say(line)
         found = _Search(ground, plan, measured, run, clock, progress).carried_out(choices.budget.minutes)
         saved.write(found.network, run.model, about(found, record))
