@@ -13,7 +13,7 @@ from pathlib import Path
 
 FILE_LINES = 400
 FUNCTION_LINES = 60
-BUDGET = 60_000  # lines in src/regraft; raised on purpose, in a commit that says why
+BUDGET = 61_000  # lines in src/regraft; raised on purpose, in a commit that says why
 FOLDERS = ("src/regraft", "tests", "scripts", "benchmarks")
 
 EXCEPTIONS: dict[str, tuple[int, str]] = {}  # "path" or "path:function" -> (lines allowed, day)

@@ -297,3 +297,9 @@ def test_real_networks_at_all_their_cuts(path: str, shared: Path) -> None:
     first = "torch channels_last" if spec.layout == "NHWC" else ""
     assert {kind: note for kind, note in notes(found).items() if note} == ({first: ASIDE} if first else {})
     assert all(timing.difference <= TOLERANCE for timing in found if timing.difference is not None)
+
+
+def test_a_difference_that_is_no_number_can_be_written_down() -> None:
+    timing = choosing._judged(Timing(kind="openvino"), {"x:0": 0.0, "y:0": float("inf")})
+    assert timing.difference is None
+    assert timing.note == "features differ by inf of the greatest in y:0"

@@ -8,8 +8,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,13 +100,17 @@ def test_some_of_the_tensors(place: Place) -> None:
         pooled.only(["conv:0"])
 
 
-def test_large_rows_lie_in_chunks_smaller_than_a_batch(place: Place) -> None:
+def test_large_rows_lie_in_chunks_smaller_than_a_batch(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     net, examples = network(4000), digits(40)
-    spec = net.inputs["image:0"]
+    (spec,) = net.inputs.values()
     features = extract(net, TOPS, examples, spec, place)
     assert (features.store.chunk_rows, features.store.chunks) == (16, 3)
     fresh = net.run(prepare(examples, range(32), spec), to="pool:0")
     np.testing.assert_array_equal(features.rows("pool:0", range(32)), fresh)
+    monkeypatch.setattr("regraft.features.store._OPEN", 1)  # threads push out each other's chunks
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(partial(features.rows, "pool:0"), [[row] for row in range(32)] * 100)
+    np.testing.assert_array_equal(np.concatenate(list(found)), np.tile(fresh, (100, 1)))
     sound = files(features.store.folder)
     stamp = (features.store.folder / "000001.chunk").stat().st_mtime_ns
     (features.store.folder / "000000.chunk").unlink()

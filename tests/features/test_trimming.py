@@ -28,7 +28,7 @@ def test_what_only_fills_up_is_not_computed_and_changes_nothing(small_encoder, k
     (spec,) = network.inputs.values()
     tokens = torch.from_numpy(np.pad(encoded(TEXTS, spec), ((0, 0), (0, 7)), constant_values=(kind == "Roberta") * 1))
     (layer,) = network.module([LAYER], ["input_ids"])(tokens)
-    batch = (tokens, layer, torch.arange(45).reshape(3, 15), torch.zeros(3, 15))
+    batch = (tokens, layer, torch.arange(45).reshape(3, 15), torch.zeros(3, 15, dtype=torch.bool))
     trimmed = Trimming(grafted, ("input_ids", LAYER))(batch)
     assert [tuple(tensor.shape) for tensor in trimmed] == [(3, 8), (3, 8, 16), (3, 8), (3, 15)]
     head = grafted.module(list(grafted.outputs), ["input_ids", LAYER])

@@ -58,7 +58,7 @@ def _learner(weight, target):
 def test_losses_count_by_their_examples_and_weights():
     weight = torch.nn.Parameter(torch.tensor(1.0))
     learners = {"one": _learner(weight, 0.0), "other": _learner(weight, 3.0)}
-    joint = joint_learner(learners, Weighting(Balance(weights={"other": 2.0}), learners))
+    joint = joint_learner(learners, Weighting(Balance(weights={"other": 2.0}), learners, torch.device("cpu")))
     step = joint.step(((torch.ones(3),), (torch.ones(1),)))
     assert step.loss.item() == pytest.approx(3 / 4 * 1 + 1 / 4 * 2 * 4)
     assert step.updates["average"].item() == pytest.approx(3 / 4 * 3 + 1 / 4 * 1)
@@ -68,7 +68,7 @@ def test_losses_count_by_their_examples_and_weights():
 def test_uncertainty_is_learned_and_ends_at_the_logarithm_of_the_loss():
     weight = torch.nn.Parameter(torch.tensor(1.0))
     learners = {"one": _learner(weight, 0.0), "other": _learner(weight, 3.0)}
-    joint = joint_learner(learners, Weighting(Balance(weights="uncertainty"), learners))
+    joint = joint_learner(learners, Weighting(Balance(weights="uncertainty"), learners, torch.device("cpu")))
     assert joint.trained == ("weight", "loss/one/log_variance", "loss/other/log_variance")
     factor = joint.weights["loss/other/log_variance"]
     for _ in range(500):
@@ -78,3 +78,10 @@ def test_uncertainty_is_learned_and_ends_at_the_logarithm_of_the_loss():
             factor -= 0.1 * slope
     # exp(-s) * 4 + s / 2 is least where exp(s) = 8.
     assert factor.item() == pytest.approx(np.log(8), abs=1e-2)
+
+
+def test_a_task_may_be_called_as_anything():
+    tasks = ("type", "values", "train")
+    weighting = Weighting(Balance(weights="uncertainty"), tasks, torch.device("cpu"))
+    assert tuple(weighting.learned) == tasks
+    assert weighting("type", torch.tensor(3.0)).item() == 3

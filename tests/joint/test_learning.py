@@ -203,3 +203,16 @@ def test_what_cannot_be_learned_is_refused(bert, data, tmp_path, case):
         )
     assert str(refused.value).startswith(message)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("other", [{"loss_weights": "uncertainty"}, {"detached": ("noun",)}])
+def test_a_run_that_is_resumed_is_about_the_same_balance(bert, data, learned, other):
+    with pytest.raises(BadArgument, match=r"the run was about something else: another (balance|plan)"):
+        regraft.multitask(opened(bert), data, plan=THAWED, settings=SETTINGS, out=learned.run, resume=True, **other)
+
+
+def test_each_task_has_examples_left_for_each_part(data, bert, tmp_path):
+    splits = open_splits(data["animal"], seed=0)
+    splits = replace(splits, validation=replace(splits.validation, indices=splits.validation.indices[:0]))
+    with pytest.raises(BadData, match="a task has no validation part"):
+        regraft.multitask(opened(bert), {"one": splits}, out=tmp_path / "run")

@@ -81,6 +81,8 @@ CASES.add(
     padding="EXPLICIT",
     explicit_paddings=(0, 0, 1, 2, 0, 1, 0, 0),
 )
+CASES.add("MaxPool", normal(1, 5, 5, 1), ksize=(1, 2, 2, 1), strides=TWO, padding="EXPLICIT",
+          explicit_paddings=(0, 0, 0, 1, 0, 0, 0, 0))  # fmt: skip
 CASES.add("MaxPoolV2", normal(2, 7, 6, 3), ints(1, 3, 2, 1), ints(1, 2, 2, 1), padding="SAME")
 for padding, strides, batched in itertools.product(("SAME", "VALID"), (ONE, TWO), (False, True)):
     CASES.add("MaxPoolWithArgmax", normal(2, 7, 6, 3), ksize=(1, 2, 3, 1), strides=strides, padding=padding,

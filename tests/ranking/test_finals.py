@@ -13,7 +13,7 @@ from regraft.data import Splits
 from regraft.errors import BadArgument
 from regraft.ranking import Ranking
 from regraft.ranking.allowance import Allowance
-from regraft.ranking.finals import tuned
+from regraft.ranking.finals import _Final, tuned
 from regraft.ranking.memory import Memory
 from regraft.ranking.rounds import Rounds
 from regraft.run import Progress
@@ -128,3 +128,10 @@ def test_in_a_third_of_the_time_not_all_is_done(tmp_path: Path, monkeypatch: pyt
         found = ranked(shelf, splits, minutes=limit, seed=number, top=8)
         limit = (time.monotonic() - started) / 60 / 3
         assert bool(found.unfinished) == bool(number)
+
+
+def test_a_shorter_search_prepares_what_a_longer_one_remembered(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = [zoo[name] for name in ("digits", "fresh")]
+    remember(zoo, {"digits": 0.5}, 0.5)
+    monkeypatch.setattr(_Final, "seconds", lambda _, share: 1e9 if share == 0.5 else 0.0)
+    assert set(tuned(cards, [], rounds_of(zoo, minutes=10))) == {card.content for card in cards}

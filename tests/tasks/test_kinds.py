@@ -16,6 +16,7 @@ from regraft.cli.app import run
 from regraft.data import Columns, open_splits
 from regraft.errors import BadData
 from regraft.network import New, Plan
+from regraft.tasks.regress import report
 
 SOURCE = str(resources.files("regraft") / "demo_source")
 AT = "dnn/hidden2/Relu"
@@ -148,3 +149,8 @@ def test_on_the_command_line(numbers, tmp_path, capsys):
     assert run(["predict", str(tmp_path / "run"), str(tmp_path / "few.npy"), "--json"]) == 0
     (first, _) = json.loads(capsys.readouterr().out)["predictions"]
     assert set(first["numbers"]) == {"0", "1"}
+
+
+def test_what_does_not_vary_is_told_or_not():
+    same = np.full((3, 1), 7.0)
+    assert [report(told, same, ["a"]).score for told in (same, np.array([[7.0], [7.0], [7.001]]))] == [1, 0]

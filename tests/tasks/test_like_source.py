@@ -227,3 +227,12 @@ def test_a_source_without_training(classic: Path, tmp_path: Path) -> None:
     with pytest.raises(BadArgument) as caught:
         fit_like_source(trunk, some_points(), out=tmp_path / "run", progress=QUIET)
     assert str(caught.value).startswith("this tf1-meta network does not say how it was trained\n")
+
+
+def test_without_a_test_part_only_validation_is_measured(classic: Path, tmp_path: Path) -> None:
+    parts = some_points()
+    parts = replace(parts, test=replace(parts.test, indices=parts.test.indices[:0]))
+    found = fit_like_source(opened(classic, "sgd"), parts, settings={"epochs": 1}, out=tmp_path / "run", progress=QUIET)
+    assert found.test == found.before == {}
+    assert found.validation
+    assert (tmp_path / "run/model").is_dir()

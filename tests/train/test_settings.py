@@ -74,3 +74,9 @@ def test_a_layer_decay_that_would_raise_the_rate() -> None:
         assert str(caught.value) == (
             f"these training settings cannot be used\n  got: layer_decay must lie above 0 and be at most 1, not {wrong}"
         )
+
+
+@pytest.mark.parametrize("name", ["lr", "epochs", "batch", "seed", "l2", "hyper", "optimizer"])
+def test_what_has_a_value_by_itself_cannot_be_nothing(name: str) -> None:
+    with pytest.raises(BadArgument, match=f"{name} must be .*not None|optimizer None is none of"):
+        Settings.from_json({name: None})

@@ -63,47 +63,47 @@ def cost(schedule_, epochs):
 
 @pytest.mark.parametrize("passes", [4, 8, 10, 20, 40])
 def test_a_race_costs_about_what_is_left_of_the_budget(passes):
-    bought = schedule(passes, 1.3, COSTS)
+    bought = schedule(passes, 1.3, COSTS, tested=True)
     assert any(bought.races)
     assert cost(bought, COSTS) <= (passes * 0.8 - 1.3) * 1.3
 
 
 def test_what_the_baselines_take_is_a_share_of_the_budget():
-    bought = schedule(5, 1.3, COSTS)
+    bought = schedule(5, 1.3, COSTS, tested=True)
     assert (bought.passes, bought.untrained, bought.whole) == (5, 0.5, 0.5)
-    assert schedule(40, 1.3, COSTS).untrained == 1  # all examples; more there are none
+    assert schedule(40, 1.3, COSTS, tested=True).untrained == 1  # all examples; more there are none
 
 
 @pytest.mark.parametrize("passes", [30, 60, 1000])
 def test_every_stretch_of_every_scheme_is_a_cycle_of_three_epochs_or_more(passes):
-    for race in schedule(passes, 1.3, (0.3, 0.5, 0.7)).races:
+    for race in schedule(passes, 1.3, (0.3, 0.5, 0.7), tested=True).races:
         assert race
         assert all(later - earlier >= 3 for earlier, later in pairwise((0, *race)))
 
 
 def test_the_dearest_scheme_trains_for_25_epochs_at_most():
-    assert schedule(1000, 1.3, COSTS).races[-1] == (4, 11, 25)
+    assert schedule(1000, 1.3, COSTS, tested=True).races[-1] == (4, 11, 25)
 
 
 @pytest.mark.parametrize("passes", [60, 1000])
 def test_all_schemes_cost_the_same_in_each_stretch(passes):
     costs = (0.3, 0.5, 0.7)
-    races = schedule(passes, 1.3, costs).races
+    races = schedule(passes, 1.3, costs, tested=True).races
     for ends in zip(*races, strict=True):
         spent = [end * one for end, one in zip(ends, costs, strict=True)]
         assert max(spent) - min(spent) <= max(costs)  # as far as whole epochs go
 
 
 def test_what_is_too_dear_is_left_out_first():
-    assert schedule(3, 1.3, [0.1, 0.3, 2.1]).races[2] == ()
-    assert schedule(1, 0.9, [0.5]).races == ((),)
-    assert schedule(10, 1.3, []).races == ()
+    assert schedule(3, 1.3, [0.1, 0.3, 2.1], tested=True).races[2] == ()
+    assert schedule(1, 0.9, [0.5], tested=True).races == ((),)
+    assert schedule(10, 1.3, [], tested=True).races == ()
 
 
 def test_a_larger_budget_never_gives_a_scheme_fewer_epochs():
     before = 0
     for passes in (2, 5, 10, 20, 50):
-        (race,) = schedule(passes, 1.3, [0.7]).races
+        (race,) = schedule(passes, 1.3, [0.7], tested=True).races
         assert (race[-1] if race else 0) >= before
         before = race[-1] if race else 0
 
@@ -143,3 +143,9 @@ def test_a_budget_is_passes_or_minutes_and_above_nothing():
     with pytest.raises(BadArgument) as nan:
         Budget(passes=float("nan"))
     assert str(nan.value) == "the budget of passes must be above 0\n  got: nan"
+
+
+def test_without_a_test_part_all_of_the_budget_is_for_the_race():
+    tested, untested = (schedule(10, 1.3, [0.7], tested=tested).races[0][-1] for tested in (True, False))
+    assert untested == pytest.approx((10 - 1.3) / 0.7, abs=0.5)
+    assert tested == pytest.approx((7 - 1.3) / 0.7, abs=0.5)

@@ -50,3 +50,7 @@ def test_another_seed_gives_other_folds_and_the_same_seed_the_same():
 
 def test_the_test_part_is_in_no_fold():
     assert len(folds(splits(100, 20), seed=0).truth) == 120
+
+
+def test_fewer_different_examples_than_folds_are_not_crossed():
+    assert folds(splits(17, 3, copies=17), seed=0).crossed == 1

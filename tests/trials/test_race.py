@@ -7,11 +7,12 @@ from grounds import SILENT, calibration_of, digit_ground, stored_of
 
 from regraft.network import Plan
 from regraft.run import RunFolder
+from regraft.run.atomic import write_json
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.truth import truth_of
 from regraft.train.loop import train
 from regraft.trials.planning import drafted, planned
-from regraft.trials.race import Track, race
+from regraft.trials.race import Track, race, with_tested_rate
 from regraft.trials.schemes import Scheme
 
 H2, H3 = "dnn/hidden2/Relu:0", "dnn/hidden3/Relu:0"
@@ -145,3 +146,13 @@ def test_a_race_that_is_run_again_in_its_folder_ends_the_same(ground, stored, so
     ]
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.logits, other.logits)
+
+
+def test_a_rate_that_was_tested_is_taken_again(ground, stored, tmp_path):
+    entries = entries_of(ground, ("one", H2, {**LOOKED, "epochs": 500}))
+    starts = [entry.graft.network for entry in entries]
+    track = Track(ground=ground, stored=stored, folder=tmp_path, progress=SILENT)
+    (found,) = with_tested_rate(entries, starts, track)
+    write_json(tmp_path / "rate.json", {"lr": found.settings.lr * 1.4})
+    (again,) = with_tested_rate(entries, starts, track)
+    assert again.settings.lr == pytest.approx(found.settings.lr * 1.4)

@@ -53,7 +53,7 @@ app.add_typer(zoo)
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns its exit code.
 
-    With --json, standard output holds one JSON object whatever happens: the result, or {"error": {...}}.
+    With --json, standard output holds one JSON object whatever happens but Ctrl-C: the result, or {"error": {...}}.
     """
     warnings.showwarning = _warned
     try:

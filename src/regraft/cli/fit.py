@@ -126,9 +126,9 @@ def _print_measures(result: GoneOn) -> None:
     _print_paths(result.run, result.model)
 
 
-def _measures(result: GoneOn) -> list[tuple[str, float | None, float | None, float]]:
+def _measures(result: GoneOn) -> list[tuple[str, float | None, float, float | None]]:
     """What was measured, by name; an accuracy that the source itself measures stands there once, under its name."""
-    rows = [(name, result.before.get(name), result.validation.get(name), value) for name, value in result.test.items()]
+    rows = [(name, result.before.get(name), value, result.test.get(name)) for name, value in result.validation.items()]
     own = [row[1:] for row in rows if row[0] != "accuracy"]
     return [row for row in rows if row[0] != "accuracy" or not any(_close(row[1:], other) for other in own)]
 

@@ -60,8 +60,8 @@ def multitask(
 ) -> None:
     """Learn several tasks on one trunk, and each alone to see what that gains.
 
-    The model has an output for each task, called as the task is: --to NAME picks one. Given such a model as SOURCE,
-    its tasks stay as they are and new ones are put beside them.
+    The model has an output for each task, called as the task is: predict --to NAME asks it. Given such a model as
+    SOURCE, its tasks stay as they are and new ones are put beside them.
     """
     flags = {flag: value for flag, value in locals().items() if value is not None}
     flags["out"], registration = begun(

@@ -19,12 +19,11 @@ from typing import IO, cast
 from regraft.data.listing import Listing
 from regraft.data.pictures import LARGEST
 from regraft.errors import OutOfSpace, RegraftError, UnreadableFile, UnsafeFile, UnsupportedFormat
+from regraft.files.mapped import room
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 # Deflate cannot do better than 1032 bytes from one; a header that says more lies.
 _DEFLATE = 1032
-# Pictures are compressed already: a .tgz that grows more than this is no honest one.
-_GROWTH, _ALLOWANCE = 200, 64 * 2**20
 # What the archive readers of Python raise on damaged files.
 _DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error,
@@ -187,7 +186,7 @@ def _slice(content: mmap.mmap, start: int, size: int) -> bytes:
 
 def _gunzip(path: Path, packed: IO[bytes], plain: IO[bytes]) -> None:
     """Unpack into a nameless file: a .tgz has no other way to its middle."""
-    most = path.stat().st_size * _GROWTH + _ALLOWANCE
+    most = room(path.stat().st_size)
     with gzip.open(packed) as stream:
         while block := stream.read(2**20):
             if plain.tell() + len(block) > most:

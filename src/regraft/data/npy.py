@@ -12,8 +12,8 @@ from typing import IO, Any
 import numpy as np
 
 from regraft.errors import BadData, UnreadableFile, UnsafeFile, UnsupportedFormat
+from regraft.files.mapped import room
 
-_DEFLATE = 1032  # deflate's best: one byte becomes 1032
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -121,11 +121,11 @@ def _mapped(path: Path, start: int, there: int, header: _Header, where: str) -> 
 def _unpacked(file: IO[bytes], info: zipfile.ZipInfo, start: int, header: _Header, where: str) -> np.ndarray:
     shape, fortran, dtype = header
     _check_size(info.file_size - start, header, where)
-    if info.file_size > info.compress_size * _DEFLATE + 64:
+    if info.file_size > room(info.compress_size):
         raise UnsafeFile(
             "the array lies about its size",
             where=where,
-            expected=f"at most {info.compress_size * _DEFLATE + 64} bytes",
+            expected=f"at most {room(info.compress_size)} bytes",
             got=f"{info.file_size} bytes",
         )
     data = file.read()

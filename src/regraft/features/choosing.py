@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from math import isfinite
 from statistics import median
 
 import numpy as np
@@ -38,7 +39,8 @@ class Timing:
             it was not.
         seconds: that it needs for a picture, where several are compared while the next ones are prepared; None where
             it was not run.
-        difference: the greatest between its results and torch's, as a share of the greatest value of the tensor.
+        difference: the greatest between its results and torch's, as a share of the greatest value of the tensor; None
+            too where one of them is no number.
         note: why it is not used; None where it could be.
     """
 
@@ -178,7 +180,7 @@ def _judged(timing: Timing, differences: Mapping[str, float]) -> Timing:
     name = max(differences, key=differences.__getitem__)
     most = differences[name]
     note = None if most <= TOLERANCE else f"features differ by {most:.0e} of the greatest in {name}"
-    return replace(timing, difference=most, note=note)
+    return replace(timing, difference=most if isfinite(most) else None, note=note)
 
 
 def seconds_of(work: Callable[[], object]) -> float:

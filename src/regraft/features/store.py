@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import google_crc32c
@@ -79,6 +80,7 @@ class FeatureStore:
             raise _foreign(folder, found, index)
         self._sound: set[int] = set()
         self._maps: dict[int, list[np.ndarray]] = {}
+        self._turn = Lock()
 
     @property
     def chunks(self) -> int:
@@ -133,11 +135,12 @@ class FeatureStore:
 
     def read(self, chunk: int, tensor: int) -> np.ndarray:
         """The rows of one tensor in a chunk, memory-mapped."""
-        if chunk not in self._maps:
-            if len(self._maps) >= _OPEN:
-                del self._maps[next(iter(self._maps))]
-            self._maps[chunk] = self._mapped(chunk)
-        return self._maps[chunk][tensor]
+        with self._turn:  # several cuts are probed at a time
+            if chunk not in self._maps:
+                if len(self._maps) >= _OPEN:
+                    del self._maps[next(iter(self._maps))]
+                self._maps[chunk] = self._mapped(chunk)
+            return self._maps[chunk][tensor]
 
     def _mapped(self, chunk: int) -> list[np.ndarray]:
         self.check(chunk)

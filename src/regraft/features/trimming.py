@@ -98,5 +98,6 @@ def _beside(network: GraphNetwork, name: str, tokens: str) -> bool:
 
 
 def _is_sequence(tensor: Tensor, length: int) -> bool:
-    axes = 2 if not tensor.is_floating_point() else _SEQUENCE
-    return tensor.ndim == axes and tensor.shape[1] == length
+    axes = _SEQUENCE if tensor.is_floating_point() else 2
+    # One byte each: yes or no to each label of a text.
+    return tensor.ndim == axes and tensor.shape[1] == length and tensor.element_size() > 1

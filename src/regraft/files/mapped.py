@@ -12,6 +12,7 @@ import lzma
 import mmap
 import shutil
 import stat
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -60,7 +61,13 @@ def mapped(path: Path) -> memoryview:
 
 
 def array_at(data: memoryview, dtype: np.dtype[Any], shape: tuple[int, ...], order: str = "C") -> np.ndarray:
-    """Bytes seen as an array; the caller has compared their number with the shape."""
+    """Bytes seen as an array; the caller has compared their number with the shape.
+
+    Raises:
+        UnreadableFile: it has no numbers, and sizes that no array has.
+    """
+    if max(shape, default=0) > sys.maxsize:
+        raise UnreadableFile("an array of the file has sizes that no array has", got=str(shape)[:100])
     flat = np.frombuffer(data, dtype) if len(data) else np.empty(0, dtype)
     return flat.reshape(shape, order="F" if order == "F" else "C")
 
@@ -83,27 +90,31 @@ def unpacked(path: Path) -> memoryview:
     size = path.stat().st_size
     with path.open("rb") as file:
         try:
-            return spooled(_blocks(file, str(path)), size, str(path))
+            return spooled(_blocks(file, str(path)), room(size), str(path))
         except (UnsafeFile, UnreadableFile, OutOfSpace, MissingExtra):
             raise
         except _DAMAGE as error:
             raise damaged(str(path), got=f"{type(error).__name__} while it is unpacked: {error}") from error
 
 
-def spooled(blocks: Iterator[bytes], packed: int, where: str) -> memoryview:
-    """Blocks written to a file without a name, and mapped.
+def room(packed: int) -> int:
+    """How many bytes may come out of so many that are compressed."""
+    return packed * GROWTH + ALLOWANCE
 
-    Args:
-        packed: the bytes they come from: they may not grow beyond measure.
+
+def spooled(blocks: Iterator[bytes], most: int, where: str) -> memoryview:
+    """At most so many bytes written to a file without a name, block by block, and mapped.
+
+    Raises:
+        UnsafeFile: there are more.
     """
-    most = packed * GROWTH + ALLOWANCE
     with tempfile.TemporaryFile() as plain:
         for block in blocks:
             if plain.tell() + len(block) > most:
                 raise UnsafeFile(
                     "the file grows too much when it is unpacked",
                     where=where,
-                    expected=f"at most {most} bytes from {packed}",
+                    expected=f"at most {most} bytes",
                     fix="do not use this file, or unpack it yourself and give what comes out",
                 )
             _write(cast("IO[bytes]", plain), block)
@@ -181,13 +192,16 @@ def _stream(head: bytes, file: IO[bytes], where: str) -> IO[bytes]:
 
 
 def _unxz(file: IO[bytes]) -> Iterator[bytes]:
-    """An .xz or .lzma stream, which may not have the reader keep more of it than xz -9 writes."""
-    stream = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
-    while not stream.eof:
-        packed = file.read(_BLOCK) if stream.needs_input else b""
-        if stream.needs_input and not packed:
-            raise EOFError("it is cut short")
-        yield stream.decompress(packed, _BLOCK)
+    """The .xz or .lzma streams of a file, which may not have the reader keep more of them than xz -9 writes."""
+    packed = file.read(_BLOCK)
+    while packed.strip(b"\0"):  # streams may be filled up with zeros
+        stream = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+        while not stream.eof:
+            if stream.needs_input and not (packed := packed or file.read(_BLOCK)):
+                raise EOFError("it is cut short")
+            yield stream.decompress(packed, _BLOCK)
+            packed = b""
+        packed = stream.unused_data.lstrip(b"\0") or file.read(_BLOCK)
 
 
 def _lz4(where: str) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from regraft.errors import UnsafeFile, UnsupportedFormat
-from regraft.files.mapped import damaged, inflated, spooled
+from regraft.files.mapped import damaged, inflated, room, spooled
 
 MAGIC = b"PK\x03\x04"
 _STORED, _DEFLATED = 0, 8
@@ -41,6 +41,7 @@ class Zip:
     def __init__(self, data: memoryview, where: str) -> None:
         self._data = data
         self._where = where
+        self._room = room(len(data))  # for all that is unpacked
         try:
             self.members = self._directory(*self._end())
         except struct.error as error:
@@ -67,9 +68,10 @@ class Zip:
             content = packed
         else:
             try:
-                content = spooled(inflated(packed, -zlib.MAX_WBITS), len(packed), where)
+                content = spooled(inflated(packed, -zlib.MAX_WBITS), self._room, where)
             except zlib.error as error:
                 raise damaged(where, got=str(error)) from error
+            self._room -= len(content)
         if len(content) != member.size:
             raise damaged(where, expected=f"{member.size} bytes", got=f"{len(content)} bytes")
         crc = 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regraft.errors import BadArgument
 
@@ -49,19 +49,18 @@ class Balance:
         return {task: round(largest * (size / largest) ** (1 / self.temperature)) for task, size in sizes.items()}
 
 
-class Weighting(nn.Module):
+class Weighting:
     """The factors of the losses of tasks; by uncertainty they are learned with the weights of the network."""
 
-    def __init__(self, balance: Balance, tasks: Mapping[str, Any]) -> None:
-        super().__init__()
+    def __init__(self, balance: Balance, tasks: Collection[str], device: torch.device) -> None:
         self._fixed = {task: float(balance.fixed.get(task, 1.0)) for task in tasks}
         # The logarithm of each task's variance.
         uncertain = tasks if balance.weights == "uncertainty" else ()
-        self.learned = nn.ParameterDict({task: nn.Parameter(torch.zeros(())) for task in uncertain})
+        self.learned = {task: torch.zeros((), device=device, requires_grad=True) for task in uncertain}
 
-    def forward(self, task: str, loss: Tensor) -> Tensor:
+    def __call__(self, task: str, loss: Tensor) -> Tensor:
         """The weighted loss of a task, with what its uncertainty costs."""
         if task not in self.learned:
             return self._fixed[task] * loss
-        variance = self.learned[task].to(loss.device)
+        variance = self.learned[task]
         return torch.exp(-variance) * loss + variance / 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from regraft.run import Progress, RunFolder, place_of
 from regraft.tasks.feeding import feed
 from regraft.tasks.fit import FitResult, fit
 from regraft.tasks.job import Job
+from regraft.tasks.record import require_same
 from regraft.tasks.scores import AnyReport
 from regraft.train.settings import Settings
 
@@ -143,12 +144,13 @@ def learn(
     start = time.monotonic()
     progress = progress or Progress()
     choices.require_known(tasks)
-    _require_tested(tasks)
     folder = place_of(out, resume=resume, kind="multitask")
     splits = kept_apart(tasks, progress)
+    _require_parts(splits)
     jobs = settle_jobs(network, splits, _wanted(splits, choices), settings, input, progress)
-    records = {task: job.as_json() for task, job in jobs.items()}
     run = RunFolder.at(folder, resume=resume)
+    balance = asdict(choices.balance)
+    records = {task: require_same(run, {**job.as_json(), "balance": balance}, task) for task, job in jobs.items()}
     with run.working():
         run.write_json(run.settings.name, records)
         how = {"settings": settings, "input": input}
@@ -184,10 +186,14 @@ def _alone(
     return fit(network, splits, plan=choices.plan_of(task), out=place, resume=place.exists(), progress=quiet, **how)
 
 
-def _require_tested(tasks: Mapping[str, Splits]) -> None:
-    untested = [task for task, splits in tasks.items() if not len(splits.test)]
-    if untested or not tasks:
-        raise BadData("a task has no test part" if tasks else "there is no task", where=", ".join(untested) or None)
+def _require_parts(tasks: Mapping[str, Splits]) -> None:
+    """Raise BadData where a task has no examples to train on, to choose by or to test on, once they are kept apart."""
+    if not tasks:
+        raise BadData("there is no task")
+    for task, splits in tasks.items():
+        for name in ("train", "validation", "test"):
+            if not len(getattr(splits, name)):
+                raise BadData(f"a task has no {name} part", where=task)
 
 
 def _wanted(splits: Mapping[str, Splits], choices: Choices) -> dict[str, Wanted]:

@@ -37,7 +37,7 @@ def trained_together(
     heads = _heads(own_copy(job.graft.network), jobs, fed)
     learners = {task: head.learner(layer_rates(jobs[task].graft, job.settings)) for task, head in heads.items()}
     train(
-        joint_learner(learners, Weighting(balance, jobs)),
+        joint_learner(learners, Weighting(balance, jobs, job.device)),
         MixedRows(
             {task: one.train for task, one in fed.items()},
             balance.turns({task: len(one.train) for task, one in fed.items()}),

@@ -194,7 +194,6 @@ class _Study:
         scores, start = dict[str, float](), 0
         for name, splits in self._languages.items():
             part = self._joined.part(splits.test)
-            labels = part.labels if part.tags is None else part.tags.flat
-            answers = result.answers[start : start + len(labels)]
-            scores[name], start = reported(answers, part).score, start + len(labels)
+            end = start + len(part.truth)
+            scores[name], start = reported(result.answers[start:end], part).score, end
         return scores

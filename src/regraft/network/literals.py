@@ -19,7 +19,7 @@ from regraft.network.flow import RANDOM
 from regraft.network.fx import call
 from regraft.network.graph import InputSpec, Node, Ref
 from regraft.network.lengths import free_size
-from regraft.network.shapes import UNKNOWN_WITHOUT_VALUES, meta, sample
+from regraft.network.shapes import UNKNOWN_WITHOUT_VALUES, known, meta, sample
 
 _BATCHES = (2, 3)
 _SIZES = (224, 256)  # of other free dimensions
@@ -79,7 +79,7 @@ def _values(
         elif all(name in seen for name in node.refs()):
             with suppress(*UNKNOWN_WITHOUT_VALUES):
                 value = call(node, seen.__getitem__)
-                seen[node.name] = value.to("meta") if node.function in RANDOM else value
+                seen[node.name] = value.to("meta") if node.function in RANDOM else known(value)
     return seen
 
 

@@ -18,6 +18,8 @@ from regraft.network.modes import specialise
 # are free; both suit nets that halve a picture five times.
 _PASSES = ((2, 224), (3, 288))
 
+_LARGE = 1 << 20  # numbers; sizes and indices are computed from few
+
 # Functions whose results are told from what they are given: on the meta device torch works these out in Python, in
 # milliseconds each, of which a network has hundreds.
 TOLD: Mapping[str, Callable[..., object]] = {
@@ -102,9 +104,14 @@ def _run(
         elif all(name in seen for name in node.refs()):
             before = counter.get_total_flops() if counter else 0
             with suppress(*UNKNOWN_WITHOUT_VALUES):
-                value = _value(node, lambda name: seen[name].value)
+                value = known(_value(node, lambda name: seen[name].value))
                 seen[node.name] = _Seen(value, counter.get_total_flops() - before if counter else 0)
     return seen
+
+
+def known(value: object) -> object:
+    """A value as it is kept for others: of a large tensor that hangs on constants alone, no numbers."""
+    return value.to("meta") if isinstance(value, torch.Tensor) and value.numel() > _LARGE else value
 
 
 def _value(node: Node, value_of: Callable[[str], object]) -> object:

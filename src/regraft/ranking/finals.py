@@ -35,13 +35,14 @@ def tuned(cards: Sequence[Card], scores: Sequence[Score], rounds: Rounds) -> dic
     for share in _SHARES:
         known = rounds.memory.known(Tuned, splits, share)
         new = [card for card in cards if card.content not in known]
-        if new and not prepared:
+        missing = [card for card in new if card.content not in prepared]
+        if missing:
             if rounds.allowance.left < sum(score.seconds for score in scores):
                 continue  # what was found out with less may be remembered
-            candidates = rounds.candidates(new)
-            if len(candidates) < len(new):  # somebody has removed one meanwhile
+            candidates = rounds.candidates(missing)
+            if len(candidates) < len(missing):  # somebody has removed one meanwhile
                 return {}
-            prepared = {one.card.content: _prepared(one, splits, rounds.memory.seed) for one in candidates}
+            prepared |= {one.card.content: _prepared(one, splits, rounds.memory.seed) for one in candidates}
         finals = [prepared[card.content] for card in new]
         if not finals or sum(final.seconds(share) for final in finals) <= rounds.allowance.left:
             for final in finals:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from regraft.data import Part, Splits
 from regraft.data.examples import Task
 from regraft.tasks.long_texts import shares_of
-from regraft.tasks.rows import batches
+from regraft.tasks.rows import ROWS, batches
 from regraft.tasks.scores import KINDS, reported
 from regraft.train.learner import Rows
 
@@ -60,11 +60,11 @@ def _words(part: Part) -> Iterator[str]:
     return (word for index in part.indices for word in part.examples.sentences[index])
 
 
-def embedded(rows: Rows, batch: int = 256) -> Embedded:
+def embedded(rows: Rows) -> Embedded:
     """Rows of features as points, all numbers of an example in one row."""
     points: list[Tensor] = []
     labels: list[Tensor] = []
-    for numbers in batches(len(rows), batch):
+    for numbers in batches(len(rows), ROWS):
         *features, classes = rows.take(numbers)
         flat = [tensor.float().reshape(len(numbers), -1) for tensor in features]
         points.append(torch.cat(flat, 1).cpu())

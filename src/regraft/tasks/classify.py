@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from regraft.errors import ShapeMismatch
-from regraft.tasks.entities import EntityScore
+from regraft.tasks.entities import EntityScore, share
 from regraft.train.loop import Measured
 
 
@@ -139,13 +139,9 @@ def scores_of(classes: Sequence[str], hits: np.ndarray, taken: np.ndarray, there
         ClassScore(
             name=name,
             n=int(own),
-            precision=_share(hit, found),
-            recall=_share(hit, own),
-            f1=_share(2 * hit, found + own),
+            precision=share(hit, found),
+            recall=share(hit, own),
+            f1=share(2 * hit, found + own),
         )
         for name, hit, found, own in zip(classes, hits, taken, there, strict=True)
     )
-
-
-def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole else 0.0

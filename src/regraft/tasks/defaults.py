@@ -11,11 +11,12 @@ from regraft.train.settings import Settings
 
 # A linear head settles after so many looks at an example; few examples are looked at more often, many less.
 _LOOKS, _MOST, _FEWEST = 300_000, 60, 10
-# The step of a linear head is this divided by its width d. Its penalty is d / (this * examples): whatever the width,
+# The step of a linear head is _STEP divided by its width d. Its penalty is d / (SPREAD * examples): whatever the width,
 # logits are then expected to spread by about the root of it. Both were measured against scikit-learn's
 # LogisticRegression on features and logits of MobileNetV1, digits, and narrow features, 50 splits in all:
 # at worst 0.7 points below it, 0.3 above it in the mean.
-_STEP, _LARGEST_STEP, _SPREAD = 3.0, 0.1, 30.0
+_STEP, _LARGEST_STEP = 3.0, 0.1
+SPREAD = 30.0
 _PATIENCE = 10
 
 
@@ -52,7 +53,7 @@ def _chosen(graft: Graft, examples: int) -> dict[str, Any]:
             "epochs": min(_MOST, max(_FEWEST, _LOOKS // examples)),
             "schedule": "cosine",
             "keep": "last",
-            "l2": width / (_SPREAD * examples),
+            "l2": width / (SPREAD * examples),
             "centred": True,
         }
     learned_before = any(row.state == "reused" for row in graft.rows)

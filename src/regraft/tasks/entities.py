@@ -69,11 +69,12 @@ def _score(name: str, hits: int, there: int, found: int) -> EntityScore:
     return EntityScore(
         name=name,
         n=there,
-        precision=_share(hits, found),
-        recall=_share(hits, there),
-        f1=_share(2 * hits, there + found),
+        precision=share(hits, found),
+        recall=share(hits, there),
+        f1=share(2 * hits, there + found),
     )
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def share(part: float, whole: float) -> float:
+    """A part of a whole; 0 of nothing."""
+    return float(part / whole) if whole else 0.0

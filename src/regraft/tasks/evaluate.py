@@ -67,7 +67,7 @@ def labelled(part: Part, network: GraphNetwork, classes: Sequence[str] | None, p
         progress.say(line)
     _require_task(network, part.examples)
     part = replace(part, examples=part.examples.with_classes(class_names(network, classes)))
-    if part.examples.labels.ndim == 1 and (_truth(part) < 0).any():
+    if part.examples.labels.ndim == 1 and (part.truth < 0).any():
         raise BadData("these examples are not labelled", where=part.examples.source, fix="`regraft predict` takes such")
     return part
 
@@ -78,7 +78,7 @@ def compared(network: GraphNetwork, answers: np.ndarray, part: Part) -> AnyRepor
     Raises:
         BadData: it has said something of words where examples are labelled, or the other way round.
     """
-    labels = _truth(part)
+    labels = part.truth
     if len(answers) != len(labels):
         raise BadData(
             "the labels do not fit the network's answers",
@@ -101,7 +101,3 @@ def _require_task(network: GraphNetwork, examples: Examples) -> None:
             got=own or "a class for each",
             fix=f"--task {told or 'classify'}",
         )
-
-
-def _truth(part: Part) -> np.ndarray:
-    return part.labels if part.tags is None else part.tags.flat

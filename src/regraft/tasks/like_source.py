@@ -36,7 +36,8 @@ class GoneOn:
     """A source's own training, gone on with.
 
     `before`, `validation` and `test` are the source's loss and metrics by tensor name, and `accuracy` where labels
-    tell it: on test before, and afterwards on both. `network` holds the new weights, optimizer slots and counters.
+    tell it: on test before, and afterwards on both; nothing of an empty test part. `network` holds the new weights,
+    optimizer slots and counters.
     """
 
     run: Path
@@ -191,6 +192,8 @@ def _with_accuracy(result: GoneOn, source: GraphNetwork, splits: Splits, progres
         return result
 
     def accuracy(network: GraphNetwork, part: Part) -> dict[str, float]:
+        if not len(part):
+            return {}
         probability = computed(network, part, device=result.device, progress=progress)
         return {"accuracy": float((probability.argmax(axis=1) == part.labels).mean())}
 

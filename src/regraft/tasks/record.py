@@ -16,7 +16,7 @@ from regraft.network.plan import plan_from_data, plan_to_data
 from regraft.run import RunFolder
 
 # Settings may differ: more epochs are no other run. The training loop looks after the ones that matter to it.
-_SAME = ("source", "plan", "augmentation", "classes", "data", "input", "seed")
+_SAME = ("source", "plan", "augmentation", "classes", "data", "input", "seed", "balance")
 
 
 def source_record(network: GraphNetwork) -> str:
@@ -45,14 +45,20 @@ def array_record(array: np.ndarray) -> dict[str, Any]:
     return {"shape": list(values.shape), "fingerprint": hashlib.blake2b(values.data, digest_size=16).hexdigest()}
 
 
-def require_same(run: RunFolder, record: Mapping[str, Any]) -> dict[str, Any]:
+def require_same(run: RunFolder, record: Mapping[str, Any], task: str | None = None) -> dict[str, Any]:
     """The record as JSON holds it, after making sure that a run which is resumed is about the same thing.
+
+    Args:
+        task: of several, the one that the record is about; None: the run keeps one record.
 
     Raises:
         BadArgument: source, plan, data or input differ; the message says what was there.
     """
     now = json.loads(json.dumps(record))  # tuples are lists, as they will be when the record is read again
-    before = _in_todays_words(run.read_json(run.settings.name)) if run.settings.exists() else now
+    before = now
+    if run.settings.exists():
+        kept = run.read_json(run.settings.name)
+        before = _in_todays_words(kept if task is None else kept.get(task, {}))
     different = [key for key in _SAME if key in now and before.get(key) != now[key]]
     if different:
         raise BadArgument(
@@ -80,5 +86,5 @@ def part_record(part: Part) -> dict[str, Any]:
         "fingerprint": part.examples.fingerprint,
         "n": len(part),
         "rows": array_record(part.indices)["fingerprint"],
-        "labels": array_record(part.labels if part.tags is None else part.tags.flat)["fingerprint"],
+        "labels": array_record(part.truth)["fingerprint"],
     }

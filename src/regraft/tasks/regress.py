@@ -20,7 +20,7 @@ class NumberScore:
     """How well one number is told."""
 
     name: str
-    r2: float  # share of its variance that is told; 0 for always saying the mean, below 0 for less than that
+    r2: float  # share of its variance that is told; 0 for always saying the mean; of what does not vary 1, or 0
     mae: float  # mean of the errors without their signs
     rmse: float  # root of the mean of squared errors
 
@@ -128,7 +128,7 @@ def report(told: np.ndarray, numbers: np.ndarray, classes: Sequence[str]) -> Num
     errors = told - numbers
     squares = np.square(errors).mean(axis=0)
     variance = numbers.var(axis=0)
-    r2 = 1 - squares / np.where(variance > 0, variance, np.inf)
+    r2 = np.where(variance > 0, 1 - squares / np.where(variance > 0, variance, 1), squares == 0)
     each = zip(classes, r2, np.abs(errors).mean(axis=0), np.sqrt(squares), strict=True)
     return NumberReport(
         n=len(numbers),

@@ -18,6 +18,7 @@ from regraft.train.learner import Batch, Rows
 
 # Stored features of at most so many bytes are held in memory; more are read from the disk as they are needed.
 MEMORY = 2**29
+ROWS = 256  # that are read at a time
 
 
 class InputRows:
@@ -122,10 +123,10 @@ class ScaledRows:
         return (features - self._scaling.mean.to(features.device)) / self._scaling.spread, labels
 
 
-def scaling_of(rows: Rows, batch: int = 256) -> Scaling:
+def scaling_of(rows: Rows) -> Scaling:
     """The scaling of one feature tensor (b d), measured on all rows."""
     total, squares = torch.zeros(()), torch.zeros(())
-    for numbers in batches(len(rows), batch):
+    for numbers in batches(len(rows), ROWS):
         features = rows.take(numbers)[0].double()
         total, squares = total + features.sum(0).cpu(), squares + features.square().sum(0).cpu()
     mean = total / len(rows)

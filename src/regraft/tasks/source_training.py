@@ -65,8 +65,8 @@ class SourceTraining:
         )
 
     def measured(self, rows: Rows, batch: int) -> dict[str, float]:
-        """The loss and the source's own metrics, by tensor name, averaged over all rows in evaluation."""
-        totals = dict.fromkeys(self._measures, 0.0)
+        """The loss and the source's own metrics, by tensor name, averaged over all rows in evaluation; {} of none."""
+        totals = dict.fromkeys(self._measures if len(rows) else (), 0.0)
         with torch.no_grad(), drawing_on(self.device):
             for numbers in batches(len(rows), batch):
                 values = self._evaluation(*self._moved(rows.take(numbers)))

@@ -138,11 +138,12 @@ def _problems(settings: Settings) -> list[str]:
 
 
 def _misfits(settings: Settings) -> list[str]:
-    """Values of another kind than the setting's."""
+    """Values of another kind than the setting's; nothing where a setting has a value by itself."""
+    optional = {setting.name for setting in fields(Settings) if setting.default is None}
     return [
         f"{name} must be {kind}, not {value!r}"
         for name, (fits, kind) in _KINDS.items()
-        if (value := getattr(settings, name)) is not None and not fits(value)
+        if not ((value := getattr(settings, name)) is None and name in optional) and not fits(value)
     ]
 
 

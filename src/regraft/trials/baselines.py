@@ -145,5 +145,7 @@ def _some_of(part: Part, share: float, seed: int) -> Part:
     if part.tags is not None:
         chosen = np.random.default_rng(seed).permutation(part.indices)[:count]
     elif count < len(part) - len(part.examples.classes):
-        chosen = train_test_split(part.indices, train_size=count, stratify=part.labels, random_state=seed)[0]
+        counts = np.bincount(part.labels)
+        even = part.labels if counts[counts > 0].min() > 1 else None  # a class of one example cannot be divided
+        chosen = train_test_split(part.indices, train_size=count, stratify=even, random_state=seed)[0]
     return part.examples.some(np.sort(chosen))

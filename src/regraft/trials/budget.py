@@ -137,15 +137,16 @@ class Schedule:
     races: tuple[tuple[int, ...], ...]
 
 
-def schedule(passes: float, fixed: float, epochs: Sequence[float]) -> Schedule:
+def schedule(passes: float, fixed: float, epochs: Sequence[float], *, tested: bool) -> Schedule:
     """What a budget buys.
 
     Args:
         passes: the budget.
-        fixed: passes that the probe and the final look take.
+        fixed: passes that all else takes, whatever the budget is.
         epochs: what an epoch of each scheme of the race costs in passes.
+        tested: whether there is a test part, and so anything to compare the winner with.
     """
-    left = max(0.0, passes * (1 - _COMPARED) - fixed)
+    left = max(0.0, passes * (1 - _COMPARED * tested) - fixed)
     return Schedule(
         passes=passes,
         untrained=min(1.0, _UNTRAINED * passes),

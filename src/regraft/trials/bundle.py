@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regraft.data import Part
 from regraft.tasks import classify
-from regraft.tasks.rows import batches
+from regraft.tasks.rows import ROWS, batches
+from regraft.tasks.scores import measured
 from regraft.train.learner import Batch, Learner, Rows, Step
 from regraft.train.loop import Measured, train
 from regraft.train.settings import Settings
@@ -27,16 +29,14 @@ class _Best:
     weights: dict[str, Tensor] = field(default_factory=dict)
     learning: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def look(self, measured: Measured, weights: Mapping[str, Tensor], settings: Settings) -> None:
+    def look(self, found: Measured, weights: Mapping[str, Tensor], settings: Settings) -> None:
         """Keep the weights where they are the best so far, by what was measured of them."""
         epoch = len(self.learning) + (0 if settings.look_first else 1)
         waited = settings.patience is not None and epoch - self.epoch > settings.patience
-        if not waited and (settings.keep == "last" or measured.score > (self.score or (-1.0,))):
-            self.score, self.epoch = measured.score, epoch
+        if not waited and (settings.keep == "last" or found.score > (self.score or (-1.0,))):
+            self.score, self.epoch = found.score, epoch
             self.keep(weights)
-        self.learning.append(
-            {"epoch": epoch, **{f"validation_{name}": value for name, value in measured.metrics.items()}}
-        )
+        self.learning.append({"epoch": epoch, **{f"validation_{name}": value for name, value in found.metrics.items()}})
 
     def keep(self, weights: Mapping[str, Tensor]) -> None:
         """Keep the weights as they are."""
@@ -79,13 +79,13 @@ class Bundle:
         }
         return Learner(weights=self._weights, trained=tuple(self._weights), step=self._step, rates=rates)
 
-    def look(self, rows: Rows, settings: Settings) -> Measured:
-        """A look at validation, at which each head keeps its weights where they are its best."""
+    def look(self, rows: Rows, part: Part, settings: Settings) -> Measured:
+        """A look at the rows of a validation part, at which each head keeps its weights where they are its best."""
         labels, losses = _labels(rows), list[float]()
         for place, logits in enumerate(logits_of(self._group[0].curves, rows, self._of(0, self._now()))):
-            measured = classify.measured(logits, labels)
-            self.best[place].look(measured, self._now()[place], settings)
-            losses.append(measured.metrics["loss"])
+            found = measured(logits, labels, part)
+            self.best[place].look(found, self._now()[place], settings)
+            losses.append(found.metrics["loss"])
         mean = sum(losses) / len(losses)
         return Measured(score=(-mean,), metrics={"loss": mean})
 
@@ -129,7 +129,7 @@ class Bundle:
 def logits_of(curves: Sequence[Curve], rows: Rows, weights: Sequence[Mapping[str, Tensor]]) -> Tensor:
     """(h v k) of heads with these weights each, for the same rows."""
     stacked = [torch.stack(same) for same in zip(*(list(own.values()) for own in weights), strict=True)]
-    taken = (rows.take(numbers)[0] for numbers in batches(len(rows), 256))
+    taken = (rows.take(numbers)[0] for numbers in batches(len(rows), ROWS))
     return torch.cat([_forward(curves, some.expand(len(weights), *some.shape), stacked) for some in taken], dim=1)
 
 
@@ -142,7 +142,7 @@ def _forward(curves: Sequence[Curve], features: Tensor, weights: Sequence[Tensor
 
 
 def _labels(rows: Rows) -> Tensor:
-    return torch.cat([rows.take(numbers)[-1] for numbers in batches(len(rows), 256)])
+    return torch.cat([rows.take(numbers)[-1] for numbers in batches(len(rows), ROWS)])
 
 
 class _SideBySide:

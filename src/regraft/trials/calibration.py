@@ -13,7 +13,8 @@ import torch
 from torch.nn import functional
 
 from regraft.data import Part, prepare
-from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped, seconds_of
+from regraft.errors import BadArgument, MissingExtra
+from regraft.features import Engine, Kind, Timing, Trunk, choose, make_engine, piped, seconds_of
 from regraft.features.extraction import trimming_of
 from regraft.network import Plan
 from regraft.network.graph import WORD
@@ -77,7 +78,7 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
     """What is measured now, or was before for the same network, tensors, data and machine.
 
     A search is to do the same again when it is repeated, and what it does with its budget depends on these numbers. The
-    engine that was chosen is taken again in any case.
+    engine that was chosen is taken again as long as it can be; else it is chosen and all is measured anew.
 
     Args:
         before: the calibration, `as_json`, a search began with that is resumed: it is taken.
@@ -86,12 +87,12 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
     trunk = Trunk(ground.surveyed, tensors, ground.spec)
     path = ground.place.root / "calibrations" / f"{_key(ground, trunk)}.json"
     kept = before or (read_json(path) if path.is_file() else {})
-    if kept.get("format") == _FORMAT:
-        engine = make_engine(kept["engine"], trunk, str(ground.device))
+    engine = _made(kept["engine"], trunk, str(ground.device)) if kept.get("format") == _FORMAT else None
+    if engine:
         timings = tuple(Timing(**timing) for timing in kept["timings"])
     else:
         examples, device = ground.splits.train.examples, str(ground.device)
-        count, within = total(ground.splits), ground.tagged
+        count, within = ground.rows_of_all, ground.tagged
         engine, timings = choose(ground.surveyed, tensors, ground.spec, examples, device, count, within=within)
         kept = {}
     if kept and (before or not anew):
@@ -99,6 +100,14 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
     found = Calibration(engine=engine, timings=timings, **_measured(ground, engine, timings))
     write_json(path, found.as_json())
     return found
+
+
+def _made(kind: Kind, trunk: Trunk, device: str) -> Engine | None:
+    """The engine that was chosen before; None where it is not installed any more, or not for this device."""
+    try:
+        return make_engine(kind, trunk, device)
+    except (BadArgument, MissingExtra):
+        return None
 
 
 def _key(ground: Ground, trunk: Trunk) -> str:
@@ -118,7 +127,7 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
     batch = make()
     run = (trimming_of(engine) if ground.tagged else None) or engine
     run(batch)
-    example = min(piped(run, batch, make) for _ in range(2)) / _SAMPLE
+    example = min(piped(run, batch, make) for _ in range(2)) / len(indices)
     chosen = {timing.kind: timing.seconds or 0.0 for timing in timings}
     slower = chosen["torch"] / chosen[engine.kind] if chosen[engine.kind] else 1.0
     lower, upper = _training(ground)

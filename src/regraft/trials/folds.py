@@ -48,12 +48,13 @@ def folds(splits: Splits, seed: int) -> Folds:
     """
     truth = truth_of([splits.train, splits.validation])
     first = np.arange(len(truth)) < len(splits.train.truth)
+    hashes = [*_hashes(splits.train), *_hashes(splits.validation)]
     enough, rare = len(splits.validation) >= _FEW, np.bincount(truth.labels).min() < _FOLDS
     if truth.ends is not None:
         enough, rare = len(splits.validation.truth) >= _FEW_WORDS, False  # tags fall into folds as they may
-    if enough or rare:
+    if enough or rare or len(set(hashes)) < _FOLDS:
         return Folds(truth=truth, learns=first[:, None], judge=np.where(first, -1, 0))
-    judge = _crossed([*_hashes(splits.train), *_hashes(splits.validation)], truth, seed)
+    judge = _crossed(hashes, truth, seed)
     learns = np.stack([first, *(judge != fold for fold in range(1, _FOLDS + 1))], axis=1)
     return Folds(truth=truth, learns=learns, judge=judge)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from regraft.errors import Diverged
 from regraft.tasks.evidence import Hits, is_worse
+from regraft.tasks.linear import Linear, folded
 from regraft.tasks.rows import ScaledRows, Scaling, scaling_of
 from regraft.tasks.truth import Truth, truth_of
 from regraft.train.learner import Rows
@@ -90,7 +91,7 @@ def _trained(group: Sequence[DenseHead], stored: Stored) -> list[tuple[Trial, in
         _scaled(own, scaling) for own in (stored.training(vector), stored.rows(stored.splits.validation, vector))
     )
     bundle = Bundle(group, 1)
-    bundle.learn([rows], settings, lambda: bundle.look(watched, settings))
+    bundle.learn([rows], settings, lambda: bundle.look(watched, stored.splits.validation, settings))
     (logits,) = bundle.best_logits([watched])
     seconds = (time.monotonic() - started) / len(group)
     trials = [
@@ -175,9 +176,5 @@ def _diverged(head: DenseHead, stored: Stored, error: Diverged) -> Trial:
 def _as_arrays(weights: Mapping[str, Tensor], scaling: Scaling | None) -> dict[str, np.ndarray]:
     """The weights for features as they are; the first layer's are for scaled ones where there is a scaling."""
     values = {name: tensor.numpy() for name, tensor in weights.items()}
-    if scaling is None:
-        return values
     kernel, bias = list(values)[:2]
-    scaled = values[kernel].astype(np.float64) / scaling.spread
-    shift = scaling.mean.double().numpy() @ scaled
-    return {**values, kernel: scaled.astype(np.float32), bias: (values[bias] - shift).astype(np.float32)}
+    return folded(values, Linear(kernel=kernel, bias=bias), scaling) if scaling else values

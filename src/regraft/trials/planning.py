@@ -138,10 +138,11 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
     fixed = {
         "probe": one + solving(ground.levels, ground.folds, len(splits.classes)) * measured.product,
         "heads": _heads(ground, draft, measured),
-        "baselines": 2 * work.look(len(splits.test)) * one + measured.start,
+        "baselines": 2 * work.look(len(splits.test)) * one + measured.start if len(splits.test) else 0.0,
         "test": work.look(_WHOLE) * one,
     }
-    plan = Planned(drafted=draft, work=work, one_pass=one, fixed=fixed, schedule=schedule(passes, 0.0, ()), entries=())
+    bought = schedule(passes, 0.0, (), tested=work.tested > 0)
+    plan = Planned(drafted=draft, work=work, one_pass=one, fixed=fixed, schedule=bought, entries=())
     return _with_race(ground, plan, draft.racing)
 
 
@@ -159,7 +160,7 @@ def _with_race(ground: Ground, plan: Planned, drafts: Sequence[Draft]) -> Planne
     inputs = [ground.inputs(draft.graft.features, plan.drafted.stored) for draft in drafts]
     epochs = [_epoch(ground, plan.work, draft, own) for draft, own in zip(drafts, inputs, strict=True)]
     fixed = sum(plan.fixed.values()) / plan.one_pass
-    bought = schedule(plan.schedule.passes, fixed, epochs)
+    bought = schedule(plan.schedule.passes, fixed, epochs, tested=plan.work.tested > 0)
     races = race_of([draft.settings.epochs for draft in drafts]) if plan.drafted.given else bought.races
     entries = tuple(
         Entry(**vars(draft if plan.drafted.given else _over(draft, ends)), inputs=own, epoch=epoch, stretches=ends)

@@ -12,6 +12,7 @@ from torch import Tensor
 from regraft.data.opening import workers
 from regraft.run import Progress
 from regraft.tasks.baselines import embedded, neighbours
+from regraft.tasks.defaults import SPREAD
 from regraft.tasks.evidence import Hits, interval
 from regraft.trials.folds import Folds
 from regraft.trials.levels import Level
@@ -19,9 +20,9 @@ from regraft.trials.linear import Heads, Problem, solve
 from regraft.trials.stored import Pool, Stored
 from regraft.trials.threads import one_thread
 
-# The penalty of a head on d features and n examples is d / (spread * n), as `fit` has it with a spread of 30.
-SPREADS = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
-USUAL = SPREADS.index(30.0)
+# The penalty of a head on d features and n examples is d / (spread * n).
+SPREADS = (300.0, 100.0, SPREAD, 10.0, 3.0, 1.0, 0.3, 0.1)
+USUAL = SPREADS.index(SPREAD)  # as `fit` has it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +37,7 @@ class Reading:
         knn: accuracy of the nearest neighbours on the validation part; None of words, which are too many.
         kernel, bias: (d k), (k) of the head that learned from the training part, on the features as they are.
         usual: the same with the penalty that `fit` takes.
-        validation: logits (v k) of the head for the validation part, and their mean cross entropy `loss`.
+        validation: logits (v k) of the head for the validation part.
     """
 
     level: Level

@@ -1,8 +1,8 @@
 """Thawing as a race: all schemes train a little, the better half trains on, until one is left (successive halving).
 
-Each stretch costs the same in all: a scheme that trains little of the network gets more epochs for it. Every
-scheme starts from the solved linear head and from features stored at the highest cut below what it trains. A thaw that
-hurts is rolled back to its start.
+Each stretch costs the same in all: a scheme that trains little of the network gets more epochs for it. Every scheme
+starts from the best head that was found on its cut, and from features stored at the highest cut below what it trains. A
+thaw that hurts is rolled back to its start.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def race(entries: Sequence[Entry], starts: Sequence[GraphNetwork], track: Track)
     """The trials of all entries, in their order.
 
     Args:
-        starts: for each entry the network with its first weights: the source's, and the linear head solved on its cut.
+        starts: for each entry the network with its first weights: the source's, and those of its head.
     """
     begins = {entry.number: start for entry, start in zip(entries, starts, strict=True)}
     trials: dict[int, Trial] = {}
@@ -97,13 +97,20 @@ def with_tested_rate(entries: Sequence[Entry], starts: Sequence[GraphNetwork], t
     looks = STEPS * most.settings.batch / len(track.ground.splits.train)
     if looks * most.epoch > _TESTING * whole:
         return list(entries)
-    ground, start = track.ground, starts[list(entries).index(most)]
-    head = Head(own_copy(start), most.inputs, most.graft.logits, ground.device)
-    learner = head.learner(layer_rates(most.graft, most.settings))
-    brink = range_test(learner, ground.training(most.inputs, track.stored), most.settings).brink
-    found = min(_FASTEST, brink / 2)
+    kept = track.folder / "rate.json"  # a race that is resumed goes on with it, whatever a test would say now
+    if not kept.is_file():
+        write_json(kept, {"lr": _tested_rate(most, starts[list(entries).index(most)], track)})
+    found = read_json(kept)["lr"]
     track.progress.say(f"learning rate {found:.1g}, by a range test of: {most.scheme.name}")
     return [replace(one, settings=replace(one.settings, lr=found)) if one in entered else one for one in entries]
+
+
+def _tested_rate(entry: Entry, start: GraphNetwork, track: Track) -> float:
+    """Half of the rate at which an entry's loss no longer falls, if that is not too fast."""
+    head = Head(own_copy(start), entry.inputs, entry.graft.logits, track.ground.device)
+    learner = head.learner(layer_rates(entry.graft, entry.settings))
+    brink = range_test(learner, track.ground.training(entry.inputs, track.stored), entry.settings).brink
+    return min(_FASTEST, brink / 2)
 
 
 def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: float) -> Trial:

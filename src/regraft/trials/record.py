@@ -26,7 +26,7 @@ from regraft.trials.views import Effect
 
 _MISTAKES = 24
 _SOUGHT = ("at", "reuse", "freeze")
-_FLAGS = ("optimizer", "lr", "schedule", "layer_decay", "epochs")
+_FLAGS = ("optimizer", "lr", "schedule", "layer_decay", "epochs", "batch")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,7 +132,8 @@ class Found:
     def _command(self) -> str:
         """What trains the winner's plan from the source again, with those of its settings that `fit` has words for."""
         trial = self.winner.trial
-        given = {} if trial.stage == "probe" else {name: trial.settings.get(name) for name in _FLAGS}
+        names = ("seed",) if trial.stage == "probe" else (*_FLAGS, "seed")
+        given = {name: trial.settings.get(name) for name in names}
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
         source = self.ground.name or "SOURCE"
         return shlex.join(["regraft", "fit", source, "DATA", "--plan", "plan.yaml", *flags])

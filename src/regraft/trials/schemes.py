@@ -14,7 +14,7 @@ from regraft.network import Plan
 from regraft.network.plan import plan_from_data, plan_to_data
 from regraft.train.settings import Settings
 
-Stage = Literal["probe", "heads", "thaw", "baselines"]
+Stage = Literal["probe", "heads", "thaw"]
 
 
 @dataclass(frozen=True, kw_only=True)

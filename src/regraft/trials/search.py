@@ -123,7 +123,7 @@ def search(
 
 
 def _record(ground: Ground, network: GraphNetwork, choices: Choices) -> dict[str, Any]:
-    """What the run is about: to go on with it, all of this must be the same."""
+    """What the run is about: to go on with it, all of this must be the same, but for the device."""
     return {
         "source": source_record(network),
         "plan": "recipe" if choices.schemes is None else [scheme.as_json() for scheme in choices.schemes],
@@ -275,7 +275,7 @@ class _Search:
     def _fine_tuned(self, trials: Sequence[Trial], stored: Stored, epochs: float) -> Baseline:
         """Full fine-tuning: the trial that did it, or a short one."""
         trial = next((trial for trial in trials if trial.scheme.name == FULL), None)
-        if trial is None:
+        if trial is None or self._plan.drafted.given:  # a scheme of that name may be anything
             return fine_tuned(self._ground, epochs, self._progress)
         judge = self._judge(trial)[0]
         test = self._ground.splits.test

@@ -14,7 +14,7 @@ from regraft.tasks.truth import Truth
 from regraft.trials.levels import Level
 from regraft.trials.schemes import Scheme, Stage
 
-State = Literal["done", "dropped", "rolled back", "diverged", "stopped early"]
+State = Literal["done", "dropped", "rolled back", "diverged"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

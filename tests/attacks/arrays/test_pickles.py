@@ -197,3 +197,24 @@ def test_the_command_line_says_it_and_exits_with_2(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("the file holds more than arrays")
     assert not (tmp_path / "ran").exists()
+
+
+WORDS = {
+    "torch.Size": b"B\0\0\x10\0" + bytes(1 << 20),
+    "_codecs.encode": b"X\0\0\x10\0" + b"a" * (1 << 20),
+    "collections.OrderedDict": b"](" + b"N" * 3000 + b"e",
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_call_that_copies_is_not_made_for_ever(tmp_path: Path, name: str) -> None:
+    module, _, attribute = name.rpartition(".")
+    calls = b"h\1h\0\x85R" * 2000
+    (tmp_path / "x").write_bytes(
+        b"\x80\3" + WORDS[name] + b"q\0" + f"0c{module}\n{attribute}\n".encode() + b"q\x010](" + calls + b"e."
+    )
+    tracemalloc.start()
+    with pytest.raises(RegraftError):
+        regraft.open(tmp_path / "x")
+    assert tracemalloc.get_traced_memory()[1] < 50 << 20
+    tracemalloc.stop()

@@ -82,6 +82,12 @@ def test_pickles_one_after_the_other(tmp_path: Path, protocol: int) -> None:
     check(tmp_path / "x", [ARRAYS["b"], ARRAYS["half"]], "pickle")
 
 
+def test_xz_streams_one_after_the_other(tmp_path: Path) -> None:
+    streams = [lzma.compress(pickle.dumps(ARRAYS[name])) for name in ("b", "half")]
+    (tmp_path / "x").write_bytes(bytes(4).join(streams))
+    check(tmp_path / "x", [ARRAYS["b"], ARRAYS["half"]], "pickle")
+
+
 def test_a_single_array_is_called_as_its_file(tmp_path: Path) -> None:
     (tmp_path / "first.pkl.gz").write_bytes(gzip.compress(pickle.dumps(ARRAYS["b"])))
     np.save(tmp_path / "second.npy", ARRAYS["turned"])

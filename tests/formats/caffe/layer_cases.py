@@ -116,6 +116,7 @@ CASES = {
     "reshape_dims": simple("Reshape", reshape_param="shape { dim: 0 dim: 9 dim: -1 dim: 4 }"),
     "reshape_axis": simple("Reshape", reshape_param="shape { dim: 4 dim: 2 } axis: 3"),
     "reshape_num_axes": simple("Reshape", reshape_param="shape { dim: 27 } axis: 1 num_axes: 2"),
+    "reshape_nothing": simple("Reshape", reshape_param="shape { dim: 1 } axis: 0 num_axes: 0"),
     "permute": simple("Permute", permute_param="order: 0 order: 2 order: 3 order: 1"),
     "permute_short": simple("Permute", permute_param="order: 0 order: 3"),
     "crop": convolved(
@@ -131,6 +132,7 @@ CASES = {
     "softmax_axis": simple("Softmax", softmax_param="axis: 3"),
     "argmax": net(layer("ArgMax"), shape=(3, 7)),
     "argmax_top": net(layer("ArgMax", argmax_param="top_k: 3 out_max_val: true"), shape=(3, 7)),
+    "argmax_picture": simple("ArgMax", argmax_param="top_k: 2"),
     "argmax_axis": simple("ArgMax", argmax_param="axis: 1"),
     "argmax_axis_values": simple("ArgMax", argmax_param="axis: 2 top_k: 2 out_max_val: true"),
     "reduction": simple("Reduction", reduction_param="axis: 1"),

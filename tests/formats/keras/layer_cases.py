@@ -250,6 +250,13 @@ def others(made: Making) -> dict[str, Builder]:
         "attention": lambda: made.two(L.Attention(use_scale=True), *STEPS),
         "heads": lambda: networks.heads(made.keras, L),
         "heads_masked": lambda: networks.masked_heads(made.keras, L),
+        "attention_masked": lambda: networks.masked_attention(made.keras, L),
+        "add_masked": lambda: networks.merged(made.keras, L, L.Add(), True, True),
+        "add_one_masked": lambda: networks.merged(made.keras, L, L.Add(), True, False),
+        "subtract_masked": lambda: networks.merged(made.keras, L, L.Subtract(), True, True),
+        "concatenate_masked": lambda: networks.merged(made.keras, L, L.Concatenate(), True, True),
+        "concatenate_one_masked": lambda: networks.merged(made.keras, L, L.Concatenate(), False, True),
+        "doubled_masked": lambda: networks.doubled(made.keras, L),
         "nested": lambda: networks.nested(made.keras, L),
         "shared": lambda: networks.shared(made.keras, L),
         "several": lambda: networks.several(made.keras, L),
@@ -287,6 +294,7 @@ def cases(keras: Any, major: int) -> dict[str, Builder]:
         made["rms_norm"] = lambda: making.one(L.RMSNormalization(), *STEPS)
         made["layer_norm_rms"] = lambda: making.one(L.LayerNormalization(rms_scaling=True), *STEPS)
         made["ops"] = lambda: networks.ops(keras, L)
+        made["ops_gelu"] = lambda: networks.gelu(keras, L)
     else:
         made["thresholded"] = lambda: making.one(L.ThresholdedReLU(0.4), *STEPS)
         made["tf_operations"] = lambda: networks.tf_operations(keras, L)

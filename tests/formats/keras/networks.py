@@ -28,6 +28,24 @@ def masked_heads(keras: Any, L: Any) -> Any:  # noqa: N803
     return keras.Model(x, L.GlobalAveragePooling1D()(z))
 
 
+def merged(keras: Any, L: Any, layer: Any, *masked: bool) -> Any:  # noqa: N803
+    """A layer on words, of some of which 0 is none, and a recurrent layer on it."""
+    inputs = [L.Input((6,), dtype="int32", name=name) for name in "xy"]
+    words = [L.Embedding(7, 4, mask_zero=one)(x) for x, one in zip(inputs, masked, strict=True)]
+    return keras.Model(inputs, L.LSTM(3)(layer(words)))
+
+
+def doubled(keras: Any, L: Any) -> Any:  # noqa: N803
+    x = L.Input((6,), dtype="int32")
+    return keras.Model(x, L.LSTM(3)(L.Embedding(7, 4, mask_zero=True)(x) * 2.0))
+
+
+def masked_attention(keras: Any, L: Any) -> Any:  # noqa: N803
+    inputs = [L.Input((6,), dtype="int32", name=name) for name in "xy"]
+    words = [L.Embedding(7, 4, mask_zero=True)(x) for x in inputs]
+    return keras.Model(inputs, L.Flatten()(L.Attention()(words)))
+
+
 def nested(keras: Any, L: Any) -> Any:  # noqa: N803
     x = L.Input((8, 7, 4), name="picture")
     y = L.BatchNormalization(name="bn")(L.Conv2D(5, 3, name="conv")(x))
@@ -88,6 +106,11 @@ def ops(keras: Any, L: Any) -> Any:  # noqa: N803
     w = o.where(o.greater(x, mean), o.relu(x), o.cast(o.equal(x, mean), "float32"))
     n = o.squeeze(o.sum(o.square(w), axis=(1, 2), keepdims=True), axis=-1)
     return keras.Model(x, [s, w, n, o.softmax(x, axis=1), o.maximum(x, 0.1)])
+
+
+def gelu(keras: Any, L: Any) -> Any:  # noqa: N803
+    x = L.Input((6, 4))
+    return keras.Model(x, [keras.ops.gelu(x), keras.ops.gelu(x, approximate=False)])
 
 
 def tf_operations(keras: Any, L: Any) -> Any:  # noqa: N803

@@ -124,7 +124,7 @@ def test_an_array_that_is_huge_takes_no_memory(tmp_path: Path) -> None:
         tf1.read(huge.write(tmp_path / "model.pb"), to="rows").run(np.ones((1, 4), np.float32))
 
     assert str(error.value) == (
-        "a tensor that large cannot be made\n  expected: at most 268435456 a dimension\n  got: [1073741824]"
+        "a tensor that large cannot be made\n  expected: at most 268435456 numbers\n  got: [1073741824]"
     )
 
 

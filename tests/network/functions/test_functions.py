@@ -156,3 +156,8 @@ def test_shapes_read_from_tensors_without_values_are_real() -> None:
 def test_a_name_in_two_tables_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^two functions are called relu$"):
         merged({"relu": torch.relu}, {"relu": torch.relu})
+
+
+def test_of_equal_values_caffe_takes_the_last() -> None:
+    found = FUNCTIONS["arg_max_k"](torch.tensor([[0.0, 2.0, 2.0, 1.0]]), top_k=3)
+    assert found.tolist() == [[[2, 1, 3]]]

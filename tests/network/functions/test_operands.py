@@ -93,4 +93,4 @@ def test_no_memory_is_tried_for_sizes_that_lie(
     with pytest.raises(UnsupportedOp) as caught:
         FUNCTIONS[name](*args, **attrs)
     text = str(caught.value)
-    assert text.startswith("a tensor that large cannot be made\n  expected: at most 268435456 a dimension\n  got: [")
+    assert text.startswith("a tensor that large cannot be made\n  expected: at most 268435456 numbers\n  got: [")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,15 @@ class Word:
     view: memoryview
     encoding: str
 
+    @cached_property
     def text(self) -> str:
-        """As a word."""
+        """As a word; made once, however often a pickle asks for it, as `latin` is."""
         return str(self.view, self.encoding, "surrogatepass" if self.encoding == "utf-8" else "strict")
+
+    @cached_property
+    def latin(self) -> bytes:
+        """As the bytes that it spells."""
+        return self.text.encode("latin-1")
 
 
 @dataclass
@@ -138,7 +145,7 @@ def plain_key(key: Any) -> Any:
     if isinstance(key, bytes):
         return key.decode("latin-1")
     if isinstance(key, Word):
-        return key.text()
+        return key.text
     if key is None or isinstance(key, str | int | float):
         return key
     if isinstance(key, tuple) and not any(isinstance(part, tuple) for part in key):
@@ -188,7 +195,7 @@ def _encoded(word: Any, encoding: Any = "latin1") -> bytes:
     """`_codecs.encode`, by which Python 3 writes bytes into old pickles."""
     if _text(encoding) not in ("latin1", "latin-1"):
         raise ValueError("an encoding that is not latin1")
-    return (word.text() if isinstance(word, Word) else _text(word)).encode("latin-1")
+    return word.latin if isinstance(word, Word) else _text(word).encode("latin-1")
 
 
 def _ordered(pairs: Any = ()) -> dict[Any, Any]:
@@ -257,7 +264,7 @@ ALLOWED: dict[str, Any] = {
     "torch._utils._rebuild_tensor_v2": Maker(_tensor),
     "torch._utils._rebuild_tensor_v3": Maker(_tensor_v3),
     "torch._utils._rebuild_parameter": Maker(lambda tensor, *_: tensor),
-    "torch.Size": Maker(tuple),
+    "torch.Size": Maker(_shape),
     "torch.storage.UntypedStorage": TorchType("uint8"),
     **{f"torch.{name}Storage": TorchType(dtype) for name, dtype in _STORAGES.items()},
     **{f"torch.{dtype}": TorchType(dtype) for dtype in TORCH_SIZES},
@@ -304,4 +311,6 @@ class Makers:
         """What a call of a name gives."""
         if not isinstance(function, Maker):
             raise damaged(self._machine.where, expected="a pickle of arrays", got="a call of what is no function")
+        # What is copied counts: a few bytes of a pickle may ask for it again and again.
+        self._machine.steps -= sum(len(argument) for argument in arguments if isinstance(argument, list))
         return function.make(*arguments)

@@ -90,7 +90,7 @@ class _Reader:
         if code in _NUMBERS:
             return self.number(_NUMBERS[code])
         if 0xD4 <= code <= 0xD8:
-            return self.extension(1 << code - 0xD4)
+            return self.extension(1 << code - 0xD4, depth)
         if code in _LENGTHS:
             return self.long(code, self.number(_LENGTHS[code]), depth)
         if code < 0x90:
@@ -105,7 +105,7 @@ class _Reader:
         if code <= 0xC6:
             return self.take(size)
         if code <= 0xC9:
-            return self.extension(size)
+            return self.extension(size, depth)
         if code <= 0xDB:
             return str(self.take(size), "utf-8")
         if code <= 0xDD:
@@ -121,14 +121,16 @@ class _Reader:
             found[str(key)] = self.value(depth + 1)
         return _joined(found) if found.get(_CHUNKED) is True else found
 
-    def extension(self, size: int) -> Any:
+    def extension(self, size: int, depth: int) -> Any:
         kind = self.number(">b")
-        inner = _Reader(self.take(size), self.where, self.steps)
-        if kind == _COMPLEX:
-            return complex(*inner.value(0))
-        if kind not in (_ARRAY, _SCALAR):
+        if kind not in (_COMPLEX, _ARRAY, _SCALAR):
             raise ValueError(f"an extension of kind {kind}")
-        shape, name, content = inner.value(0)
+        inner = _Reader(self.take(size), self.where, self.steps)
+        parts = inner.value(depth + 1)
+        self.steps = inner.steps
+        if kind == _COMPLEX:
+            return complex(*parts)
+        shape, name, content = parts
         name = name if isinstance(name, str) else str(name, "latin-1")
         if not _DTYPES.fullmatch(name):
             raise TypeError(f"numbers of type {name[:50]}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from regraft.errors import RegraftError, UnsafeFile, UnsupportedFormat
-from regraft.files.mapped import array_at, damaged, inflated, spooled
+from regraft.files.mapped import array_at, damaged, inflated, room, spooled
 from regraft.formats.arrays.pickles import steps_for
 
 _MATRIX, _COMPRESSED = 14, 15
@@ -49,7 +49,7 @@ def read_matlab(data: memoryview, where: str) -> dict[str, Any]:
         while place < len(data):
             kind, content, place = reader.element(data, place)
             if kind == _COMPRESSED:
-                plain = spooled(inflated(content, zlib.MAX_WBITS), len(content), where)
+                plain = spooled(inflated(content, zlib.MAX_WBITS), room(len(content)), where)
                 kind, content, _ = reader.element(plain, 0)
             if kind == _MATRIX:
                 name, value = reader.matrix(content, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import re
 import stat
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from regraft.errors import MissingFile, UnreadableFile, UnsafeFile, UnsupportedFormat, nearest_names
+from regraft.files.mapped import mapped
 from regraft.formats.caffe import protos
 from regraft.formats.caffe.blobs import Blob, read_blob
 from regraft.formats.caffe.schema import type_of_today
@@ -25,9 +25,9 @@ _BEFORE_LAYERS = {1: BYTES, 3: BYTES, 4: VARINT, 5: VARINT, 6: BYTES, 7: VARINT,
 _MOST_LAYERS = 20_000
 _MOST_TEXT = 64 << 20  # bytes; the longest prototxts of the zoo have 0.3 MB
 _HEAD = 64 << 10  # bytes looked at to recognise a text
-_OPENS = re.compile(r"^\s*(?:layers?\s*:?\s*\{|input\s*:|input_(?:dim|shape)\b)", re.MULTILINE)
+_OPENS = re.compile(r"^[ \t]*(?:layers?\s*:?\s*\{|input\s*:|input_(?:dim|shape)\b)", re.MULTILINE)
 # What TensorFlow's graphs as text begin with; inside, they have inputs too.
-_GRAPH = re.compile(r"^\s*(?:node|graph_def|meta_info_def)\s*\{", re.MULTILINE)
+_GRAPH = re.compile(r"^[ \t]*(?:node|graph_def|meta_info_def)\s*\{", re.MULTILINE)
 ENDINGS = (".prototxt", ".caffemodel")
 
 
@@ -137,14 +137,6 @@ def read_file(path: Path) -> NetFile:
             got=f"a file that starts with {head[:16]!r}" if head else "an empty file",
         )
     return _from_bytes(path, data)
-
-
-def mapped(path: Path) -> memoryview:
-    """A file's bytes, read by the system as they are touched."""
-    with path.open("rb") as file:
-        if not file.seek(0, 2):  # the system maps no empty file
-            return memoryview(b"")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _is_text_net(head: bytes) -> bool:

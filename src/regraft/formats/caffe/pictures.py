@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from regraft.errors import RegraftError
+from regraft.files.mapped import mapped
 from regraft.formats.caffe.blobs import read_blob
-from regraft.formats.caffe.netfile import Layer, mapped
+from regraft.formats.caffe.netfile import Layer
 from regraft.network.graph import InputSpec
 
 _OWN = {"Data": "data_param", "ImageData": "image_data_param", "WindowData": "window_data_param"}
@@ -74,11 +74,7 @@ def _mean_of(path: Path, layer: Layer) -> tuple[float, ...] | None:
             stacklevel=2,
         )
         return None
-    try:
-        blob = read_blob(mapped(path), str(path))
-    except OSError as error:
-        raise RegraftError(f"{path.name} cannot be opened", where=str(path), got=error.strerror) from None
-    picture = blob.shaped((None, None, None))
+    picture = read_blob(mapped(path), str(path)).shaped((None, None, None))
     return tuple(float(value) for value in picture.mean((1, 2), dtype=np.float64))
 
 

@@ -15,10 +15,6 @@ from regraft.errors import UnreadableFile, nearest_names
 from regraft.formats.caffe.netfile import Layer, NetFile
 
 INPUT = "Input"  # the type of what `input:` at the head of a file declares
-# Layers that give data; so does any other that reads nothing.
-DATA = frozenset(
-    {"Input", "Data", "ImageData", "HDF5Data", "MemoryData", "WindowData", "DummyData", "AnnotatedData", "VideoData"}
-)
 _MEASURES = frozenset({"Accuracy", "Silence", "HDF5Output"})
 _ALTERNATIVES = {"Softmax", "Sigmoid", "ArgMax"}  # on top of logits they say the same once more
 
@@ -35,7 +31,7 @@ class Step:
     @property
     def is_input(self) -> bool:
         """Whether it gives data from outside."""
-        return not self.layer.bottoms and (self.layer.type in DATA or self.layer.type != "Parameter")
+        return not self.layer.bottoms and self.layer.type != "Parameter"
 
     @property
     def is_loss(self) -> bool:

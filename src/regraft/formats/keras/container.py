@@ -46,7 +46,6 @@ class Content:
     kind: Kind
     version: tuple[int, ...] = ()
     config: Any = None
-    root: str = ""
     groups: dict[str, dict[str, Any]]
     arrays: dict[str, np.ndarray]
     texts: dict[str, str] = field(default_factory=dict[str, str])

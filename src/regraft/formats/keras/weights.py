@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -164,8 +163,3 @@ def _named(layer: str, weight: str) -> str:
         parts = parts[1:]
     kept = [part for part in parts[:-1] if not re.fullmatch(r"(lstm|gru|simple_rnn)_cell(_\d+)?", part)]
     return "/".join([layer, *kept, parts[-1]])
-
-
-def counted(values: Mapping[str, np.ndarray]) -> int:
-    """How many numbers there are."""
-    return sum(prod(value.shape) for value in values.values())

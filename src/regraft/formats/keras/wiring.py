@@ -9,7 +9,8 @@ from typing import Any
 from regraft.errors import UnreadableFile, UnsupportedOp
 from regraft.formats.keras.building import Call, Net, Shape, Value
 from regraft.formats.keras.layers import LAYERS
-from regraft.formats.keras.layers.operations import is_operation, operation, operation_name
+from regraft.formats.keras.layers.arguments import operation_name
+from regraft.formats.keras.layers.operations import is_operation, operation
 from regraft.formats.keras.model import Layer, Made, Model, values
 from regraft.network.building import Unsupported
 from regraft.network.flow import ancestors
@@ -26,7 +27,6 @@ class Problem:
     layer: str
     what: str
     reads: tuple[str, ...]
-    depth: int
 
 
 class Lost(Exception):
@@ -147,7 +147,7 @@ class Wiring:
             self._lose(key, name, f"{_title(layer)}{f': {reason}' if str(reason) else ''}", reads)
 
     def _lose(self, key: _Key, name: str, what: str, reads: tuple[str, ...]) -> None:
-        self.problems[name] = Problem(layer=name, what=what, reads=reads, depth=len(self.problems))
+        self.problems[name] = Problem(layer=name, what=what, reads=reads)
         self.lost[key] = {name}
 
     def _nested(self, layer: Layer, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Value]:

@@ -98,9 +98,8 @@ def _external(tensor: Any, dtype: np.dtype[Any], shape: tuple[int, ...], folder:
         )
     if not wanted:
         return np.zeros(shape, dtype)
-    with path.open("rb") as file:
-        file.seek(offset)
-        return np.fromfile(file, dtype.newbyteorder("<"), prod(shape)).astype(dtype, copy=False).reshape(shape)
+    found = np.memmap(path, dtype.newbyteorder("<"), "r", offset, shape)
+    return found.view(np.ndarray).astype(dtype, copy=False)
 
 
 def _inside(folder: Path, location: str, where: str) -> Path:

@@ -55,6 +55,7 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.where = str(path)
         self._zip = Zip(mapped(path), self.where)
+        self._found: dict[str, memoryview] = {}
         packed = [name for name, member in self._zip.members.items() if member.method]
         if packed:
             raise UnsupportedFormat(
@@ -145,7 +146,9 @@ class Archive:
         whole = f"{self.root}/{name}"
         if whole not in self._zip.members:
             raise self.damaged(f"no member {name}")
-        return self._zip.read(whole)
+        if whole not in self._found:  # several weights may lie in one member
+            self._found[whole] = self._zip.read(whole)
+        return self._found[whole]
 
 
 def _numbers(sizes: Any) -> list[int] | None:

@@ -102,17 +102,18 @@ def arg_min(input: Tensor, dimension: Tensor, *, output_type: str = "int64") -> 
 
 
 def arg_max_k(input: Tensor, *, top_k: int, axis: int | None = None, out_max_val: bool = False) -> Tensor:
-    """The places of the k greatest values, greatest first, as numbers of the input's type.
+    """The places of the k greatest values, greatest first, of equal ones the last, as numbers of the input's type.
 
     Args:
         axis: along which; `out_max_val` then gives the values in their stead. None: over all of each example,
-            (b 1 k), or (b 2 k) with the values behind the places.
+            (b 1 k), or (b 2 k) with the values behind the places; with as many dimensions as the input at least.
     """
     along = input.flatten(1) if axis is None else input.movedim(axis, -1)
-    values, places = torch.sort(along, dim=-1, descending=True, stable=True)
-    values, places = values[..., :top_k], places[..., :top_k].to(input.dtype)
+    values, places = torch.sort(along.flip(-1), dim=-1, descending=True, stable=True)
+    values, places = values[..., :top_k], (along.shape[-1] - 1 - places[..., :top_k]).to(input.dtype)
     if axis is None:
-        return torch.stack([places, values], 1) if out_max_val else places.unsqueeze(1)
+        found = torch.stack([places, values], 1) if out_max_val else places.unsqueeze(1)
+        return found.reshape(*found.shape, *[1] * (input.ndim - found.ndim))
     return (values if out_max_val else places).movedim(-1, axis)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import torch
 from torch import Tensor
@@ -53,12 +54,12 @@ def sizes(values: Tensor | Sequence[int] | int) -> list[int]:
     """Numbers that say how large a result becomes.
 
     Raises:
-        UnsupportedOp: one is so large that only a damaged file asks for it; the memory is better not tried.
+        UnsupportedOp: it is so large that only a damaged file asks for it; the memory is better not tried.
     """
     wanted = numbers(values)
-    if any(size > LARGEST for size in wanted):
+    if prod(max(size, 1) for size in wanted) > LARGEST:
         raise UnsupportedOp(
-            "a tensor that large cannot be made", expected=f"at most {LARGEST} a dimension", got=str(wanted)
+            "a tensor that large cannot be made", expected=f"at most {LARGEST} numbers", got=str(wanted)
         )
     return wanted
 

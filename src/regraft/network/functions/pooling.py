@@ -36,7 +36,8 @@ def max_pool(
         explicit_paddings=explicit_paddings,
         data_format=data_format,
     )
-    if not _torch_pads(sliding):
+    # What is padded explicitly may be less than the last window wants, which torch would take in.
+    if not _torch_pads(sliding) or (padding == "EXPLICIT" and not sliding.is_symmetric):
         pictures, sliding = padded(pictures, sliding.pads, -math.inf), _unpadded(sliding)
     pooled = functional.max_pool2d(
         pictures, sliding.size, sliding.strides, sliding.before, ceil_mode=not sliding.is_symmetric

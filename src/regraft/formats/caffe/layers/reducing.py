@@ -23,7 +23,8 @@ def arg_max(call: Call) -> None:
     if options.top_k < 1 or (count is not None and options.top_k > count):
         raise call.wrong("top_k cannot be used", f"1 to {count or 'the count of values'}", str(options.top_k))
     top_k, values = options.top_k, options.out_max_val
-    result = (shape[0], 2 if values else 1, top_k) if along is None else (*shape[:along], top_k, *shape[along + 1 :])
+    flat = (shape[0], 2 if values else 1, top_k, *[1] * (len(shape) - 3))
+    result = flat if along is None else (*shape[:along], top_k, *shape[along + 1 :])
     call.give(result, "arg_max_k", call.bottom(), top_k=top_k, axis=along, out_max_val=values)
 
 

@@ -36,7 +36,7 @@ def reshape(call: Call) -> None:
     inside = shape[axis:end]
     if any(size == 0 and place >= len(inside) for place, size in enumerate(dims)):
         raise call.wrong("a size is to be kept that is not there", f"{len(inside)} dimensions at most", str(dims))
-    if not axis and dims and shape and shape[0] is None and dims[0] == call.net.batch:
+    if not axis and dims and inside and inside[0] is None and dims[0] == call.net.batch:
         dims[0] = 0
     new = _sizes(call, dims, inside)
     result = (*shape[:axis], *new, *shape[end:])

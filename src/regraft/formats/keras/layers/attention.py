@@ -29,7 +29,7 @@ def multi_head_attention(call: Call) -> None:
         made[name] = call.inner(f"{name}/projected", "heads", source.ref, kernel, bias)
     scores = call.inner("scores", "attention_scores", made["query"], made["key"], scale=float(width) ** -0.5)
     mask = _mask(call, query, value, key)
-    mixed = _mixed(call, scores, mask, made["value"])
+    mixed = _mixed(call, scores, mask, made["value"], zeros=call.net.keras > 2)
     stored = call.shape_of("attention_output/kernel") or (0, 0, None)
     kernel = call.parameter("attention_output/kernel", (heads, depths["value"], None))
     bias = call.parameter("attention_output/bias", (stored[2],)) if call.option("use_bias", True) else None
@@ -68,13 +68,13 @@ def _mask(call: Call, query: Value, value: Value, key: Value) -> Ref | None:
     return made
 
 
-def _mixed(call: Call, scores: Ref, mask: Ref | None, value: Ref) -> Ref:
-    """The values mixed by the softmax of the scores (b h q k)."""
+def _mixed(call: Call, scores: Ref, mask: Ref | None, value: Ref, *, zeros: bool) -> Ref:
+    """The values mixed by the softmax of the scores (b h q k); a query that may look nowhere finds 0, or the mean."""
     if mask is None:
         shares = call.inner("shares", "softmax", scores)
     else:
         wide = call.inner("mask/wide", "expand_dims", mask, call.constant("mask/heads", 1))
-        shares = call.inner("shares", "masked_softmax", scores, wide, zeros=call.net.keras > 2)
+        shares = call.inner("shares", "masked_softmax", scores, wide, zeros=zeros)
     rate = call.option("dropout", 0.0)
     if isinstance(rate, float) and 0 < rate < 1:
         shares = in_training(call, shares, "dropout", rate=rate)
@@ -100,17 +100,20 @@ def attention(call: Call) -> None:
     scores = call.inner("scores", "attention_scores", wide["query"], wide["key"], scale=1.0)
     if call.option("use_scale", False):
         scores = call.inner("scaled", "mul", scores, call.parameter("scale", ()))
-    masks = (
-        [one.ref if isinstance(one, Value) else None for one in said] if isinstance(said, list) else [None, value.mask]
-    )
+    masks = [query.mask, value.mask]
+    if isinstance(said, list):
+        masks = [one.ref if isinstance(one, Value) else None for one in said]
     mask = None
     if len(masks) > 1 and masks[1] is not None:
         mask = call.inner("value/mask", "expand_dims", masks[1], call.constant("value/axis", 1))
     if call.kwargs.get("use_causal_mask") or call.option("causal", False):
         causal = call.inner("mask/causal", "causal_mask", query.ref, key.ref)
         mask = causal if mask is None else call.inner("mask/both", "logical_and", mask, causal)
-    mixed = _mixed(call, scores, mask, wide["value"])
+    mixed = _mixed(call, scores, mask, wide["value"], zeros=False)
     made = call.inner("one_head", "squeeze", mixed, squeeze_dims=(2,))
+    if masks and masks[0] is not None:  # what masked queries find is 0
+        asked = call.inner("query/mask", "expand_dims", masks[0], call.constant("query/axis", 2))
+        made = call.inner("asked", "mul", made, call.inner("query/share", "cast", asked, DstT="float32"))
     call.give(made, (*query.shape[:2], value.shape[2]), query.mask)
 
 

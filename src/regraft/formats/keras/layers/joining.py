@@ -8,10 +8,14 @@ from regraft.formats.keras.building import Call, Shape, Value
 from regraft.network.building import Unsupported
 from regraft.network.graph import Ref
 
+_SKIPPING = ("mul", "maximum", "minimum")  # in Keras 3, where steps are masked
+
 
 def _chained(function: str, doc: str) -> Callable[[Call], None]:
     def handler(call: Call) -> None:
         given = _alike(call)
+        if function in _SKIPPING and call.net.keras > 2 and any(value.mask is not None for value in given):
+            raise Unsupported("masked values, of which Keras 3 leaves out the masked steps")
         made = given[0].ref
         for number, value in enumerate(given[1:], 1):
             made = call.inner(f"{function}_{number}", function, made, value.ref)
@@ -26,7 +30,8 @@ def subtract(call: Call) -> None:
     given = _alike(call)
     if len(given) != 2:
         raise call.wrong("the layer subtracts two values", "2", str(len(given)))
-    call.give(call.inner("difference", "sub", given[0].ref, given[1].ref), joint_shape(call, given))
+    made = call.inner("difference", "sub", given[0].ref, given[1].ref)
+    call.give(made, joint_shape(call, given), _joint_mask(call, given))
 
 
 def average(call: Call) -> None:
@@ -105,9 +110,9 @@ def _alike(call: Call) -> list[Value]:
 
 
 def _joint_mask(call: Call, given: Sequence[Value]) -> Ref | None:
-    """A step is left out where all values leave it out; where one has no mask nothing is."""
-    masks = [value.mask for value in given]
-    if not masks or any(mask is None for mask in masks):
+    """In Keras 2 a step is left out where any value leaves it out, in Keras 3 where all of them do."""
+    masks = [value.mask for value in given if value.mask is not None]
+    if not masks or (call.net.keras > 2 and len(masks) < len(given)):
         return None
     made = masks[0]
     for number, mask in enumerate(masks[1:], 1):
@@ -117,15 +122,10 @@ def _joint_mask(call: Call, given: Sequence[Value]) -> Ref | None:
 
 def _joined(call: Call, given: Sequence[Value]) -> Ref | None:
     """The mask of values joined along their last dimension; along another, a mask is not known here."""
-    if all(value.mask is None for value in given):
-        return None
-    if call.option("axis", -1) not in (-1, given[0].rank - 1) or any(value.mask is None for value in given):
+    if any(value.mask is not None for value in given) and call.option("axis", -1) not in (-1, given[0].rank - 1):
         call.say("the mask of the joined values is left out")
         return None
-    made = given[0].mask
-    for number, value in enumerate(given[1:], 1):
-        made = call.inner(f"mask_{number}", "logical_and", made, value.mask)
-    return made
+    return _joint_mask(call, given)
 
 
 LAYERS = {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from regraft.formats.keras.building import Call, Shape, Value
+from regraft.formats.keras.layers.arguments import LAMBDAS, arguments, named
 from regraft.formats.keras.layers.joining import joint_shape
 from regraft.formats.keras.layers.shaping import filled
 from regraft.formats.keras.model import Layer, Made, values
@@ -75,43 +76,16 @@ _UNARY = {
     "stopgradient": "stop_gradient",
     "stop_gradient": "stop_gradient",
 }
-_CURVES = {"silu": "silu", "swish": "silu", "gelu": "gelu", "hardsigmoid": "hard_sigmoid", "hardsilu": "hard_silu"}
+_CURVES = {"silu": "silu", "swish": "silu", "hardsigmoid": "hard_sigmoid", "hardsilu": "hard_silu"}
 _REDUCED = {
     "mean": "mean", "reduce_mean": "mean", "sum": "sum", "reduce_sum": "sum", "max": "max", "reduce_max": "max",
     "min": "min", "reduce_min": "min", "prod": "prod", "reduce_prod": "prod", "any": "any", "all": "all",
 }  # fmt: skip
-_NAMES = {
-    "transpose": ("x", "axes"),
-    "reshape": ("x", "newshape"),
-    "concatenate": ("xs", "axis"),
-    "concat": ("xs", "axis"),
-    "stack": ("xs", "axis"),
-    "matmul": ("x", "y"),
-    "expanddims": ("x", "axis"),
-    "expand_dims": ("x", "axis"),
-    "squeeze": ("x", "axis"),
-    "getitem": ("x", "key"),
-    "cast": ("x", "dtype"),
-    "clip": ("x", "x_min", "x_max"),
-    "clip_by_value": ("x", "x_min", "x_max"),
-    "softmax": ("x", "axis"),
-    "where": ("condition", "x", "y"),
-    "leakyrelu": ("x", "negative_slope"),
-}
-_SAME = {
-    "perm": "axes", "a": "x", "b": "y", "shape": "newshape", "values": "xs", "slice_spec": "key", "t": "x",
-    "clip_value_min": "x_min", "clip_value_max": "x_max", "x1": "x", "x2": "y", "input": "x", "input_tensor": "x",
-    "tensor": "x", "features": "x", "logits": "x", "keep_dims": "keepdims", "alpha": "negative_slope", "target_dtype":
-    "dtype", "arrays": "xs", "a_min": "x_min", "a_max": "x_max", "clip_min": "x_min", "clip_max": "x_max",
-}  # fmt: skip
-
-
-_LAMBDAS = ("TFOpLambda", "SlicingOpLambda")
 
 
 def is_operation(layer: Layer, args: Sequence[Any]) -> bool:
     """Whether what a config calls a layer is an operation. A .h5 file of Keras 3 leaves open which `Add` is meant."""
-    if layer.kind in _LAMBDAS or layer.module.startswith(("keras.src.ops", "keras.ops")):
+    if layer.kind in LAMBDAS or layer.module.startswith(("keras.src.ops", "keras.ops")):
         return True
     known = layer.kind.lower() in OPERATIONS and not layer.module
     return known and (len(args) > 1 or "trainable" not in layer.config)
@@ -123,31 +97,11 @@ def operation(call: Call) -> None:
     Raises:
         Unsupported: it is none of those known here.
     """
-    name, full = _named(call)
+    name, full = named(call)
     found = OPERATIONS.get(name)
     if found is None:
         raise Unsupported(f"the operation {full}")
-    found(call, _arguments(call, name))
-
-
-def operation_name(kind: str, config: Any) -> str:
-    """What an operation is called in errors."""
-    return str(config.get("function", kind)) if kind in _LAMBDAS else kind
-
-
-def _named(call: Call) -> tuple[str, str]:
-    full = operation_name(call.layer.kind, call.layer.config)
-    return full.rpartition(".")[2].lower(), full
-
-
-def _arguments(call: Call, name: str) -> dict[str, Any]:
-    """The arguments by name: of the call, and of the operation's own settings."""
-    order = _NAMES.get(name, ("x", "y"))
-    found: dict[str, Any] = {} if call.layer.kind in _LAMBDAS else dict(call.layer.config)
-    found.pop("name", None)
-    given = {**call.kwargs, **dict(zip(order, call.args, strict=False))}
-    found.update({key: value for key, value in given.items() if value is not None})
-    return {_SAME.get(key, key): value for key, value in found.items()}
+    found(call, arguments(call, name))
 
 
 def _tensor(call: Call, value: Any, detail: str) -> Value:
@@ -161,7 +115,7 @@ def _tensor(call: Call, value: Any, detail: str) -> Value:
             rest = rest[0] if rest else None
         return Value(ref=call.constant(detail, _nested(value), "float32"), shape=tuple(shape))
     if not isinstance(value, bool | int | float):
-        raise Unsupported(f"the operation {_named(call)[1]} on something that is no tensor")
+        raise Unsupported(f"the operation {named(call)[1]} on something that is no tensor")
     dtype = "bool" if isinstance(value, bool) else "int32" if isinstance(value, int) else "float32"
     return Value(ref=call.constant(detail, value, dtype), shape=())
 
@@ -179,7 +133,7 @@ def _binary(function: str) -> _Operation:
         x, y = (_tensor(call, given.get(key), key) for key in ("x", "y"))
         if function == "real_div" and not isinstance(given.get("y"), Value):
             y = _tensor(call, float(given["y"]) if isinstance(given.get("y"), int) else given.get("y"), "divisor")
-        call.give(call.inner("result", function, x.ref, y.ref), joint_shape(call, [x, y]), x.mask or y.mask)
+        call.give(call.inner("result", function, x.ref, y.ref), joint_shape(call, [x, y]))
 
     return build
 
@@ -187,9 +141,15 @@ def _binary(function: str) -> _Operation:
 def _unary(function: str, **settings: Any) -> _Operation:
     def build(call: Call, given: dict[str, Any]) -> None:
         x = _tensor(call, given.get("x"), "x")
-        call.give(call.inner("result", function, x.ref, **settings), x.shape, x.mask)
+        call.give(call.inner("result", function, x.ref, **settings), x.shape)
 
     return build
+
+
+def _gelu(call: Call, given: dict[str, Any]) -> None:
+    """Exactly, or by tanh: Keras does so where nothing is said, TensorFlow where it is asked to."""
+    by_tanh = given.get("approximate", call.layer.kind not in LAMBDAS)
+    _unary("activation", kind="gelu_tanh" if by_tanh else "gelu")(call, given)
 
 
 def _axes(call: Call, given: Any, rank: int) -> tuple[int, ...]:
@@ -274,17 +234,33 @@ def _stacked(call: Call, given: dict[str, Any]) -> None:
 
 
 def _cast(call: Call, given: dict[str, Any]) -> None:
-    x, dtype = _tensor(call, given.get("x"), "x"), str(given.get("dtype"))
+    x = _tensor(call, given.get("x"), "x")
+    call.give(call.inner("result", "cast", x.ref, DstT=_dtype(given)), x.shape)
+
+
+def _dtype(given: dict[str, Any]) -> str:
+    dtype = str(given.get("dtype"))
     if dtype not in ("float32", "float64", "float16", "bfloat16", "int32", "int64", "bool", "uint8", "int8", "int16"):
         raise Unsupported(f"the type {dtype[:40]}")
-    call.give(call.inner("result", "cast", x.ref, DstT=dtype), x.shape, x.mask)
+    return dtype
+
+
+def _filled(function: str) -> _Operation:
+    def build(call: Call, given: dict[str, Any]) -> None:
+        x = _tensor(call, given.get("x"), "x")
+        made = call.inner("same", function, x.ref)
+        if given.get("dtype"):
+            made = call.inner("result", "cast", made, DstT=_dtype(given))
+        call.give(made, x.shape)
+
+    return build
 
 
 def _clipped(call: Call, given: dict[str, Any]) -> None:
     x = _tensor(call, given.get("x"), "x")
     bounds = [_tensor(call, float(given[key]) if isinstance(given.get(key), int) else given.get(key), key).ref
               for key in ("x_min", "x_max")]  # fmt: skip
-    call.give(call.inner("result", "clip_by_value", x.ref, *bounds), x.shape, x.mask)
+    call.give(call.inner("result", "clip_by_value", x.ref, *bounds), x.shape)
 
 
 def _softmax(call: Call, given: dict[str, Any]) -> None:
@@ -360,6 +336,7 @@ OPERATIONS: dict[str, _Operation] = {
     **{name: _unary(function) for name, function in _UNARY.items()},
     **{name: _unary("activation", kind=kind) for name, kind in _CURVES.items()},
     **{name: _reduced(function) for name, function in _REDUCED.items()},
+    "gelu": _gelu,
     "matmul": _matmul,
     "reshape": _reshape,
     "transpose": _transpose,
@@ -370,6 +347,8 @@ OPERATIONS: dict[str, _Operation] = {
     "concat": _joined,
     "stack": _stacked,
     "cast": _cast,
+    "zeroslike": _filled("zeros_like"),
+    "oneslike": _filled("ones_like"),
     "clip": _clipped,
     "clip_by_value": _clipped,
     "softmax": _softmax,

@@ -29,12 +29,6 @@ def upsample(call: Call) -> None:
     call.give("onnx_upsample", call.input(), scales, mode=mode)
 
 
-def grid_sample(call: Call) -> None:
-    """Refused: cubic sampling of volumes."""
-    attributes = {name: call.attribute(name) for name in call.known}
-    call.give("grid_sample", *call.inputs(), **attributes)
-
-
 def fourier(call: Call) -> None:
     """Nothing is refused."""
     flags = {name: call.attribute(name) for name in ("inverse", "onesided")}
@@ -67,7 +61,7 @@ OPS: dict[str, Handler] = {
     "AffineGrid": plain("affine_grid"),
     "Attention": attention,
     "DFT": fourier,
-    "GridSample": grid_sample,
+    "GridSample": plain("grid_sample"),
     "LinearAttention": plain("linear_attention", outputs="all"),
     "MelWeightMatrix": mel_weights,
     "NegativeLogLikelihoodLoss": plain("negative_log_likelihood"),

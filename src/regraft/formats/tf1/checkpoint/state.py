@@ -12,7 +12,7 @@ from regraft.errors import UnreadableFile
 
 STATE_FILE = "checkpoint"
 MOST = 64 << 10  # bytes read: the latest comes first
-_LATEST = re.compile(rb"""^\s*model_checkpoint_path\s*:\s*("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""", re.MULTILINE)
+_LATEST = re.compile(rb"""^[ \t]*model_checkpoint_path\s*:\s*("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')""", re.MULTILINE)
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|[xX][0-9a-fA-F]{1,2}|.)")
 _LETTERS = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13}
 

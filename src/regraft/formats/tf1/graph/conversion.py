@@ -29,6 +29,7 @@ _READ = {CONDITIONAL: 3, **dict.fromkeys((*_PASSING, STATE), 1)}  # tensors read
 _NO_TENSORS = ("reserve_space_1", "reserve_space_2", "reserve_space_3")
 _MOST_NAMED = 5
 _DEEPEST = 20  # loops in loops
+_FEW = 1024  # outputs of an operation; of more, those alone are nodes that are read
 # The types of numbers that can be computed with.
 _NUMBERS = frozenset(NAMES.values()) - {*PACKED, *WITHOUT_ARRAYS, "qint8", "quint8", "qint16", "quint16", "qint32"}
 
@@ -44,6 +45,7 @@ class Conversion:
     def __init__(self, flow: Flow, parameters: Mapping[str, bool]) -> None:
         self._flow = flow
         self._parameters = parameters
+        self._names: dict[str, tuple[str, ...]] = {}
 
     def unsupported(self, tensors: Iterable[str]) -> dict[str, Operation]:
         """The tensors that cannot be turned into nodes, and the operations that stand in the way."""
@@ -151,7 +153,8 @@ class Conversion:
     def _called(self, operation: Operation, tensor: str, reads: tuple[Ref, ...]) -> list[Node]:
         op, given = READ[operation.type], _given(operation)
         kwargs = attributes(op, given, operation.name)
-        names = output_names(op, given, operation.name)
+        names = self._names.get(operation.name) or output_names(op, given, operation.name)
+        self._names[operation.name] = names
         if index_of(tensor) >= len(names):
             raise UnreadableFile(
                 "an output is read that the operation does not have",
@@ -167,7 +170,7 @@ class Conversion:
             *(
                 _output(operation.name, k)
                 for k, name in enumerate(names)
-                if name not in _NO_TENSORS or k == index_of(tensor)
+                if k == index_of(tensor) or (name not in _NO_TENSORS and len(names) <= _FEW)
             ),
         ]
 
