@@ -143,7 +143,7 @@ SIZES = (
     ("pretraining on bytes", (10, 200)),
     ("prediction by bytes", (10, 200)),
     ("prediction by MiniLM", (0.5, 5)),
-    ("prediction by MiniLM", (5, 20)),
+    ("prediction by MiniLM", (5, 15)),
     ("reading, as bytes", (10, 1000)),
 )
 
