@@ -54,8 +54,8 @@ HEAD = f"""
 The most memory that a process took for a short file and for a long one: {TOGETHER} sentences of SST-2 a line, all lines
 numbered. So that the long one takes minutes, the network on bytes is small and reads the beginnings of lines: it has an
 embedding of {LAYERS[0].width}, a convolution of {LAYERS[1].width} filters and the maximum, and reads 64 bytes. MiniLM
-is whole, and reads every line to its end, in windows; its memory settles within the first megabytes: so it stands twice.
-Pretraining is an epoch of corrupted texts, prediction is
+is whole, and reads every line to its end, in windows; its memory settles within the first megabytes, so it stands
+twice. Pretraining is an epoch of corrupted texts, prediction is
 `regraft predict --json`.
 
 | what | text, MB | memory, MB | text, MB | memory, MB | more, MB |
