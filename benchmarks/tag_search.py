@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import regraft
 from benchmarks.encoder import encoder_beside
 from benchmarks.results import write_section
-from benchmarks.tagging import WNUT, Data, by_hand, entities, part_of_speech
+from benchmarks.tagging import WNUT, Data, by_hand, encoder, entities, part_of_speech
 
 MINUTES = 10
 
@@ -27,7 +27,7 @@ data, of one seed.
 """
 
 
-def main(words: list[str] | None = None) -> None:
+def main(words: Sequence[str] = ()) -> None:
     """Measure and write the section."""
     folder = encoder_beside(WNUT)
     if folder is None:
@@ -38,9 +38,9 @@ def main(words: list[str] | None = None) -> None:
     write_section("Words tagged: the search", "python -m benchmarks tag_search", "\n\n".join([HEAD.rstrip(), *tables]))
 
 
-def table(data: Data, encoder: Path, place: Path) -> Iterator[str]:
+def table(data: Data, folder: Path, place: Path) -> Iterator[str]:
     """What is found for some sentences, the best first."""
-    found = regraft.search(regraft.open(f"hf:{encoder}"), data.splits, minutes=MINUTES, out=place / data.name)
+    found = regraft.search(encoder(folder), data.splits, minutes=MINUTES, out=place / data.name)
     assert found.winner.test is not None
     scores = {f"**found: {found.winner.trial.scheme.name}**": found.winner.test.score}
     scores |= {f"{one.name}{one.note and f' ({one.note})'}": one.score for one in found.baselines}
@@ -53,4 +53,4 @@ def table(data: Data, encoder: Path, place: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -74,8 +74,7 @@ def _tried(plan: Planned) -> str:
 def _whole(plan: Planned) -> float:
     """Passes that trainings of everything take: from scratch, and of all layers of the source if no race does it."""
     one = min(plan.schedule.whole, EPOCHS * plan.work.whole)
-    own = () if plan.drafted.given else plan.entries
-    raced = any(entry.stretches and entry.scheme.name == FULL for entry in own)
+    raced = not plan.drafted.given and any(e.stretches and e.scheme.name == FULL for e in plan.entries)
     return one if raced else 2 * one
 
 
