@@ -83,7 +83,37 @@ def copy(x: torch.Tensor) -> torch.Tensor:
     return x.clone()
 
 
-_BUILT_IN: dict[str, Callable[..., Any]] = {"item": operator.getitem, "select": select, "rows": rows, "copy": copy}
+def normalising_filters(
+    filters: torch.Tensor,
+    biases: torch.Tensor | None,
+    scale: torch.Tensor | None,
+    offset: torch.Tensor | None,
+    mean: torch.Tensor,
+    variance: torch.Tensor,
+    *,
+    epsilon: float,
+    channels: tuple[int, ...],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Filters and biases that let a convolution give what its batch norm by given statistics makes of its result.
+
+    Args:
+        channels: the axes of filters that are channels of the result.
+    """
+    factor = torch.rsqrt(variance.detach() + epsilon)
+    factor = factor if scale is None else factor * scale
+    centre = mean.detach() if biases is None else mean.detach() - biases
+    shift = -centre * factor if offset is None else offset - centre * factor
+    shape = [size if axis in channels else 1 for axis, size in enumerate(filters.shape)]
+    return (filters * factor.view(shape)).to(filters.dtype), shift.to(filters.dtype)
+
+
+_BUILT_IN: dict[str, Callable[..., Any]] = {
+    "item": operator.getitem,
+    "select": select,
+    "rows": rows,
+    "copy": copy,
+    "normalising_filters": normalising_filters,
+}
 
 
 def function_of(node: Node) -> Callable[..., Any]:

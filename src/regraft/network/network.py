@@ -24,6 +24,7 @@ from regraft.network.flow import (
     data_refs,
     narrow_points,
 )
+from regraft.network.fusing import fused
 from regraft.network.graph import CODE, NAMED, Graph, InputSpec, Node
 from regraft.network.modes import specialise
 from regraft.network.naming import resolve
@@ -253,7 +254,8 @@ class GraphNetwork:
             training: which side of the network's conditionals runs.
             switches: values of some switches by name, in place of the mode's.
             updates: also give the next values of the moving averages whose data are at hand; `module.updated`
-                names their parameters in order.
+                names their parameters in order. It is then made for many steps, so convolutions take in batch norms
+                by stored statistics, which rounds otherwise.
 
         Returns:
             `forward(*inputs) -> tuple` in the order of `to`, then of `module.updated`.
@@ -268,6 +270,7 @@ class GraphNetwork:
         updated = self._updates(below, inputs) if updates else {}
         wanted = [*to, *updated.values()]
         nodes = specialise(self.graph, wanted, inputs, training=training, switches=switches)
+        nodes = fused(nodes, wanted) if updates else nodes
         module = build(nodes, self.weights, inputs, wanted)
         module.updated = tuple(updated)  # pyright: ignore[reportArgumentType]
         return module
