@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from regraft.errors import BadArgument, MissingFile, RegraftError, UnreadableFile
+from regraft.errors import BadArgument, MissingFile, OutOfSpace, RegraftError, UnreadableFile
 from regraft.formats import pytorch, saved
 from regraft.network import GraphNetwork
 from regraft.opening import Address, as_network, classes_of, package_of, zoo_name
@@ -47,7 +47,7 @@ def register(
         source: anything `open` takes; a run brings its plan, classes, data and scores along.
         name: its name in the zoo; None: that of the source.
         tags: words to find it by.
-        licence: of the weights; None: as the package or the exported model says.
+        licence: of the weights; None: as the package or the exported model says, if they are its own.
         parents: the names of models its weights came from; (): for a run they are found by the source it was given.
         weights: of the source, as for `open`.
         zoo: the folder of the zoo; None: the user's own, or what REGRAFT_ZOO names.
@@ -60,6 +60,9 @@ def register(
     """
     shelf, network = Zoo(zoo), as_network(source, weights=weights)
     own, facts = _told(source, network, shelf)
+    if weights is not None:  # what is published of the source is not said of these
+        origin = f"{facts.origin}, weights {weights}"
+        facts = replace(facts, origin=origin, licence=None, about={})
     return shelf.add(network, own if name is None else name, _with(facts, tags, licence, parents))
 
 
@@ -72,19 +75,28 @@ def register_folder(
 ) -> Registered:
     """Put all models in a folder, and in those in it, into a zoo; each is called by its place in the folder.
 
-    What does not open, and what is there already, is left out.
+    What does not open, or finds no free name, is left out.
+
+    Raises:
+        MissingFile: there is no such folder.
+        RegraftError: the zoo cannot be added to.
     """
     root, shelf, progress = Path(folder), Zoo(zoo), Progress()
     if not root.is_dir():
         raise MissingFile("there is no such folder", where=str(folder))
+    shelf.require_writable()
     cards: dict[str, Card] = {}
     skipped: dict[str, str] = {}
     places = list(_places(root))
     with progress.task("models", len(places)) as advance:
         for place in places:
             try:
-                card = _from_folder(shelf, root, place, tags, licence)
+                network = as_network(place)
+                facts = _with(_told(place, network, shelf)[1], tags, licence)
+                card = _added(shelf, network, root, place, facts)
                 cards[card.name] = card
+            except OutOfSpace:  # no model after it would find room
+                raise
             except RegraftError as error:
                 skipped[str(place)] = error.what
             advance(1)
@@ -179,7 +191,7 @@ def _checked(card: Any, path: Path) -> dict[str, Any]:
 
 
 def _places(folder: Path) -> Iterator[Address]:
-    """What may be a model in a folder and those below it; links to folders are not followed."""
+    """What may be a model in a folder and those below it; a link to a folder is one if that is a model."""
     for path in sorted(folder.iterdir()):
         if path.is_dir() and (address := _model_folder(path)):
             yield address
@@ -203,10 +215,8 @@ def _is_beside(path: Path) -> bool:
     return path.name == "checkpoint" or bool(found and path.with_name(f"{found[1]}.index").is_file())
 
 
-def _from_folder(zoo: Zoo, root: Path, place: Address, tags: Sequence[str], licence: str | None) -> Card:
+def _added(zoo: Zoo, network: GraphNetwork, root: Path, place: Address, facts: Facts) -> Card:
     """Add one of a folder's models; where its name is another's, the ending of the file becomes part of it."""
-    network = as_network(place)
-    facts = _with(_told(place, network, zoo)[1], tags, licence)
     path = Path(str(place).removeprefix("hf:"))
     inside = path.relative_to(root)
     try:

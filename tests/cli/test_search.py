@@ -371,7 +371,7 @@ def test_a_cut_that_is_not_there(source: Path, rows: Path, tmp_path: Path, run: 
     schemes = tmp_path / "schemes.yaml"
     schemes.write_text('- {name: one, plan: {at: "33"}}\n', encoding="utf-8")
     said = refused(capsys, source, rows, "--schemes", schemes, "--out", run)
-    assert "33" in said.splitlines()[0]
+    assert "33" in said.splitlines()[1]
     assert "nearest: 3" in said
     assert not run.exists()
 

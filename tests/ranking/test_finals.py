@@ -135,3 +135,12 @@ def test_a_shorter_search_prepares_what_a_longer_one_remembered(zoo: Zoo, monkey
     remember(zoo, {"digits": 0.5}, 0.5)
     monkeypatch.setattr(_Final, "seconds", lambda _, share: 1e9 if share == 0.5 else 0.0)
     assert set(tuned(cards, [], rounds_of(zoo, minutes=10))) == {card.content for card in cards}
+
+
+def test_a_model_that_took_anothers_name_is_not_scored_as_that(zoo: Zoo) -> None:
+    card = zoo["narrow"]
+    zoo.remove("narrow")
+    zoo.add(dense_network((784, 9, 10)), "narrow")
+    rounds = rounds_of(zoo)
+    assert rounds.candidates([card]) == []
+    assert rounds.skipped == {"narrow": "another model has its name now"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from report.small import Changed, Search
 
-from regraft.errors import MissingFile, UnreadableFile
+from regraft.errors import BadArgument, MissingFile, UnreadableFile
 from regraft.report import write_card, write_report
 from regraft.report.results import read_results
 from regraft.run import RunFolder
@@ -44,6 +44,17 @@ def test_results_of_a_fit_are_not_those_of_a_search(tmp_path: Path) -> None:
         "  got: model is missing; task is missing; measure is missing; source is missing; data is missing; "
         "and 12 more\n"
         "  to do: search again, into a new folder"
+    )
+
+
+def test_a_search_without_a_test_part_has_no_report(changed: Changed) -> None:
+    run = changed(lambda results: results["winner"].update(test=None, score=None, interval=None))
+    with pytest.raises(BadArgument) as caught:
+        write_report(run, None)
+    assert str(caught.value) == (
+        "the search had no test part: there is nothing to report on\n"
+        f"  where: {run.path}\n"
+        "  to do: search again, with a test part"
     )
 
 

@@ -27,6 +27,7 @@ from regraft.network import New, Plan
 from regraft.run import Progress, RunFolder
 from regraft.tasks.fit import FitResult, fit
 from regraft.tasks.watch import Watched
+from regraft.tasks.watched import training_in
 
 OPEN = Plan(freeze=None, new=(New(kind="dense", name="hidden", width=8, activation="relu"), New(kind="dense")))
 Values = dict[str, np.ndarray]
@@ -365,3 +366,12 @@ def test_a_place_for_curves_that_is_taken(growing: Growing, capsys: pytest.Captu
     (growing.folder / "eval").touch()
     assert next(watching(growing.folder, growing.part)).step == 0
     assert "note: there are no curves for TensorBoard: eval cannot be written: File exists\n" in capsys.readouterr().err
+
+
+def test_a_run_that_is_gone_has_ended(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run")
+    training = training_in(run.path, None, averaged=False)
+    assert training is not None
+    assert not training.ended
+    shutil.rmtree(run.path)
+    assert training.ended

@@ -99,3 +99,9 @@ def test_ties_are_told_by_what_the_choice_was_made_by():
         trial("thaw", 90, name="far, without folds"),
     )
     assert ties(best, trials, TRUTH) == ("close by folds", "close, without folds")
+
+
+@pytest.mark.parametrize("state", ["diverged", "rolled back"])
+def test_what_is_as_it_began_ties_with_nothing(state):
+    best, other = trial("probe", 120, name="linear"), trial("thaw", 120, state, name="thawed")
+    assert ties(best, [best, other, trial("thaw", 119, "dropped", name="also")], TRUTH) == ("also",)

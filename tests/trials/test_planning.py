@@ -12,6 +12,7 @@ from regraft.features import Place
 from regraft.network import Plan
 from regraft.network.plan import New
 from regraft.run import Progress
+from regraft.trials.augmentation import Augmentation
 from regraft.trials.forecast import forecast, naive, overrun, said
 from regraft.trials.ground import Choices, ground_of
 from regraft.trials.planning import drafted, planned, rerouted
@@ -57,6 +58,32 @@ def test_what_is_stored_takes_half_of_the_room_at_most_the_small_first(ground):
         draft = drafted(with_room(ground, room), schemes)
         assert set(draft.stored) == stored
         assert sum(draft.stored.values()) <= room // 2
+
+
+def test_what_finds_no_room_is_told(ground):
+    schemes = [thaw("top three", H1), thaw("top one", H3)]
+    plan = planned(
+        (limited := with_room(ground, 2 * bytes_of(ground, H3))),
+        drafted(limited, schemes),
+        calibration_of(ground),
+        10.0,
+    )
+    lines = said(plan, forecast(plan), "torch", 4)
+    assert f"there is no room for maps of {H1} (1 MB): what begins there begins lower" in lines
+
+
+def test_views_are_paid_for(ground):
+    viewed = replace(ground, augmentation=Augmentation(kind="cached", count=8))
+    assert viewed.rows_of_views == 7 * 500 + 50
+    plain, dear = (planned(one, drafted(one, None), calibration_of(one), 10.0) for one in (ground, viewed))
+    assert dear.fixed["probe"] - plain.fixed["probe"] == pytest.approx(3550 * 0.01)
+    assert drafted(viewed, [thaw("top one", H3)]).stored[H3] == bytes_of(ground, H3) / 600 * (600 + 3550)
+
+
+def test_what_has_no_views_is_refused_before_anything_is_computed():
+    network, splits = dense_network((3, 4, 2)), row_splits(np.eye(12, 3, dtype="float32"), np.arange(12) % 2, 6, 4)
+    with pytest.raises(BadArgument, match="takes no pictures: there is one view of its examples"):
+        ground_of(network, splits, None, Choices(augmentation=Augmentation(kind="bypass")), Progress(silent=True))
 
 
 def test_a_scheme_begins_at_its_features_or_at_the_highest_stored_cut_below_or_at_the_input(ground):

@@ -83,7 +83,7 @@ def test_every_trial_is_a_run_with_a_line_for_each_epoch(ground, stored, solved,
         assert folder.status == "done"
         assert [line["epoch"] for line in folder.read_lines("metrics.jsonl")] == list(range(trial.epochs + 1))
         assert list(trial.learning) == folder.read_lines("metrics.jsonl")
-        assert trial.seconds > 0
+        assert trial.seconds == sum(line["seconds"] for line in trial.learning) > 0
 
 
 @pytest.mark.parametrize(("below", "begin"), [(H3, H3), (H2, H2)])

@@ -68,6 +68,11 @@ def test_a_file_and_a_list_hold_the_same_schemes(tmp_path):
             "two schemes have the same name\n  where: f.yaml\n  got: one",
         ),
         (
+            [{"name": "one", "settings": {"features": "off"}}],
+            "a scheme has no features of its own: a search has one for all\n  where: f.yaml, scheme 1\n"
+            "  to do: leave it out",
+        ),
+        (
             [{"name": "one", "settings": ["lr"]}],
             "the settings of a scheme are words and values\n  where: f.yaml, scheme 1\n  expected: {lr: 0.001}\n"
             "  got: ['lr']",

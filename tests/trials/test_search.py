@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +13,12 @@ from grounds import SILENT, dense_network, row_splits
 
 from regraft.data import Part
 from regraft.errors import BadArgument
-from regraft.run import RunFolder
+from regraft.run import Progress, RunFolder
 from regraft.tasks.truth import truth_of
 from regraft.trials.budget import Budget
 from regraft.trials.ground import Choices
 from regraft.trials.schemes import schemes_from_data
-from regraft.trials.search import search
+from regraft.trials.search import Clock, search
 
 FEW_PASSES = Choices(budget=Budget(passes=100))
 TIMES = {"seconds", "naive_seconds", "run", "model"}
@@ -81,7 +82,8 @@ def test_the_run_holds_what_was_found(found, out):
     }
     assert [trial["number"] for trial in record["trials"]] == list(range(1, len(record["trials"]) + 1))
     assert {trial["stage"] for trial in record["trials"]} == {"probe", "heads", "thaw"}
-    assert len(list((out / "trials").iterdir())) == sum(trial["stage"] == "thaw" for trial in record["trials"])
+    raced = [f"{number:02}" for number in range(1, 1 + sum(trial["stage"] == "thaw" for trial in record["trials"]))]
+    assert {entry.name for entry in (out / "trials").iterdir()} >= {*raced, "from scratch"}
     assert list(record["seconds"]) == ["planning", "probe", "heads", "thaw", "baselines", "test"]
 
 
@@ -115,6 +117,55 @@ def test_a_run_goes_on_with_the_numbers_it_began_with(network, splits, tmp_path,
     assert again.calibration.as_json() == first.calibration.as_json()
     assert [entry.stretches for entry in again.plan.entries] == [entry.stretches for entry in first.plan.entries]
     assert [trial.epochs for trial in again.trials] == [trial.epochs for trial in first.trials]
+
+
+def test_what_a_stage_took_before_a_stop_is_counted(tmp_path):
+    first, again = Clock(), Clock()
+    first.keep(tmp_path / "seconds.json")
+    with first("probe"):
+        time.sleep(0.01)
+    with again("planning"):
+        pass
+    again.keep(tmp_path / "seconds.json")
+    with again("probe"):
+        time.sleep(0.01)
+    assert again.seconds["probe"] > first.seconds["probe"] >= 0.01
+    assert json.loads((tmp_path / "seconds.json").read_text()) == again.seconds
+
+
+def test_a_search_in_minutes_leaves_the_numbers_alone_that_passes_are_counted_by(
+    network, splits, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = search(network, splits, choices=FEW_PASSES, out=tmp_path / "first", progress=SILENT)
+    (kept,) = (first.ground.place.root / "calibrations").iterdir()
+    before = kept.read_bytes()
+    minutes = Choices(budget=Budget(minutes=0.01))
+    between = search(network, splits, choices=minutes, out=tmp_path / "between", progress=SILENT)
+    assert between.calibration.as_json() != first.calibration.as_json()
+    assert kept.read_bytes() == before
+
+
+def test_an_engine_of_another_version_is_chosen_and_measured_anew(network, splits, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = search(network, splits, choices=FEW_PASSES, out=tmp_path / "run", progress=SILENT)
+    (kept,) = (first.ground.place.root / "calibrations").iterdir()
+    said = json.loads(kept.read_text())
+    said["name"] = "torch 1.0"
+    for place in (kept, tmp_path / "run/settings.json"):
+        record = said if place is kept else {**json.loads(place.read_text()), "calibration": said}
+        place.write_text(json.dumps(record))
+    again = search(network, splits, choices=FEW_PASSES, out=tmp_path / "run", resume=True, progress=SILENT)
+    assert json.loads(kept.read_text()) == again.calibration.as_json() != said
+
+
+def test_copies_between_the_parts_are_told(network, splits, tmp_path):
+    copied = replace(splits, leaked=3, seen=2)
+    found = search(network, copied, choices=FEW_PASSES, out=tmp_path / "run", progress=Progress(quiet=True))
+    assert found.warnings == (
+        "3 examples of the validation or test set stand in the training part too",
+        "2 examples of the test set stand in the validation set, which is chosen by",
+    )
 
 
 def test_the_test_part_decides_nothing(found, network, splits, out, tmp_path):

@@ -13,6 +13,7 @@ from zoo.nets import WIDE, net
 
 from regraft.errors import BadArgument, MissingFile, OutOfSpace, UnreadableFile, UnsupportedFormat
 from regraft.zoo import Facts, Zoo
+from regraft.zoo.database import Database
 
 
 def execute(zoo: Zoo, statement: str) -> None:
@@ -142,6 +143,27 @@ def test_a_read_only_zoo_is_read_and_not_written(read_only: Zoo) -> None:
         "  got: Read-only file system\n"
         "  to do: name another folder"
     )
+
+
+def test_a_read_only_zoo_that_others_change_is_no_damaged_one(small_disk: Path, tmp_path: Path) -> None:
+    zoo, seen = Zoo(small_disk / "zoo"), tmp_path / "seen"
+    zoo.add(net(), "one")
+    seen.mkdir()
+    subprocess.run(["mount", "--bind", small_disk, seen], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", seen], check=True)
+
+    def looked_through() -> None:
+        with Database(seen / "zoo").reading() as connection:
+            zoo.add(net(head=1), "two")
+            connection.execute("SELECT * FROM cards").fetchall()
+
+    try:
+        with pytest.raises(BadArgument) as refused:
+            looked_through()
+        assert refused.value.what == "another process changed the zoo while it was read"
+        assert [card.name for card in Zoo(seen / "zoo").list()] == ["one", "two"]
+    finally:
+        subprocess.run(["umount", "-l", seen], check=True)
 
 
 def test_a_full_disk_costs_only_what_did_not_fit(small_disk: Path) -> None:

@@ -20,3 +20,12 @@ def test_a_line_of_models_with_one_removed(zoo: Zoo) -> None:
 def test_a_name_given_again_leads_in_no_circle() -> None:
     found = lineage_of("a", {"a": ("b",), "b": ("a", "b")})
     assert found.parents == (Branch(name="b", here=True, branches=()),)
+
+
+def test_parents_that_are_shared_stand_once() -> None:
+    many = {f"{k}": (f"{k + 1}", f"{k + 1}", f"{k + 2}") for k in range(40)}  # 3 ** 40 ways lead up
+    found, names = lineage_of("0", many).parents, []
+    while found:
+        names += [branch.name for branch in found]
+        found = tuple(one for branch in found for one in branch.branches)
+    assert sorted(names, key=int) == [f"{k}" for k in range(1, 42)]

@@ -13,7 +13,7 @@ from zoo.damage import flip, large
 from zoo.nets import net
 
 from regraft.errors import RegraftError
-from regraft.zoo import Facts, Zoo
+from regraft.zoo import Facts, Score, Zoo
 
 
 @pytest.fixture
@@ -48,6 +48,20 @@ def test_a_file_that_is_gone_or_short_is_named(filled: Zoo) -> None:
     assert [problem.partition(" of ")[0] for problem in problems] == ["trunk/kernel"] * 2
     assert any(problem.endswith(f" is gone: {gone}") for problem in problems)
     assert any(problem.endswith(f" is not what it was: {short}") for problem in problems)
+
+
+def test_a_score_that_is_not_what_it_was_is_found_and_left_out(filled: Zoo) -> None:
+    score = Score(accuracy=0.91, low=0.8, high=0.95, knn=0.5, cut="x", layers=1, learned=9, judged=9, seconds=1.0)
+    filled.remember("flowers", {filled["one"].content: score})
+    assert filled.scores("flowers", Score) == {filled["one"].content: score}
+    with closing(sqlite3.connect(filled.path / "catalog.sqlite")) as connection, connection:
+        connection.execute("UPDATE scores SET record = replace(record, '0.91', '0.81')")
+    (problem,) = filled.verify().problems
+    assert problem == f"a remembered score of the model of content {filled['one'].content} is not what it was"
+    with pytest.warns(
+        UserWarning, match="a remembered score of the zoo is damaged and left out: it is not what it was"
+    ):
+        assert filled.scores("flowers", Score) == {}
 
 
 @pytest.mark.parametrize(

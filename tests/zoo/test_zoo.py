@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +25,17 @@ TRUNK, HEAD = 4 * WIDE * WIDE, 4 * WIDE * 3  # bytes
 
 def files(zoo: Zoo) -> list[Path]:
     return [path for path in (zoo.path / "tensors").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(("word", "value"), [("parameters", "many"), ("tags", [1]), ("metrics", [0.5]), ("flops", 0.5)])
+def test_a_card_of_other_things_than_its_words_say(zoo: Zoo, word: str, value: object) -> None:
+    zoo.add(net(), "one")
+    with closing(sqlite3.connect(zoo.path / "catalog.sqlite")) as connection, connection:
+        record = json.loads(connection.execute("SELECT record FROM cards").fetchone()[0])
+        connection.execute("UPDATE cards SET record = ?", (json.dumps({**record, word: value}),))
+    with pytest.raises(UnreadableFile) as refused:
+        zoo.list(max_params=1e6)
+    assert str(refused.value).startswith(f"a card of the zoo is damaged\n  where: {zoo.path}\n  got: {word} is ")
 
 
 def test_a_network_comes_back_as_it_was(zoo: Zoo) -> None:
@@ -142,7 +156,7 @@ def test_a_name_is_no_path(zoo: Zoo, name: str) -> None:
         zoo.add(net(), name)
     assert str(refused.value) == (
         "a model cannot be called that\n"
-        "  expected: up to 100 letters, digits and . _ + -, the first a letter or a digit\n"
+        "  expected: up to 100 letters, digits and . _ + -, the first a letter, a digit or _\n"
         f"  got: {name!r}\n"
         "  to do: give it a name: --name NAME"
     )

@@ -71,6 +71,7 @@ def _require_free(name: str, *, resume: bool) -> None:
     from regraft.zoo import Zoo
     from regraft.zoo.card import require_name
 
+    Zoo().require_writable()
     if require_name(name) in Zoo() and not resume:
         raise BadArgument(
             f"there is a model called {name} in the zoo already",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from regraft.data.examples import Examples, Part, Splits, whole
+from regraft.data.examples import Examples, Part, Splits, said_of_skipped, whole
 from regraft.data.opening import Labels, open_data, open_parts
 from regraft.data.tables import Columns
 from regraft.errors import BadArgument, BadData
@@ -163,3 +163,22 @@ def _take(members: list[list[int]], quota: int) -> list[int]:
             left.append(group)
     members[:] = left
     return taken
+
+
+def said_of(splits: Splits) -> list[str]:
+    """What is said before anything is learned from them: their sizes, what was left out, and copies between parts."""
+    sizes = ", ".join(f"{len(part)} to {use}" for part, use in _uses(splits))
+    what = {"multilabel": "labels", "regress": "numbers"}.get(splits.train.examples.task, "classes")
+    notes = [f"data: {sizes}; {len(splits.classes)} {what}", *said_of_skipped(splits.skipped)]
+    if splits.duplicates:
+        notes.append(f"note: {splits.duplicates} examples are exact copies of others; copies share a part")
+    if splits.leaked:
+        notes.append(f"warning: {splits.leaked} examples of the validation or test set stand in the training part too")
+    if splits.seen:
+        notes.append(f"warning: {splits.seen} examples of the test set stand in the validation set, which is chosen by")
+    return notes
+
+
+def _uses(splits: Splits) -> tuple[tuple[Part, str], ...]:
+    uses = ((splits.train, "train on"), (splits.validation, "choose by"), (splits.test, "test on"))
+    return tuple((part, use) for part, use in uses if len(part))

@@ -28,6 +28,7 @@ def make_room(root: Path, keep: Path, needed: int, budget: int = BUDGET) -> None
     Raises:
         OutOfSpace: it does not fit into the budget, or not on the disk.
     """
+    _refuse(root, needed, budget, "the budget for features")
     others = [path.parent for path in root.glob(f"*/{INDEX}") if path.parent != keep]
     sizes = {folder: _size(folder) for folder in others}
     present = _size(keep)

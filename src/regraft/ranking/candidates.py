@@ -59,6 +59,8 @@ def opened(zoo: Zoo, card: Card, splits: Splits, input: str | None, progress: Pr
     surveyed, levels = survey(network)
     for note in notes.said:
         progress.say(f"{card.name}: {note}")
+    if zoo[card.name].content != card.content:  # what is found out must not be remembered of the one before
+        raise BadData("another model has its name now", where=card.name, fix="rank again")
     blocks = [cut["block"] for cut in zoo.details(card.name).cuts]
     feeding = replace(spec, name="", origin="unknown").record()
     return Candidate(

@@ -89,14 +89,21 @@ def _halved(cards: Sequence[Card], top: int, rounds: Rounds) -> dict[str, Score]
 def _with_finals(models: Sequence[Ranked], rounds: Rounds) -> list[Ranked]:
     """The models with the best of them fine-tuned, the better of these first; as they are where there is only one."""
     whole = [model for model in models if model.score.learned == len(rounds.splits.train)]
-    # siblings that are one network up to their best cut have one score: they are one start
-    starts = {replace(model.score, seconds=0.0): model for model in reversed(whole)}
+    # siblings that are one network up to their best cut are one start
+    starts = {_start(model, rounds.memory.zoo): model for model in reversed(whole)}
     finalists = sorted(starts.values(), key=models.index)[:_FINALISTS]
     if len(finalists) < _FINALISTS:
         return list(models)
     found = tuned([model.card for model in finalists], [model.score for model in finalists], rounds)
     with_them = [replace(model, tuned=found.get(model.card.content)) for model in models]
     return sorted(with_them, key=lambda model: -model.tuned.accuracy if model.tuned else 0.0)
+
+
+def _start(model: Ranked, zoo: Zoo) -> tuple[Score, tuple[str, ...]]:
+    """What tells a model up to its best cut from others: its score, and its blocks up to there."""
+    cuts = zoo.details(model.card.name).cuts
+    count = next((number for number, cut in enumerate(cuts, 1) if cut["tensor"] == model.score.cut), len(cuts))
+    return replace(model.score, seconds=0.0), tuple(cut["block"] for cut in cuts[:count])
 
 
 def _place(card: Card, scores: dict[str, Score]) -> tuple[float, ...]:

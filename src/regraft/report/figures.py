@@ -113,8 +113,9 @@ def _curve_title(results: Results) -> str:
         return "No cut was probed"
     best = max(results.curve, key=lambda cut: cut.score)
     first = min(results.curve, key=lambda cut: cut.layers_reused)
+    judged = "on validation" if results.folds == 1 else f"by {results.folds} folds"
     return (
-        f"{measure(results)} on validation against layers reused: {percent(first.score)} with {first.layers_reused}, "
-        f"at best {percent(best.score)} with {best.layers_reused}; the winner {percent(results.won.score)} "
-        f"with {results.won.layers_reused}"
+        f"{measure(results)} {judged} against layers reused: {percent(first.score)} with {first.layers_reused}, "
+        f"at best {percent(best.score)} with {best.layers_reused}; the winner, on validation, "
+        f"{percent(results.won.score)} with {results.won.layers_reused}"
     )

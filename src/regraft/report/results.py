@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from regraft.errors import UnreadableFile
+from regraft.errors import BadArgument, UnreadableFile
 from regraft.run import RunFolder
 
 _MOST = 5  # problems named in one message
@@ -222,9 +222,17 @@ def read_results(run: RunFolder) -> Results:
     Raises:
         MissingFile: the run has none.
         UnreadableFile: something is missing or cannot be; the message names the first places.
+        BadArgument: the search had no test part.
     """
-    problems: list[str] = []
-    results = _read(Results, run.read_json(run.results.name), "", problems)
+    found, problems = run.read_json(run.results.name), list[str]()
+    winner = found.get("winner") if isinstance(found, Mapping) else None
+    if isinstance(winner, Mapping) and winner.get("test", winner) is None:
+        raise BadArgument(
+            "the search had no test part: there is nothing to report on",
+            where=str(run.path),
+            fix="search again, with a test part",
+        )
+    results = _read(Results, found, "", problems)
     if not problems:
         problems = _contradictions(results)
     if problems:

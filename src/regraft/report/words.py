@@ -163,9 +163,11 @@ def chosen_on(results: Results) -> str:
     if results.folds == 1:
         return f"The {data.validation} validation {examples(results)} decided."
     both = data.train + data.validation
+    crossed = any(trial.by_folds is not None for trial in results.trials)
+    folded, rest = ("cuts and the dense heads", "what trains more") if crossed else ("cuts", "the schemes")
     return (
         f"{results.folds} folds over the {both} {examples(results)} of training and validation decided between the "
-        f"cuts, the {data.validation} validation {examples(results)} between the schemes."
+        f"{folded}, the {data.validation} validation {examples(results)} between {rest}."
     )
 
 

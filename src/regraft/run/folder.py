@@ -44,6 +44,7 @@ class RunFolder:
         raw/             the same with its own weights, where the training averaged them
         tensorboard/     the curves
         trials/          the trainings of a search, each a run of its own
+        seconds.json     what each stage of a search took
 
     Attributes:
         path: the folder.
@@ -132,6 +133,11 @@ class RunFolder:
     def trials(self) -> Path:
         """Where the trainings of a search are."""
         return self.path / "trials"
+
+    @property
+    def seconds(self) -> Path:
+        """Where it is said what each stage of a search took."""
+        return self.path / "seconds.json"
 
     @property
     def tensorboard(self) -> Path:
@@ -236,14 +242,15 @@ class RunFolder:
         """Remove what a run consists of, and the folder if nothing else lies in it."""
         for place in (self.checkpoints, self.start, self.model, self.raw, self.tensorboard, self.trials):
             shutil.rmtree(place, ignore_errors=True)
-        records = (self.settings, self.start_record, self.metrics, self.results)
+        records = (self.settings, self.start_record, self.metrics, self.results, self.seconds)
         with suppress(OSError):
             for path in (*records, self.path / _MARK, self.path / _LOCK):
                 path.unlink(missing_ok=True)
             self.path.rmdir()
 
     def _last_status(self) -> str:
-        return str(read_json(self.path / _MARK).get("status"))
+        mark = self.path / _MARK
+        return str(read_json(mark).get("status")) if mark.is_file() else "gone"
 
 
 def is_run(path: Path | str) -> bool:

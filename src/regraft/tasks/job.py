@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from regraft.data import Part, Splits
-from regraft.data.examples import said_of_skipped
+from regraft.data import Splits
+from regraft.data.splits import said_of
 from regraft.network import GraphNetwork, InputSpec, Plan
 from regraft.network.plan import plan_to_data
 from regraft.network.surgery import Graft, graft
@@ -99,27 +99,9 @@ def settle_job(
         splits = divided(splits, spec)
     chosen = settings_for(grafted, rows_of(splits.train, grafted), settings)
     device = device_of(chosen.device)
-    for line in _notes(splits):
+    for line in said_of(splits):
         progress.say(line)
     ready = replace(grafted, network=informed(grafted, splits.train).with_input(spec))
     job = Job(source=source_record(network), graft=ready, spec=spec, splits=splits, settings=chosen, device=device)
     progress.say(f"training on {job.trained_on}: {chosen.optimizer}, lr {chosen.lr:g}, at most {chosen.epochs} epochs")
     return job
-
-
-def _notes(splits: Splits) -> list[str]:
-    sizes = ", ".join(f"{len(part)} to {use}" for part, use in _uses(splits))
-    what = {"multilabel": "labels", "regress": "numbers"}.get(splits.train.examples.task, "classes")
-    notes = [f"data: {sizes}; {len(splits.classes)} {what}", *said_of_skipped(splits.skipped)]
-    if splits.duplicates:
-        notes.append(f"note: {splits.duplicates} examples are exact copies of others; copies share a part")
-    if splits.leaked:
-        notes.append(f"warning: {splits.leaked} examples of the validation or test set stand in the training part too")
-    if splits.seen:
-        notes.append(f"warning: {splits.seen} examples of the test set stand in the validation set, which is chosen by")
-    return notes
-
-
-def _uses(splits: Splits) -> tuple[tuple[Part, str], ...]:
-    uses = ((splits.train, "train on"), (splits.validation, "choose by"), (splits.test, "test on"))
-    return tuple((part, use) for part, use in uses if len(part))

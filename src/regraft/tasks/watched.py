@@ -104,8 +104,11 @@ class _Run:
 
     @property
     def ended(self) -> bool:
-        """A killed run still says that it runs: it may be resumed."""
-        return self._run.status != "running"
+        """A killed run still says that it runs: it may be resumed. One that failed in the beginning is gone."""
+        try:
+            return self._run.status != "running"
+        except MissingFile:
+            return True
 
     @property
     def start(self) -> Start:

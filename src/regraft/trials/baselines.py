@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from regraft.features import Engine, make_engine
 from regraft.network import Plan
 from regraft.network.fresh import untrained
 from regraft.network.surgery import Graft
-from regraft.run import Progress
+from regraft.run import Progress, RunFolder
 from regraft.tasks.baselines import embedded, majority, neighbours, tag_baselines
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.truth import truth_of
@@ -80,39 +81,49 @@ def untrained_trunk(
     return found, {reading.level.cut: reading.score for reading in readings}
 
 
-def from_scratch(ground: Ground, epochs: float, progress: Progress) -> Baseline:
-    """The same architecture with fresh weights, trained for so many epochs or a part of one."""
+def from_scratch(ground: Ground, epochs: float, folder: Path, progress: Progress) -> Baseline:
+    """The same architecture with fresh weights, trained for so many epochs or a part of one in a run of `folder`."""
     fresh = untrained(ground.network, ground.seed)
     settings = Settings(epochs=EPOCHS, seed=ground.seed, batch=ground.batch([ground.spec.name]))
-    return _whole("from scratch", ground.graft(Plan(freeze=None), fresh), settings, epochs, ground, progress)
+    trained = _Training(name="from scratch", graft=ground.graft(Plan(freeze=None), fresh), settings=settings)
+    return trained.judged(ground, epochs, folder, progress)
 
 
-def fine_tuned(ground: Ground, epochs: float, progress: Progress) -> Baseline:
-    """All layers of the source trained on, with a new linear layer, for so many epochs or a part of one."""
+def fine_tuned(ground: Ground, epochs: float, folder: Path, progress: Progress) -> Baseline:
+    """All layers of the source trained on, with a new linear layer, likewise."""
     grafted = ground.graft(Plan(freeze=None, freeze_statistics=True))
     settings = ground.settings(grafted, {"epochs": EPOCHS, "batch": ground.batch([ground.spec.name])})
-    return _whole(FULL, grafted, settings, epochs, ground, progress)
+    return _Training(name=FULL, graft=grafted, settings=settings).judged(ground, epochs, folder, progress)
 
 
-def _whole(
-    name: str, grafted: Graft, settings: Settings, epochs: float, ground: Ground, progress: Progress
-) -> Baseline:
-    head = Head(own_copy(grafted.network), (ground.spec.name,), grafted.logits, ground.device)
-    train_part, test_part = (ground.inputs_of(part) for part in (ground.splits.train, ground.splits.test))
-    rows: Rows = train_part
-    note = f"{settings.epochs} epochs"
-    if epochs < 1:
-        rows = _FirstRows(rows, max(1, int(len(rows) * epochs)), ground.seed)
-        note = f"stopped early: {len(rows)} of {len(train_part)} training examples were seen once"
-    elif epochs < settings.epochs:
-        note = f"stopped early after {int(epochs)} of {settings.epochs} epochs"
-    settings = replace(settings, keep="last", patience=None)
-    try:
-        train(head.learner(), rows, settings, until=min(settings.epochs, max(1, int(epochs))), progress=progress)
-    except Diverged:
-        note += ", and diverged"
-    logits, _ = head.logits(test_part, settings.batch)
-    return Baseline(name=name, score=truth_of([ground.splits.test]).score(logits)[0], note=note)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Training:
+    """A training of everything."""
+
+    name: str
+    graft: Graft
+    settings: Settings
+
+    def judged(self, ground: Ground, epochs: float, folder: Path, progress: Progress) -> Baseline:
+        """What becomes of it after so many epochs, or a part of one."""
+        head = Head(own_copy(self.graft.network), (ground.spec.name,), self.graft.logits, ground.device)
+        train_part, test_part = (ground.inputs_of(part) for part in (ground.splits.train, ground.splits.test))
+        settings = replace(self.settings, keep="last", patience=None)
+        rows: Rows = train_part
+        note = f"{settings.epochs} epochs"
+        if epochs < 1:
+            rows = _FirstRows(rows, max(1, int(len(rows) * epochs)), ground.seed)
+            note = f"stopped early: {len(rows)} of {len(train_part)} training examples were seen once"
+        elif epochs < settings.epochs:
+            note = f"stopped early after {int(epochs)} of {settings.epochs} epochs"
+        run, until = RunFolder.at(folder / self.name, resume=True), min(settings.epochs, max(1, int(epochs)))
+        try:
+            with run.working():
+                train(head.learner(), rows, settings, until=until, run=run, resume=True, progress=progress)
+        except Diverged:
+            note += ", and diverged"
+        logits, _ = head.logits(test_part, settings.batch)
+        return Baseline(name=self.name, score=truth_of([ground.splits.test]).score(logits)[0], note=note)
 
 
 class _FirstRows:

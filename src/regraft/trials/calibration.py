@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from regraft.data import Part, prepare
 from regraft.errors import BadArgument, MissingExtra
-from regraft.features import Engine, Kind, Timing, Trunk, choose, make_engine, piped, seconds_of
+from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped, seconds_of
 from regraft.features.extraction import trimming_of
 from regraft.network import Plan
 from regraft.network.graph import WORD
@@ -29,7 +29,7 @@ from regraft.trials.stored import total
 from regraft.trials.threads import one_thread
 
 _SAMPLE = 32  # examples that are measured on
-_FORMAT = 7
+_FORMAT = 8
 _HEADS, _HIDDEN = 2, 128  # heads trained together, and their hidden layer
 _LEAST, _MOST = 8, 1024  # the vector below it
 
@@ -66,7 +66,8 @@ class Calibration:
         names = ("preparing", "example", "plain", "lower", "upper", "product", "step", "weights")
         seconds = {name: getattr(self, name) for name in names}
         timings = [asdict(timing) for timing in self.timings]
-        return {"format": _FORMAT, "engine": self.engine.kind, "timings": timings, "seconds": seconds}
+        engine = {"engine": self.engine.kind, "name": self.engine.name}
+        return {"format": _FORMAT, **engine, "timings": timings, "seconds": seconds}
 
     @property
     def start(self) -> float:
@@ -87,7 +88,7 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
     trunk = Trunk(ground.surveyed, tensors, ground.spec)
     path = ground.place.root / "calibrations" / f"{_key(ground, trunk)}.json"
     kept = before or (read_json(path) if path.is_file() else {})
-    engine = _made(kept["engine"], trunk, str(ground.device)) if kept.get("format") == _FORMAT else None
+    engine = _made(kept, trunk, str(ground.device)) if kept.get("format") == _FORMAT else None
     if engine:
         timings = tuple(Timing(**timing) for timing in kept["timings"])
     else:
@@ -98,16 +99,18 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
     if kept and (before or not anew):
         return Calibration(engine=engine, timings=timings, **kept["seconds"])
     found = Calibration(engine=engine, timings=timings, **_measured(ground, engine, timings))
-    write_json(path, found.as_json())
+    if not kept:  # else what a budget in passes buys would change with every search in between
+        write_json(path, found.as_json())
     return found
 
 
-def _made(kind: Kind, trunk: Trunk, device: str) -> Engine | None:
-    """The engine that was chosen before; None where it is not installed any more, or not for this device."""
+def _made(kept: Mapping[str, Any], trunk: Trunk, device: str) -> Engine | None:
+    """The engine that was chosen before; None where it is gone, another version now, or not for this device."""
     try:
-        return make_engine(kind, trunk, device)
+        engine = make_engine(kept["engine"], trunk, device)
     except (BadArgument, MissingExtra):
         return None
+    return engine if engine.name == kept["name"] else None
 
 
 def _key(ground: Ground, trunk: Trunk) -> str:

@@ -45,7 +45,7 @@ def winner(readings: Sequence[Reading], trials: Sequence[Trial], truth: Truth, r
     if not linear:
         return max([*_best_given(hidden, truth), *thawed], key=lambda trial: trial.score(truth))
     frozen = best_head(linear[best_reading(readings)], hidden, truth)
-    stands = [trial for trial in thawed if trial.state in ("done", "dropped")]
+    stands = [trial for trial in thawed if trial.stands]
     best = max(stands, key=lambda trial: trial.score(truth), default=frozen)
     one, other = best.hits(truth), frozen.hits(truth)
     wins = not is_worse(one, other) if rule.in_doubt == "thawed" else is_worse(other, one)
@@ -67,7 +67,8 @@ def _best_given(heads: Sequence[Trial], truth: Truth) -> list[Trial]:
 
 def ties(best: Trial, trials: Sequence[Trial], truth: Truth) -> tuple[str, ...]:
     """The names of those that cannot be told apart from the best: by the folds where both have been through them."""
-    return tuple(trial.scheme.name for trial in trials if trial is not best and _as_good(trial, best, truth))
+    others = [trial for trial in trials if trial is not best and trial.stands]
+    return tuple(trial.scheme.name for trial in others if _as_good(trial, best, truth))
 
 
 def _as_good(trial: Trial, best: Trial, truth: Truth) -> bool:

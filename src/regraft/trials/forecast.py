@@ -40,19 +40,24 @@ def naive(plan: Planned, measured: Calibration, heads: int, backs: Sequence[tupl
 
 def said(plan: Planned, seconds: Mapping[str, float], engine: str, cuts: int) -> list[str]:
     """The plan in words: the rule, what is stored, what is tried, and how long each stage will take."""
-    stored = plan.drafted.stored
-    maps = f", and maps of {', '.join(stored)} ({sum(stored.values()) / 1e6:,.0f} MB)" if stored else ""
+    maps, unstored = _maps(plan.drafted.stored), _maps(plan.drafted.unstored)
     dear = [entry.scheme.name for entry in plan.entries if not entry.stretches]
     tried = _tried(plan)
     stages = ", ".join(f"{stage} {value:.0f} s" for stage, value in seconds.items() if value >= 0.5)
     return [
         f"{plan.drafted.rule.name}: {plan.drafted.rule.text}",
-        f"stored in one pass by {engine}: the vectors of {cuts} cuts{maps}",
+        f"stored in one pass by {engine}: the vectors of {cuts} cuts{maps and f', and {maps}'}",
+        *([f"there is no room for {unstored}: what begins there begins lower"] if unstored else []),
         *([f"to be thawed, if they stay ahead: {tried}"] if tried else []),
         *([f"too dear for {plan.schedule.passes:g} passes: {'; '.join(dear)}"] if dear else []),
         f"budget: {plan.schedule.passes:g} passes; expected: {sum(seconds.values()):.0f} s"
         + (stages and f" ({stages})"),
     ]
+
+
+def _maps(sizes: Mapping[str, int]) -> str:
+    """Maps in words, and what they take together."""
+    return f"maps of {', '.join(sizes)} ({sum(sizes.values()) / 1e6:,.0f} MB)" if sizes else ""
 
 
 def overrun(seconds: float, minutes: float | None) -> list[str]:

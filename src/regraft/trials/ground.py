@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from regraft.data import Part, Splits
+from regraft.data import Part, Splits, View, prepare
+from regraft.data.splits import said_of
 from regraft.data.windows import text_windows
 from regraft.errors import BadArgument
 from regraft.features import Engine, Place, cache_folder, extract
@@ -92,6 +93,13 @@ class Ground:
         """How many rows one pass computes: examples, or the windows in which texts are read."""
         windows = [(text_windows(part.examples, self.spec), part) for part in parts(self.splits)]
         return sum(len(own.part(part)) if own else len(part) for own, part in windows)
+
+    @property
+    def rows_of_views(self) -> int:
+        """How many more are computed for views: all crops of the training part, and the validation part mirrored."""
+        if self.augmentation.kind == "off":
+            return 0
+        return self.augmentation.crops * len(self.splits.train) + len(self.splits.validation)
 
     @property
     def middle(self) -> Level:
@@ -195,11 +203,15 @@ def ground_of(network: GraphNetwork, splits: Splits, input: str | None, choices:
     tagged = splits.train.tags is not None
     if not tagged:
         splits.train.examples.require_classes()
+    for line in said_of(splits):
+        progress.say(line)
     given = only_input(network, [network.last_sequence() if tagged else network.bottleneck()])
     spec = settled(network, given, splits.train, input, progress, one_length=not tagged)
     if tagged:
         spec = of_one_window(spec, splits.train.examples, progress)
         splits = divided(splits, spec)
+    if choices.augmentation.kind != "off":  # what has no views is refused before anything is computed
+        prepare(splits.train.examples, splits.train.indices[:1], spec, View(number=1))
     network = network.with_input(spec)
     named = [network.resolve(name) for name in cuts_of(choices.schemes or ())]
     surveyed, levels = survey(network, named, each_place=tagged)

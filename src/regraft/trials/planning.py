@@ -47,6 +47,7 @@ class Drafted:
         heads: dense heads that are given; a recipe's are chosen when the cuts have been probed.
         racing: schemes that train more.
         stored: tensors whose maps are stored beside the vectors of all cuts, with the bytes they take.
+        unstored: those for whose maps there is no room, with what they would take.
     """
 
     rule: Rule
@@ -54,6 +55,7 @@ class Drafted:
     heads: tuple[DenseHead, ...]
     racing: tuple[Draft, ...]
     stored: Mapping[str, int]
+    unstored: Mapping[str, int]
 
     def tensors(self, ground: Ground) -> list[str]:
         """All that the one pass computes: the vectors of all cuts, and the maps that trials begin at."""
@@ -103,12 +105,14 @@ def drafted(ground: Ground, given: Sequence[Scheme] | None) -> Drafted:
     drafts = [_draft(ground, number, scheme) for number, scheme in enumerate(schemes, 1)]
     heads = {d.number: head for d in drafts if (head := dense_head(d.number, d.scheme, d.level, d.graft, d.settings))}
     racing = tuple(draft for draft in drafts if draft.number not in heads)
+    stored, unstored = _stored(ground, racing)
     return Drafted(
         rule=rule,
         given=given is not None,
         heads=tuple(heads.values()),
         racing=racing,
-        stored=_stored(ground, racing),
+        stored=stored,
+        unstored=unstored,
     )
 
 
@@ -123,6 +127,7 @@ def _rule(splits: Splits, blocks: int) -> Rule:
 def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float) -> Planned:
     """The plan for a budget of so many passes."""
     splits, one = ground.splits, ground.rows_of_all * measured.example
+    views = ground.rows_of_views * measured.example
     dearer = ground.flops * 1e-9 / measured.example
     work = Work(
         flops=ground.flops,
@@ -136,7 +141,7 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
         step=measured.step / one,
     )
     fixed = {
-        "probe": one + solving(ground.levels, ground.folds, len(splits.classes)) * measured.product,
+        "probe": one + views + solving(ground.levels, ground.folds, len(splits.classes)) * measured.product,
         "heads": _heads(ground, draft, measured),
         "baselines": 2 * work.look(len(splits.test)) * one + measured.start if len(splits.test) else 0.0,
         "test": work.look(_WHOLE) * one,
@@ -196,23 +201,23 @@ def _epoch(ground: Ground, work: Work, draft: Draft, inputs: Sequence[str]) -> f
     return work.epoch(ground.flops_below(inputs), trained, draft.level.flops, steps=steps)
 
 
-def _stored(ground: Ground, racing: Sequence[Draft]) -> dict[str, int]:
-    """The maps to store: those that trials begin at, the small ones first, in half of the room for features."""
+def _stored(ground: Ground, racing: Sequence[Draft]) -> tuple[dict[str, int], dict[str, int]]:
+    """The maps that trials begin at: those that are stored, the small ones first, and those that find no room."""
     if ground.augmentation.kind == "bypass":
-        return {}
+        return {}, {}
     wanted = {name for draft in racing for name in draft.graft.features if name in ground.network.nodes}
     sizes = {name: _bytes(ground, name) for name in wanted if name != ground.spec.name}
     found: dict[str, int] = {}
     for name in sorted(sizes, key=lambda name: (sizes[name], name)):
         if sum(found.values()) + sizes[name] <= ground.place.budget // 2:
-            found[name] = sizes[name]
-    return {**{name: _bytes(ground, name) for name in ground.beside if found}, **found}
+            found[name] = sizes.pop(name)
+    return {**{name: _bytes(ground, name) for name in ground.beside if found}, **found}, sizes
 
 
 def _bytes(ground: Ground, name: str) -> int:
     tensor = ground.network.tensors[name]
     shape = [size or 0 for size in (tensor.shape or ())[1:]]
-    return prod(shape) * np.dtype(tensor.dtype).itemsize * ground.rows_of_all
+    return prod(shape) * np.dtype(tensor.dtype).itemsize * (ground.rows_of_all + ground.rows_of_views)
 
 
 def _heads(ground: Ground, draft: Drafted, measured: Calibration) -> float:

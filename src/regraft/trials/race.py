@@ -7,7 +7,6 @@ thaw that hurts is rolled back to its start.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -61,9 +60,7 @@ def race(entries: Sequence[Entry], starts: Sequence[GraphNetwork], track: Track)
         ahead: list[int] | None = read_json(decision)["ahead"] if decision.is_file() else None
         for entry in running:
             if ahead is None or entry.number not in ahead:
-                before = trials.get(entry.number)
-                spent = before.seconds if before else 0.0
-                trials[entry.number] = _run(entry, begins[entry.number], stretch, track, spent)
+                trials[entry.number] = _run(entry, begins[entry.number], stretch, track)
         if stretch == last:
             break
         if ahead is None:
@@ -113,9 +110,8 @@ def _tested_rate(entry: Entry, start: GraphNetwork, track: Track) -> float:
     return min(_FASTEST, brink / 2)
 
 
-def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: float) -> Trial:
+def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track) -> Trial:
     """An entry trained to the end of a stretch, from where it was."""
-    started = time.monotonic()
     ground, folder = track.ground, RunFolder.at(track.folder / f"{entry.number:02}", resume=True)
     validation = ground.rows(ground.splits.validation, entry.inputs, track.stored)
     head, begun = (Head(own_copy(start), entry.inputs, entry.graft.logits, ground.device) for _ in range(2))
@@ -126,6 +122,7 @@ def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: f
         state, note = "rolled back", "it ended worse than it began, beyond doubt"
     kept = head if state == "done" else begun
     logits, _ = kept.logits(validation, batch)
+    learning = tuple(folder.read_lines(folder.metrics.name))
     return Trial(
         number=entry.number,
         scheme=entry.scheme,
@@ -136,10 +133,10 @@ def _run(entry: Entry, start: GraphNetwork, stretch: int, track: Track, spent: f
         values=kept.values(),
         settings=entry.settings.as_json(),
         epochs=epochs,
-        seconds=spent + time.monotonic() - started,
+        seconds=sum(epoch["seconds"] for epoch in learning),
         state=state,
         note=note,
-        learning=tuple(folder.read_lines(folder.metrics.name)),
+        learning=learning,
     )
 
 

@@ -57,8 +57,8 @@ def rule_for(per_class: float, blocks: int, rows: str = "examples of a class") -
     if per_class < _PLENTY:
         return Rule(
             name="few data",
-            text=f"{per_class:.0f} {rows} are few: lower cuts first, with everything reused frozen; "
-            "then the top one and two blocks thawed",
+            text=f"{per_class:.0f} {rows} are few: all cuts with everything reused frozen, a small hidden layer on the "
+            "best; then the top one and two blocks thawed, which have to be better beyond doubt",
             width=64,
             thaw=_up_to((1, 2), blocks),
             all=False,
@@ -67,8 +67,8 @@ def rule_for(per_class: float, blocks: int, rows: str = "examples of a class") -
         )
     return Rule(
         name="plenty of data",
-        text=f"{per_class:.0f} {rows} are plenty: hidden layers added on the best cuts; "
-        "then more and more blocks thawed from the top, the lowest alone, and everything",
+        text=f"{per_class:.0f} {rows} are plenty: all cuts frozen, a large hidden layer on the best; then more and "
+        "more blocks thawed from the top, the lowest alone, and everything, which stay unless worse beyond doubt",
         width=256,
         thaw=_up_to((2, 4, 8), blocks),
         all=True,

@@ -88,6 +88,7 @@ def placed(where: str) -> Generator[None]:
 
 
 _WORDS = ("name", "plan", "settings")
+_SETTLED = ("device", "features")  # for all schemes of a search
 
 
 def _scheme(data: Any, where: str) -> Scheme:
@@ -108,4 +109,10 @@ def _scheme(data: Any, where: str) -> Scheme:
         )
     with placed(where):
         Settings.from_json(settings)
+    if settled := [word for word in _SETTLED if word in settings]:
+        raise BadArgument(
+            f"a scheme has no {' and '.join(settled)} of its own: a search has one for all",
+            where=where,
+            fix="leave it out",
+        )
     return Scheme(name=data["name"], plan=plan_from_data(data.get("plan") or {}, where), settings=dict(settings))

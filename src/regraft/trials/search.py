@@ -14,10 +14,11 @@ import numpy as np
 from regraft.data import Part, Splits, open_splits
 from regraft.formats import saved
 from regraft.network import GraphNetwork
-from regraft.network.plan import plan_to_data
+from regraft.network.plan import New, plan_to_data
 from regraft.network.surgery import Graft
 from regraft.report import write_card, write_report
 from regraft.run import Progress, RunFolder, place_of
+from regraft.run.atomic import read_json, write_json
 from regraft.tasks import classify
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.record import data_record, require_same, source_record
@@ -32,7 +33,7 @@ from regraft.trials.dense import DenseHead, dense_head
 from regraft.trials.forecast import forecast, naive, overrun, raced, said
 from regraft.trials.ground import Choices, Ground, ground_of
 from regraft.trials.heads import train_heads
-from regraft.trials.planning import Drafted, Planned, drafted, planned, rerouted
+from regraft.trials.planning import Drafted, Entry, Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race, with_tested_rate
 from regraft.trials.recipe import BEST_CUTS, FULL, added_layers, linear
@@ -49,10 +50,17 @@ _CLOSE = 0.01  # probabilities of a network run whole and of one run from an eng
 
 
 class Clock:
-    """Seconds that each stage took."""
+    """Seconds that each stage took, what they had taken before a stop among them."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._kept: Path | None = None
+
+    def keep(self, path: Path) -> None:
+        """Go on from what a file says, if it is there, and write all that follows into it."""
+        for stage, seconds in (read_json(path) if path.is_file() else {}).items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        self._kept = path
 
     @contextmanager
     def __call__(self, stage: str) -> Generator[None]:
@@ -62,6 +70,8 @@ class Clock:
             yield
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - started
+            if self._kept:
+                write_json(self._kept, self.seconds)
 
 
 def search(
@@ -104,16 +114,17 @@ def search(
     # Passes buy the same again and again; minutes are worth what they are worth now.
     anew = choices.budget.passes is None
     with run.working():
+        clock.keep(run.seconds)
         with clock("planning"):
             measured = calibrated(ground, draft.tensors(ground), before.get("calibration"), anew=anew)
-        passes = before.get("passes") or _passes(ground, draft, measured, choices.budget, sum(clock.seconds.values()))
+        passes = before.get("passes") or _passes(ground, draft, measured, choices.budget, clock.seconds["planning"])
         plan = planned(ground, draft, measured, passes)
         run.write_json(run.settings.name, {**record, "passes": passes, "calibration": measured.as_json()})
         expected = forecast(plan)
-        late = overrun(sum(clock.seconds.values()) + sum(expected.values()), choices.budget.minutes)
+        late = overrun(clock.seconds["planning"] + sum(expected.values()), choices.budget.minutes)
         for line in [*said(plan, expected, measured.engine.name, len(ground.levels)), *late]:
             progress.say(line)
-        found = _Search(ground, plan, measured, run, clock, progress).carried_out(choices.budget.minutes)
+        found = _Search(ground, plan, measured, run, clock, progress).carried_out(expected, choices.budget.minutes)
         saved.write(found.network, run.model, about(found, record))
         run.write_json(run.results.name, found.as_json())
         if found.winner.test:
@@ -156,9 +167,8 @@ class _Search:
         self._clock = clock
         self._truth = truth_of([ground.splits.validation])
 
-    def carried_out(self, minutes: float | None) -> Found:
-        """All stages in turn."""
-        expected = forecast(self._plan)
+    def carried_out(self, expected: Mapping[str, float], minutes: float | None) -> Found:
+        """All stages in turn, which were expected to take so many seconds."""
         with self._clock("probe"):
             stored = self._extracted()
             readings = self._probed(stored)
@@ -256,7 +266,7 @@ class _Search:
             self._plan, values = rerouted(self._ground, self._plan, place, head.scheme.plan.new), head.values
             self._progress.say(raced(self._plan, readings[place].level.cut))
         entries = [entry for entry in self._plan.entries if entry.stretches]
-        starts = [entry.graft.network.assign(values) for entry in entries]
+        starts = [entry.graft.network.assign(values or _solved(entry, readings)) for entry in entries]
         track = Track(ground=self._ground, stored=stored, folder=self._run.trials, progress=self._progress)
         return race(with_tested_rate(entries, starts, track), starts, track)
 
@@ -269,14 +279,14 @@ class _Search:
         found = simple(ground.splits, stored, readings[-1])
         fresh, untrained_curve = untrained_trunk(ground, bought.untrained, self._measured.engine, self._progress)
         epochs = bought.whole / self._plan.work.whole
-        scratch = from_scratch(ground, epochs, self._progress)
+        scratch = from_scratch(ground, epochs, self._run.trials, self._progress)
         return [*found, fresh, scratch, self._fine_tuned(trials, stored, epochs)], untrained_curve
 
     def _fine_tuned(self, trials: Sequence[Trial], stored: Stored, epochs: float) -> Baseline:
         """Full fine-tuning: the trial that did it, or a short one."""
-        trial = next((trial for trial in trials if trial.scheme.name == FULL), None)
+        trial = next((trial for trial in trials if trial.scheme.name == FULL and trial.stands), None)
         if trial is None or self._plan.drafted.given:  # a scheme of that name may be anything
-            return fine_tuned(self._ground, epochs, self._progress)
+            return fine_tuned(self._ground, epochs, self._run.trials, self._progress)
         judge = self._judge(trial)[0]
         test = self._ground.splits.test
         report, _ = _looked(judge, self._ground.rows(test, trial.inputs, stored), test)
@@ -334,6 +344,14 @@ def _require_whole(network: GraphNetwork, logits: str, ground: Ground, part: Par
     difference = float(np.abs(found - probability[: len(found)]).max())
     if difference > _CLOSE:
         raise RuntimeError(f"the whole network and its stored features disagree by {difference:.1g} in a probability")
+
+
+def _solved(entry: Entry, readings: Sequence[Reading]) -> dict[str, np.ndarray]:
+    """The head that was solved for the cut of a scheme, where it has a linear one; else a fresh one stays."""
+    layers = entry.graft.plan.new or (New(kind="dense"),)
+    if layers != (New(kind="dense", name=layers[0].name),):
+        return {}
+    return _head_values(entry.graft, next(reading for reading in readings if reading.level == entry.level))
 
 
 def _head_values(grafted: Graft, reading: Reading) -> dict[str, np.ndarray]:

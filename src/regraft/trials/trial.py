@@ -50,6 +50,11 @@ class Trial:
     crossed: Hits | None = None
 
     @property
+    def stands(self) -> bool:
+        """Whether it is what was trained; else it is what it began with."""
+        return self.state in ("done", "dropped")
+
+    @property
     def layers(self) -> int:
         """How many layers stand on its trunk."""
         return len(self.scheme.plan.new or (None,))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from regraft.errors import BadArgument
+from regraft.errors import BadArgument, UnreadableFile
 from regraft.formats.saved import graph_from_json, graph_to_json
 from regraft.network import GraphNetwork
 from regraft.tasks.record import source_record
@@ -161,4 +161,14 @@ def _opened_again(graph: str, network: GraphNetwork) -> GraphNetwork:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    """A text that SQLite takes.
+
+    Raises:
+        UnreadableFile: a model.json, which anybody may have written, holds what JSON or UTF-8 cannot.
+    """
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text.encode()
+    except ValueError as error:
+        raise UnreadableFile("what is told of the model cannot be kept", got=str(error)) from error
+    return text

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from regraft.errors import BadArgument, UnreadableFile
 
@@ -128,7 +129,7 @@ def require_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise BadArgument(
             "a model cannot be called that",
-            expected="up to 100 letters, digits and . _ + -, the first a letter or a digit",
+            expected="up to 100 letters, digits and . _ + -, the first a letter, a digit or _",
             got=repr(name),
             fix="give it a name: --name NAME",
         )
@@ -143,14 +144,27 @@ def as_name(text: str) -> str:
 def _read(kind: type[Record], text: str, where: str) -> Record:
     try:
         said = {word: _tuple(value) for word, value in json.loads(text).items() if word in _words(kind)}
+        if wrong := [word for word, value in said.items() if not _fits(value, _words(kind)[word])]:
+            raise TypeError(f"{wrong[0]} is {said[wrong[0]]!r:.60}")
         return kind(**said)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableFile("a card of the zoo is damaged", where=where, got=str(error)) from error
 
 
 @cache
-def _words(kind: type) -> frozenset[str]:
-    return frozenset(part.name for part in fields(kind))
+def _words(kind: type) -> Mapping[str, Any]:
+    """The words of a record, and what their values are."""
+    return get_type_hints(kind)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is what a word says it is: one of these, a list of texts, or something by names."""
+    if isinstance(kind, UnionType):
+        return any(_fits(value, one) for one in get_args(kind))
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        return isinstance(value, tuple) and all(_fits(item, inner[0]) for item in value)
+    return isinstance(value, Mapping if origin is Mapping else kind)
 
 
 def _tuple(value: Any) -> Any:

@@ -35,6 +35,10 @@ CREATE TABLE uses (
     tensor INTEGER NOT NULL REFERENCES tensors, PRIMARY KEY (card, place)
 ) WITHOUT ROWID;
 CREATE INDEX uses_of ON uses (tensor);
+CREATE TABLE scores (
+    content TEXT NOT NULL, data TEXT NOT NULL, record TEXT NOT NULL, checksum BLOB NOT NULL,
+    PRIMARY KEY (content, data)
+) WITHOUT ROWID;
 """
 
 
@@ -85,10 +89,15 @@ class Database:
         """
         if not self.exists:
             raise self._missing()
-        with self._errors(), closing(self._connected("rw")) as connection:
-            self._require_known(connection)
-            connection.execute("BEGIN")
-            yield connection
+        before = self._unlocked()
+        try:
+            with self._errors(), closing(self._connected("rw")) as connection:
+                self._require_known(connection)
+                connection.execute("BEGIN")
+                yield connection
+        finally:
+            if before != self._unlocked():
+                raise self._changed()
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
@@ -100,8 +109,7 @@ class Database:
         """
         with self.reading() as connection:
             connection.execute("ROLLBACK")
-            if self.is_read_only():
-                raise self._read_only()
+            self.require_writable()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -116,9 +124,15 @@ class Database:
         with self._errors(), closing(self._connected("rw")) as connection:
             connection.execute("PRAGMA incremental_vacuum").fetchall()
 
+    def _unlocked(self) -> tuple[int, int] | None:
+        """Size and time of a database that SQLite cannot lock: who may only read makes no file that holds a lock."""
+        if not self.is_read_only() or self.path.with_name(f"{FILE}-wal").exists():
+            return None
+        stat = self.path.stat()
+        return stat.st_size, stat.st_mtime_ns
+
     def _connected(self, mode: str) -> sqlite3.Connection:
-        still = self.is_read_only() and not self.path.with_name(f"{FILE}-wal").exists()
-        address = f"{self.path.absolute().as_uri()}?mode={'ro&immutable=1' if still else mode}"
+        address = f"{self.path.absolute().as_uri()}?mode={'ro&immutable=1' if self._unlocked() else mode}"
         connection = sqlite3.connect(address, uri=True, timeout=_PATIENCE, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
@@ -132,6 +146,11 @@ class Database:
     def is_read_only(self) -> bool:
         """Whether there is a zoo that cannot be changed."""
         return self.exists and not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK))
+
+    def require_writable(self) -> None:
+        """Raise BadArgument where there is a zoo that cannot be changed."""
+        if self.is_read_only():
+            raise self._read_only()
 
     def _require_known(self, connection: sqlite3.Connection) -> None:
         if _is_empty(connection):
@@ -157,10 +176,10 @@ class Database:
         """Explain what SQLite refuses."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # a text that is none any more
             raise self._explained(error) from error
 
-    def _explained(self, error: sqlite3.Error) -> RegraftError:
+    def _explained(self, error: Exception) -> RegraftError:
         where, got = str(self.path), str(error)
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what SQLite says more exactly
         if code == sqlite3.SQLITE_FULL:
@@ -188,6 +207,14 @@ class Database:
 
     def _missing(self) -> MissingFile:
         return MissingFile("there is no zoo yet", where=str(self.path.parent), fix="`regraft zoo add SOURCE` makes one")
+
+    def _changed(self) -> BadArgument:
+        return BadArgument(
+            "another process changed the zoo while it was read",
+            where=str(self.path),
+            got="a place that is read only here, where it cannot be locked",
+            fix="run the same command again",
+        )
 
     def _read_only(self, got: str = "a place that is read only") -> BadArgument:
         return BadArgument(

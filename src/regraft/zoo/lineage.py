@@ -32,17 +32,18 @@ def lineage_of(name: str, parents: Mapping[str, Sequence[str]]) -> Lineage:
             children.setdefault(parent, []).append(child)
     return Lineage(
         name=name,
-        parents=_branches(name, parents, parents, frozenset()),
-        children=_branches(name, children, parents, frozenset()),
+        parents=_branches(name, parents, parents, {name}),
+        children=_branches(name, children, parents, {name}),
     )
 
 
 def _branches(
-    name: str, after: Mapping[str, Sequence[str]], known: Mapping[str, object], seen: frozenset[str]
+    name: str, after: Mapping[str, Sequence[str]], known: Mapping[str, object], seen: set[str]
 ) -> tuple[Branch, ...]:
-    seen = seen | {name}  # a name that was given again to another model may lead back to itself
-    return tuple(
-        Branch(name=other, here=other in known, branches=_branches(other, after, known, seen))
-        for other in after.get(name, ())
-        if other not in seen
-    )
+    """Those after a name, each once: one that many come from stands with the first of them."""
+    found: list[Branch] = []
+    for other in after.get(name, ()):
+        if other not in seen:  # a name that was given again to another model may lead back to itself
+            seen.add(other)
+            found.append(Branch(name=other, here=other in known, branches=_branches(other, after, known, seen)))
+    return tuple(found)

@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TypeVar, get_type_hints
 
-Finding = TypeVar("Finding", "Score", "Tuned")
+from regraft.zoo.adding import checksum
 
-# Zoos that were made before there were scores get the table with the first of them.
-_TABLE = """
-CREATE TABLE IF NOT EXISTS scores (
-    content TEXT NOT NULL, data TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (content, data)
-) WITHOUT ROWID
-"""
+Finding = TypeVar("Finding", "Score", "Tuned")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,34 +57,38 @@ class Tuned:
 
 def scores_for(connection: sqlite3.Connection, data: str, kind: type[Finding]) -> dict[str, Finding]:
     """The scores of models for some data, by the models' content; a damaged one is left out, which is said."""
-    if not _is_there(connection):
-        return {}
-    found = connection.execute("SELECT content, record FROM scores WHERE data = ?", (data,))
-    read = {content: _read(record, kind) for content, record in found}
+    found = connection.execute("SELECT content, record, checksum FROM scores WHERE data = ?", (data,))
+    read = {
+        content: _read(record, checked == checksum(content, data, record), kind) for content, record, checked in found
+    }
     return {content: score for content, score in read.items() if score is not None}
 
 
 def put_scores(connection: sqlite3.Connection, data: str, scores: Mapping[str, Score | Tuned]) -> None:
     """Remember scores of models, by their content."""
-    connection.execute(_TABLE)
-    rows = [(content, data, json.dumps(asdict(score), allow_nan=False)) for content, score in scores.items()]
-    connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows)
+    records = {content: json.dumps(asdict(score), allow_nan=False) for content, score in scores.items()}
+    rows = [(content, data, record, checksum(content, data, record)) for content, record in records.items()]
+    connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)", rows)
 
 
 def drop_scores(connection: sqlite3.Connection) -> None:
     """Forget the scores of models that are no longer there."""
-    if _is_there(connection):
-        kept = "SELECT json_extract(record, '$.content') FROM cards"
-        connection.execute(f"DELETE FROM scores WHERE content NOT IN ({kept})")
+    kept = "SELECT json_extract(record, '$.content') FROM cards"
+    connection.execute(f"DELETE FROM scores WHERE content NOT IN ({kept})")
 
 
-def _is_there(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'scores'").fetchone() is not None
+def damaged_scores(connection: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with remembered scores."""
+    for content, data, record, checked in connection.execute("SELECT content, data, record, checksum FROM scores"):
+        if checksum(content, data, record) != checked:
+            yield f"a remembered score of the model of content {content} is not what it was"
 
 
-def _read(record: str, kind: type[Finding]) -> Finding | None:
+def _read(record: str, unchanged: bool, kind: type[Finding]) -> Finding | None:
     kinds = get_type_hints(kind)
     try:
+        if not unchanged:
+            raise ValueError("it is not what it was")
         said = json.loads(record)
         score = kind(**{part.name: said[part.name] for part in fields(kind)})
         if wrong := [name for name, value in vars(score).items() if type(value) is not kinds[name]]:

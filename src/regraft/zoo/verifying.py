@@ -6,11 +6,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from regraft.errors import UnreadableFile
 from regraft.zoo.adding import checksum, content_of, graph_hash
 from regraft.zoo.card import read_card
+from regraft.zoo.scores import damaged_scores
 from regraft.zoo.stored import read_graph
 from regraft.zoo.tensors import Row, fault, place_of
 
@@ -27,13 +29,26 @@ class Verified:
 
 def verified(connection: sqlite3.Connection, folder: Path) -> Verified:
     """What a look at all of a zoo finds."""
-    problems = [f"the catalog: {line}" for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"]
-    problems += _graphs(connection)
-    problems += _cards(connection)
-    problems += _tensors(connection, folder)
+    problems: list[str] = []
+    for look in (_catalog, _graphs, _cards, partial(_tensors, folder=folder), damaged_scores):
+        try:
+            problems.extend(look(connection))
+        except (
+            sqlite3.DatabaseError,
+            UnicodeDecodeError,
+            TypeError,
+            AttributeError,
+        ) as error:  # rows gone wrong, or of other types
+            problems.append(f"the catalog: {error}")
     count = "SELECT count(*), (SELECT count(*) FROM cards), coalesce(sum(size), 0) FROM tensors"
     kept, models, size = connection.execute(f"{count} WHERE id IN (SELECT tensor FROM uses)").fetchone()
     return Verified(models=models, tensors=kept, bytes=size, problems=tuple(problems))
+
+
+def _catalog(connection: sqlite3.Connection) -> Iterator[str]:
+    for (line,) in connection.execute("PRAGMA integrity_check"):
+        if line != "ok":
+            yield f"the catalog: {line}"
 
 
 def _graphs(connection: sqlite3.Connection) -> Iterator[str]:

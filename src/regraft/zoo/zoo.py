@@ -215,6 +215,14 @@ class Zoo:
         """Whether it can be changed."""
         return not self._database.is_read_only()
 
+    def require_writable(self) -> None:
+        """Make sure that it can be changed, before any work is done for that.
+
+        Raises:
+            BadArgument: it cannot.
+        """
+        self._database.require_writable()
+
     def add(self, network: GraphNetwork, name: str, facts: Facts | None = None) -> Card:
         """Put a network into the zoo, as a whole or not at all.
 

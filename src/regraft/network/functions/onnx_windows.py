@@ -14,6 +14,7 @@ from regraft.errors import ShapeMismatch, UnsupportedOp
 from regraft.network.functions.convolution import require_groups
 from regraft.network.functions.onnx_shaping import made
 from regraft.network.functions.operands import together
+from regraft.network.functions.windows import same
 
 _CONVOLVE = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 _CONVOLVE_BACK = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d, 3: functional.conv_transpose3d}
@@ -68,9 +69,7 @@ def window(
     before, after = [0] * rank, [0] * rank
     if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
         for axis, length in enumerate(lengths):
-            reach = (size[axis] - 1) * gaps[axis] + 1
-            missing = max(0, (-(-length // steps[axis]) - 1) * steps[axis] + reach - length)
-            small, large = missing // 2, missing - missing // 2
+            small, large = same(length, size[axis], steps[axis], gaps[axis])
             before[axis], after[axis] = (small, large) if auto_pad == "SAME_UPPER" else (large, small)
     elif auto_pad in ("", "NOTSET"):
         given = list(pads or [0] * (2 * rank))

@@ -15,6 +15,7 @@ from torch.nn import functional
 from regraft.errors import ShapeMismatch
 from regraft.network.functions.images import resize_bicubic, resize_bilinear
 from regraft.network.functions.operands import LARGEST, sizes, together
+from regraft.network.functions.windows import same
 
 
 def conv1d(
@@ -130,7 +131,7 @@ def _transposed(
     if padding == "valid":
         return 0, (length - 1) * stride + reach + (max(0, stride - reach) if extra is None else extra)
     made = length * stride if extra is None else (length - 1) * stride + reach % 2 + extra
-    return max(0, (-(-made // stride) - 1) * stride + reach - made) // 2, made
+    return same(made, kernel, stride, dilation)[0], made
 
 
 def upsample(
@@ -222,11 +223,10 @@ def _back(rows: Tensor, data_format: str) -> Tensor:
 
 
 def _pads(length: int, size: int, stride: int, dilation: int, padding: str) -> Sequence[int]:
-    reach = (size - 1) * dilation + 1
     if padding == "causal":
-        return sizes([reach - 1, 0])
-    missing = max(0, (-(-length // stride) - 1) * stride + reach - length) if padding == "same" else 0
-    return sizes([missing // 2, min(missing - missing // 2, LARGEST)])
+        return sizes([(size - 1) * dilation, 0])
+    before, after = same(length, size, stride, dilation) if padding == "same" else (0, 0)
+    return sizes([before, min(after, LARGEST)])
 
 
 FUNCTIONS = {

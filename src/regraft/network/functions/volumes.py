@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from regraft.errors import UnsupportedOp
 from regraft.network.functions.operands import numbers, together
+from regraft.network.functions.windows import same
 
 _ONES = (1, 1, 1, 1, 1)
 
@@ -117,12 +118,10 @@ def _spatial(values: Sequence[int], data_format: str) -> tuple[int, ...]:
 def _pads(
     volume: Sequence[int], size: Sequence[int], strides: Sequence[int], dilations: Sequence[int], padding: str
 ) -> list[int]:
-    """What is put around a volume, the last dimension first: an odd number gets the one more behind."""
+    """What is put around a volume, the last dimension first."""
     found: list[int] = []
-    for length, kernel, stride, dilation in zip(volume, size, strides, dilations, strict=True):
-        reach = (-(-length // stride) - 1) * stride + (kernel - 1) * dilation + 1
-        missing = max(0, reach - length) if padding == "SAME" else 0
-        found = [missing // 2, missing - missing // 2, *found]
+    for axis in zip(volume, size, strides, dilations, strict=True):
+        found = [*(same(*axis) if padding == "SAME" else (0, 0)), *found]
     return found
 
 

@@ -61,11 +61,18 @@ def window(
         befores, afters = spatial(explicit_paddings[::2], data_format), spatial(explicit_paddings[1::2], data_format)
         pads = ((befores[0], afters[0]), (befores[1], afters[1]))
     elif padding == "SAME":
-        vertical, horizontal = map(_same, picture, size, steps, gaps)
+        vertical, horizontal = map(same, picture, size, steps, gaps)
         pads = (vertical, horizontal)
     else:
         pads = ((0, 0), (0, 0))
     return Window(size=(size[0], size[1]), strides=steps, dilations=gaps, pads=pads)
+
+
+def same(length: int, size: int, stride: int, dilation: int) -> Pair:
+    """What is put before and behind for as many windows as strides fit into a length; an odd one more goes behind."""
+    windows = -(-length // stride)
+    missing = max(0, (windows - 1) * stride + (size - 1) * dilation + 1 - length)
+    return missing // 2, missing - missing // 2
 
 
 def spatial(values: Sequence[int], data_format: str) -> Pair:
@@ -99,9 +106,3 @@ def padded(pictures: Tensor, pads: tuple[Pair, Pair], value: float = 0.0) -> Ten
     """Pictures (b c h w) with rows and columns put around them."""
     (above, below), (left, right) = pads
     return functional.pad(pictures, (left, right, above, below), value=value)
-
-
-def _same(length: int, size: int, stride: int, dilation: int) -> Pair:
-    windows = -(-length // stride)
-    missing = max(0, (windows - 1) * stride + (size - 1) * dilation + 1 - length)
-    return missing // 2, missing - missing // 2

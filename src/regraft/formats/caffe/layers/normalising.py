@@ -25,8 +25,9 @@ def lrn(call: Call) -> None:
 def batch_norm(call: Call) -> None:
     """Mean 0 and variance 1 in each channel: by the stored sums over their stored factor, in training by the batch.
 
-    With `use_global_stats: true` by the stored ones in training too. There is no scale and shift in it: Caffe has a
-    Scale layer for them.
+    With `use_global_stats: true` by the stored ones in training too. Where it is false, Caffe takes the batch's in a
+    deployed network as well; here what a picture is told to be never hangs on those beside it. There is no scale and
+    shift in it: Caffe has a Scale layer for them.
     """
     options, shape = call.options("batch_norm_param"), call.shape()
     if len(shape) < 2:
