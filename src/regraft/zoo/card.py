@@ -142,29 +142,29 @@ def as_name(text: str) -> str:
 
 
 def _read(kind: type[Record], text: str, where: str) -> Record:
+    words = _words(kind)
     try:
-        said = {word: _tuple(value) for word, value in json.loads(text).items() if word in _words(kind)}
-        if wrong := [word for word, value in said.items() if not _fits(value, _words(kind)[word])]:
-            raise TypeError(f"{wrong[0]} is {said[wrong[0]]!r:.60}")
+        said = {word: _tuple(value) for word, value in json.loads(text).items() if word in words}
+        for word, value in said.items():
+            kinds, inner = words[word]
+            if not isinstance(value, kinds) or (inner and not all(isinstance(item, inner) for item in value)):
+                raise TypeError(f"{word} is {value!r:.60}")
         return kind(**said)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableFile("a card of the zoo is damaged", where=where, got=str(error)) from error
 
 
 @cache
-def _words(kind: type) -> Mapping[str, Any]:
-    """The words of a record, and what their values are."""
-    return get_type_hints(kind)
+def _words(kind: type) -> Mapping[str, tuple[tuple[type, ...], tuple[type, ...]]]:
+    """What the value of each word may be; and what those in it, where it is a list."""
+    hints = get_type_hints(kind).items()
+    return {
+        word: (_kinds(said), _kinds(get_args(said)[0]) if get_origin(said) is tuple else ()) for word, said in hints
+    }
 
 
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is what a word says it is: one of these, a list of texts, or something by names."""
-    if isinstance(kind, UnionType):
-        return any(_fits(value, one) for one in get_args(kind))
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(item, inner[0]) for item in value)
-    return isinstance(value, Mapping if origin is Mapping else kind)
+def _kinds(said: Any) -> tuple[type, ...]:
+    return get_args(said) if isinstance(said, UnionType) else (get_origin(said) or said,)
 
 
 def _tuple(value: Any) -> Any:

@@ -96,7 +96,7 @@ class Database:
                 connection.execute("BEGIN")
                 yield connection
         finally:
-            if before != self._unlocked():
+            if before and before != self._unlocked():
                 raise self._changed()
 
     @contextmanager
