@@ -14,7 +14,7 @@ from zoo.nets import WIDE, net
 
 import regraft
 from regraft.errors import BadArgument, MissingFile, UnreadableFile
-from regraft.formats import saved
+from regraft.formats import pytorch, saved
 from regraft.registering import register_exported, register_folder
 from regraft.zoo import Facts, Zoo
 
@@ -38,6 +38,20 @@ def test_a_package_says_name_licence_and_classes(zoo: Zoo) -> None:
     # what is published of its own weights is not said of others
     assert (card.input, card.origin) == ("image", "timm:test_resnet.r160_in1k, weights random")
     assert (card.licence, zoo.search("goldfish")) == (None, [])
+
+
+def test_the_accuracy_on_imagenet_is_the_published_one(zoo: Zoo) -> None:
+    assert pytorch.imagenet_accuracy("torchvision", "mobilenet_v2") == pytest.approx(0.72154)
+    assert [pytorch.imagenet_accuracy(*one) for one in (("torchvision", "nothing"), ("timm", "resnet18"))] == [
+        None,
+        None,
+    ]
+    card = regraft.register("torchvision:mobilenet_v2", weights="random")
+    assert card.imagenet is None
+    assert regraft.register("zoo:mobilenet_v2", "told", imagenet=0.71).imagenet == 0.71
+    assert zoo["told"].accuracy is None
+    with pytest.raises(BadArgument, match="an accuracy is a share"):
+        regraft.register("zoo:told", "again", imagenet=71)
 
 
 def test_what_a_source_takes_takes_a_model_of_the_zoo(zoo: Zoo) -> None:

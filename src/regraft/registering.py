@@ -37,6 +37,7 @@ def register(
     *,
     tags: Sequence[str] = (),
     licence: str | None = None,
+    imagenet: float | None = None,
     parents: Sequence[str] = (),
     weights: Address | None = None,
     zoo: str | PathLike[str] | None = None,
@@ -48,6 +49,7 @@ def register(
         name: its name in the zoo; None: that of the source.
         tags: words to find it by.
         licence: of the weights; None: as the package or the exported model says, if they are its own.
+        imagenet: its accuracy on ImageNet (top 1), a share, as it was published; None: as the package says, likewise.
         parents: the names of models its weights came from; (): for a run they are found by the source it was given.
         weights: of the source, as for `open`.
         zoo: the folder of the zoo; None: the user's own, or what REGRAFT_ZOO names.
@@ -56,13 +58,17 @@ def register(
         Its card: that of before, with a warning, where the same model is there under this name already.
 
     Raises:
-        RegraftError: the source cannot be opened, or another model has the name.
+        RegraftError: the source cannot be opened, another model has the name, or the accuracy is no share.
     """
+    if imagenet is not None and not 0 <= imagenet <= 1:
+        raise BadArgument("an accuracy is a share", expected="0 to 1", got=f"{imagenet:g}")
     shelf, network = Zoo(zoo), as_network(source, weights=weights)
     own, facts = _told(source, network, shelf)
     if weights is not None:  # what is published of the source is not said of these
         origin = f"{facts.origin}, weights {weights}"
         facts = replace(facts, origin=origin, licence=None, about={})
+    if imagenet is not None:
+        facts = replace(facts, about=_with_imagenet(facts.about, imagenet))
     return shelf.add(network, own if name is None else name, _with(facts, tags, licence, parents))
 
 
@@ -134,6 +140,13 @@ def _with(facts: Facts, tags: Sequence[str], licence: str | None, parents: Seque
     )
 
 
+def _with_imagenet(about: Mapping[str, Any], accuracy: float | None) -> dict[str, Any]:
+    """What is told of a model, with its accuracy on ImageNet if that is known."""
+    if accuracy is None:
+        return dict(about)
+    return {**about, "metrics": {**about.get("metrics", {}), "imagenet": {"accuracy": accuracy}}}
+
+
 def _told(source: Address | GraphNetwork, network: GraphNetwork, zoo: Zoo) -> tuple[str, Facts]:
     """The name a source has by itself, and what it says of itself."""
     if isinstance(source, GraphNetwork):
@@ -149,6 +162,7 @@ def _told(source: Address | GraphNetwork, network: GraphNetwork, zoo: Zoo) -> tu
     facts = Facts(about={"classes": list(classes)} if classes else {})
     if package := package_of(source):
         own = str(source).partition(":")[2]
+        facts = replace(facts, about=_with_imagenet(facts.about, pytorch.imagenet_accuracy(package, own)))
         name = as_name(_absolute(Path(own)).name if Path(own).is_dir() else own)
         return name, replace(facts, origin=str(source), licence=pytorch.licence(package, own))
     return as_name(_stem(path)), replace(facts, origin=str(_absolute(path)))

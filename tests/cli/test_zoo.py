@@ -180,7 +180,7 @@ def test_models_are_ranked_as_starts_for_data(here: Path, capsys: pytest.Capture
     assert {best["name"], second["name"]} == {"toy", "other"}
     assert best["tuned"]["accuracy"] >= second["tuned"]["accuracy"]
     assert found["baselines"]["largest first"]["name"] == "other"
-    assert found["baselines"]["most accurate first"] is None
+    assert found["baselines"]["most accurate on ImageNet first"] is None
     assert found["blocks"] == found["blocks_run"] == 2
     assert "<svg" in (here / "ranking.svg").read_text()
     assert ran(capsys, "zoo", "rank", "rows.npz")["blocks"] == 0
@@ -188,7 +188,7 @@ def test_models_are_ranked_as_starts_for_data(here: Path, capsys: pytest.Capture
     printed, score = capsys.readouterr().out, next(m["score"] for m in found["ranking"] if m["name"] == "other")
     assert f"{best['low']:.3f} to {best['high']:.3f}" in printed
     assert printed.endswith(
-        f"Largest first: other, score {score:.4f}\nMost accurate first: no card has an accuracy\n"
+        f"Largest first: other, score {score:.4f}\nMost accurate on ImageNet first: no card says it\n"
         f"Nothing had to be computed: all scores are remembered\nNext: regraft search zoo:{best['name']} rows.npz\n"
     )
     short = ran(capsys, "zoo", "rank", "rows.npz", "--minutes", "1e-5", "--seed", "1", code=2)

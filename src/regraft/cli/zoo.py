@@ -39,6 +39,9 @@ def add(
     name: Annotated[str | None, Option(help="Its name in the zoo; else that of the source.")] = None,
     tag: Tags = None,
     licence: Annotated[str | None, Option(help="Of the weights; else as the package says.")] = None,
+    imagenet: Annotated[
+        float | None, Option(metavar="SHARE", help="Its accuracy on ImageNet as published; else as the package says.")
+    ] = None,
     recursive: Annotated[bool, Option("--recursive", help="Add all models in a folder and those below it.")] = False,
     weights: Weights = None,
     zoo: Place = None,
@@ -48,10 +51,11 @@ def add(
     from regraft.registering import Registered, register, register_folder
 
     if recursive:
-        _refuse("--recursive adds many models", {"--name": name, "--weights": weights})
+        _refuse("--recursive adds many models", {"--name": name, "--weights": weights, "--imagenet": imagenet})
         done = register_folder(source, tags=tag or (), licence=licence, zoo=zoo)
     else:
-        card = register(source, name, tags=tag or (), licence=licence, weights=weights, zoo=zoo)
+        tags = tag or ()
+        card = register(source, name, tags=tags, licence=licence, imagenet=imagenet, weights=weights, zoo=zoo)
         done = Registered(cards=(card,), skipped={})
     if json:
         output.emit({"models": [card.as_json() for card in done.cards], "skipped": done.skipped})
@@ -327,8 +331,8 @@ def _print_ranking(found: Ranking) -> None:
     for name, what in found.unfinished.items():
         output.say(f"for lack of time {name} is not {what}")
     for way, model in found.baselines.items():
-        taken = f"{model.card.name}, score {model.score.accuracy:.4f}" if model else "no card has an accuracy"
-        print(f"{way.capitalize()}: {taken}")
+        taken = f"{model.card.name}, score {model.score.accuracy:.4f}" if model else "no card says it"
+        print(f"{way[0].upper()}{way[1:]}: {taken}")
     run = f"Blocks run: {found.run} of {found.blocks}, for what models share is run once"
     print(run if found.blocks else "Nothing had to be computed: all scores are remembered")
 

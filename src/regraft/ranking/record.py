@@ -49,11 +49,11 @@ class Ranking:
 
     @property
     def baselines(self) -> dict[str, Ranked | None]:
-        """What else would have been taken: the largest model, the most accurate by its card; None: no card says it."""
-        known = [model for model in self.models if model.card.accuracy is not None]
+        """What else would have been taken: the largest model, and the best on ImageNet; None: no card says it."""
+        known = [model for model in self.models if model.card.imagenet is not None]
         return {
             "largest first": max(self.models, key=lambda model: model.card.parameters),
-            "most accurate first": max(known, key=lambda model: model.card.accuracy or 0.0, default=None),
+            "most accurate on ImageNet first": max(known, key=lambda model: model.card.imagenet or 0.0, default=None),
         }
 
     def as_json(self) -> dict[str, Any]:

@@ -68,6 +68,11 @@ class Card:
         parts = (self.metrics.get(part, {}) for part in ("test", "validation"))
         return next((part["accuracy"] for part in parts if "accuracy" in part), None)
 
+    @property
+    def imagenet(self) -> float | None:
+        """The accuracy on ImageNet, as it was published; None: it is not known."""
+        return self.metrics.get("imagenet", {}).get("accuracy")
+
     def as_json(self) -> dict[str, Any]:
         """The card as JSON has it."""
         return asdict(self)

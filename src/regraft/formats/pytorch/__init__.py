@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "class_names",
+    "imagenet_accuracy",
     "licence",
     "model_names",
     "native",
@@ -95,6 +96,13 @@ def class_names(package: str, name: str) -> list[str] | None:
     from regraft.formats.pytorch import sources
 
     return sources.class_names(package, name)
+
+
+def imagenet_accuracy(package: str, name: str) -> float | None:
+    """The share of ImageNet's pictures a model's published weights tell right; None where the package does not say."""
+    from regraft.formats.pytorch import sources
+
+    return sources.imagenet_accuracy(package, name)
 
 
 def licence(package: str, name: str) -> str | None:

@@ -91,6 +91,13 @@ def class_names(package: str, name: str) -> list[str] | None:
     return _labels(_package("transformers").AutoConfig.from_pretrained(name, **_offline(name)))
 
 
+def imagenet_accuracy(package: str, name: str) -> float | None:
+    """The share of ImageNet's pictures a model's published weights tell right; None where the package does not say."""
+    weights = _torchvision_weights(_package("torchvision"), name) if package == "torchvision" else None
+    percent = weights.meta.get("_metrics", {}).get("ImageNet-1K", {}).get("acc@1") if weights else None
+    return None if percent is None else percent / 100
+
+
 def licence(package: str, name: str) -> str | None:
     """The licence of a model's published weights; None where the package does not say."""
     if package == "timm":
