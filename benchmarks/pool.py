@@ -107,7 +107,8 @@ def _mobilenet_v2(_: Size) -> GraphNetwork:
     return regraft.open("torchvision:mobilenet_v2", weights=WEIGHTS)
 
 
-def _squeezenet(_: Size) -> GraphNetwork:
+def squeezenet() -> GraphNetwork:
+    """SqueezeNet as Caffe has it."""
     network = regraft.open(MODELS / "squeezenet_v1_imagenet_caffe/SqueezeNet_v1.0.caffemodel")
     return _fed(network, channels="bgr", range=(0.0, 255.0), mean=(104.0, 117.0, 123.0))  # its file does not say it
 
@@ -151,7 +152,7 @@ def _fed(network: GraphNetwork, **how: Any) -> GraphNetwork:
 SOURCES: Mapping[str, Callable[[Size], GraphNetwork | None]] = {
     "mobilenet-v1": _mobilenet_v1,
     "mobilenet-v2": _mobilenet_v2,
-    "squeezenet": _squeezenet,
+    "squeezenet": lambda _: squeezenet(),
     "efficientnet-lite0": _efficientnet,
     "emotions": _emotions,
     "digits-dense": _dense_digits,

@@ -32,6 +32,7 @@ import yaml
 import regraft
 from benchmarks.comparing import paired_bootstrap, ratios, spread
 from benchmarks.kept import Kept
+from benchmarks.pool import squeezenet
 from benchmarks.results import write_section
 from benchmarks.rivals import programs
 from benchmarks.rivals.photos import DATA, FOLDS, MODELS, ROOT, WEIGHTS, Fold, at_hand, folds, splits_of
@@ -186,7 +187,7 @@ def network(pixels: int) -> GraphNetwork:
 
 SOURCES: Mapping[str, Callable[[int], GraphNetwork]] = {
     "MobileNetV2": network,
-    "SqueezeNet": lambda _: regraft.open(MODELS / "squeezenet_v1_imagenet_caffe/SqueezeNet_v1.0.caffemodel"),
+    "SqueezeNet": lambda _: squeezenet(),
     "MobileNetV1": lambda _: regraft.open(MODELS / "mobilenet_v1_imagenet_tf1/retrained_graph.pb"),
 }
 FORMATS = {"MobileNetV2": "PyTorch", "SqueezeNet": "Caffe", "MobileNetV1": "TensorFlow 1"}
