@@ -91,6 +91,7 @@ def calibration_of(ground: Ground) -> Calibration:
         timings=(Timing(kind="torch", start=0.0, seconds=0.01),),
         preparing=0.0,
         example=0.01,
+        storing=0.001,
         plain=0.01,
         lower=0.01 / (ground.flops * 1e-9),
         upper=0.01 / (ground.flops * 1e-9),

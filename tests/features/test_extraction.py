@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from features.test_features import TOPS, digits, files, network
 
+from regraft.errors import OutOfSpace
 from regraft.features import Place, Trunk, extract, make_engine
 from regraft.network import GraphNetwork
 
@@ -51,3 +53,12 @@ def test_somebody_else_may_be_sooner(tmp_path: Path) -> None:
 
     found = extract(net, TOPS, examples, spec, place, engine=Watched(net, sooner).engine)
     assert files(found.store.folder) == files(expected.store.folder)
+
+
+def test_for_what_can_never_fit_nothing_gives_way(tmp_path: Path) -> None:
+    net, place = network(), Place(root=tmp_path)
+    spec = net.inputs["image:0"]
+    there = extract(net, TOPS, digits(20), spec, place).store.folder
+    with pytest.raises(OutOfSpace, match="what is left of the budget for features"):
+        extract(net, TOPS, digits(), spec, replace(place, budget=2_000_000))
+    assert there.exists()

@@ -234,15 +234,6 @@ def test_the_longest_unused_give_way(place: Place) -> None:
     assert [folder.exists() for folder in folders] == [False, False, True, True]
 
 
-def test_for_what_can_never_fit_nothing_gives_way(place: Place) -> None:
-    net = network()
-    spec = net.inputs["image:0"]
-    there = extract(net, TOPS, digits(20), spec, place).store.folder
-    with pytest.raises(OutOfSpace, match="what is left of the budget for features"):
-        extract(net, TOPS, digits(), spec, replace(place, budget=2_000_000))
-    assert there.exists()
-
-
 def test_features_in_use_do_not_give_way(place: Place) -> None:
     net = network()
     spec = net.inputs["image:0"]

@@ -15,7 +15,7 @@ from regraft.run import Progress
 from regraft.trials.augmentation import Augmentation
 from regraft.trials.forecast import forecast, naive, overrun, said
 from regraft.trials.ground import Choices, ground_of
-from regraft.trials.planning import drafted, planned, rerouted
+from regraft.trials.planning import drafted, planned, rate_test, rerouted
 from regraft.trials.recipe import head_epochs
 from regraft.trials.schemes import Scheme
 
@@ -76,7 +76,7 @@ def test_views_are_paid_for(ground):
     viewed = replace(ground, augmentation=Augmentation(kind="cached", count=8))
     assert viewed.rows_of_views == 7 * 500 + 50
     plain, dear = (planned(one, drafted(one, None), calibration_of(one), 10.0) for one in (ground, viewed))
-    assert dear.fixed["probe"] - plain.fixed["probe"] == pytest.approx(3550 * 0.01)
+    assert dear.fixed["probe"] - plain.fixed["probe"] == pytest.approx(3550 * 0.01, rel=1e-3)
     assert drafted(viewed, [thaw("top one", H3)]).stored[H3] == bytes_of(ground, H3) / 600 * (600 + 3550)
 
 
@@ -147,6 +147,19 @@ def test_a_budget_that_buys_no_epoch_leaves_the_dear_out_and_says_so(ground):
     lines = said(plan, forecast(plan), "torch", len(ground.levels))
     assert f"too dear for 1.8 passes: {'; '.join(dear)}" in lines
     assert lines[1].startswith("stored in one pass by torch: the vectors of 4 cuts, and maps of dnn/hidden")
+
+
+def test_a_range_test_is_forecast_where_there_is_one(ground):
+    said_rates = [thaw("one", H3, lr=1e-3, epochs=40), thaw("two", H2, lr=1e-3, epochs=40)]
+    unsaid = [replace(said_rates[0], settings={"epochs": 40}), said_rates[1]]
+    plans = [planned(ground, drafted(ground, some), calibration_of(ground), 10.0) for some in (said_rates, unsaid)]
+    assert rate_test(plans[0].entries, 500) is None
+    found = rate_test(plans[1].entries, 500)
+    assert found is not None
+    entry, passes = found
+    assert (entry.scheme.name, passes) == ("one", pytest.approx(40 * 32 / 500 * entry.epoch))
+    assert forecast(plans[1])["thaw"] - forecast(plans[0])["thaw"] == pytest.approx(passes * plans[1].one_pass)
+    assert rate_test([replace(entry, stretches=(4,))], 500) is None  # 40 steps are more than a tenth of four epochs
 
 
 def test_minutes_that_cannot_be_kept_are_told():

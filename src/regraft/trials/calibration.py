@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped, 
 from regraft.features.extraction import trimming_of
 from regraft.network import Plan
 from regraft.network.graph import WORD
-from regraft.run.atomic import read_json, write_json
+from regraft.run.atomic import read_json, write_json, writing
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.tagging import targets
 from regraft.train.optimizers import make_optimizer
@@ -29,8 +30,9 @@ from regraft.trials.stored import total
 from regraft.trials.threads import one_thread
 
 _SAMPLE = 32  # examples that are measured on
-_FORMAT = 8
+_FORMAT = 9
 _HEADS, _HIDDEN = 2, 128  # heads trained together, and their hidden layer
+_WRITTEN = 2**25  # bytes, about a chunk of features
 _LEAST, _MOST = 8, 1024  # the vector below it
 
 
@@ -43,6 +45,7 @@ class Calibration:
         timings: what was found out about each engine.
         preparing: one example, prepared for the network.
         example: the same, and computed by the engine, other examples being prepared meanwhile.
+        storing: a million bytes of features, written where they are kept.
         plain: the same by torch as it is, which is how schemes are tried one by one.
         lower, upper: a thousand million operations in training, a third of them forward, below and above the middle.
         product: a thousand million multiplications of a head's matrix products.
@@ -54,6 +57,7 @@ class Calibration:
     timings: tuple[Timing, ...]
     preparing: float
     example: float
+    storing: float
     plain: float
     lower: float
     upper: float
@@ -63,7 +67,7 @@ class Calibration:
 
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON holds it."""
-        names = ("preparing", "example", "plain", "lower", "upper", "product", "step", "weights")
+        names = ("preparing", "example", "storing", "plain", "lower", "upper", "product", "step", "weights")
         seconds = {name: getattr(self, name) for name in names}
         timings = [asdict(timing) for timing in self.timings]
         engine = {"engine": self.engine.kind, "name": self.engine.name}
@@ -138,6 +142,7 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
     return {
         "preparing": seconds_of(make) / len(indices),
         "example": example,
+        "storing": _storing(ground.place.root / "calibrations"),
         "plain": example * slower,
         "lower": lower,
         "upper": upper,
@@ -145,6 +150,19 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
         "step": step,
         "weights": max(0.0, _head(_MOST) - step) / (_HEADS * _MOST * _HIDDEN * 1e-6),
     }
+
+
+def _storing(folder: Path) -> float:
+    """Seconds that a million bytes take until they lie on the disk."""
+    data, path = np.random.default_rng(0).bytes(_WRITTEN), folder / "written"
+
+    def write() -> None:
+        with writing(path) as file:
+            file.write(data)
+
+    taken = seconds_of(write)
+    path.unlink(missing_ok=True)
+    return taken / (_WRITTEN * 1e-6)
 
 
 def _training(ground: Ground) -> tuple[float, float]:

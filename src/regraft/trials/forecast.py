@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from regraft.trials.baselines import EPOCHS
 from regraft.trials.calibration import Calibration
-from regraft.trials.planning import Entry, Planned
+from regraft.trials.planning import Entry, Planned, rate_test
 from regraft.trials.recipe import FULL
 
 HEAD_EPOCHS = 20  # that a head takes in the naive count
@@ -16,11 +16,12 @@ _OVER = 1.15  # times the budget that a search may take unsaid
 def forecast(plan: Planned) -> dict[str, float]:
     """Seconds that each stage will take."""
     bought, one = plan.schedule, plan.one_pass
+    test = rate_test(plan.entries, plan.work.train)
     compared = plan.fixed["baselines"] + (bought.untrained + _whole(plan)) * one
     return {
         "probe": plan.fixed["probe"],
         "heads": plan.fixed["heads"],
-        "thaw": _raced(plan.entries) * one,
+        "thaw": (_raced(plan.entries) + (test[1] if test else 0.0)) * one,
         "baselines": compared if plan.work.tested else 0.0,
         "test": plan.fixed["test"],
     }

@@ -11,6 +11,7 @@ import numpy as np
 from regraft.data import Splits
 from regraft.network.plan import New
 from regraft.network.surgery import Graft
+from regraft.train.range_test import STEPS as TEST_STEPS
 from regraft.train.settings import Settings
 from regraft.trials.budget import Schedule, Work, race_of, schedule
 from regraft.trials.calibration import Calibration
@@ -24,6 +25,7 @@ from regraft.trials.recipe import BEST_CUTS, HEAD_BATCH, RATES, Rule, head_epoch
 from regraft.trials.schemes import Scheme, placed
 from regraft.trials.stored import total
 
+_TESTING = 0.1  # share of the race that a range test may take
 _WHOLE = 64  # examples that the whole network is run on in the final look, forward, with its making
 
 
@@ -128,6 +130,7 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
     """The plan for a budget of so many passes."""
     splits, one = ground.splits, ground.rows_of_all * measured.example
     views = ground.rows_of_views * measured.example
+    storing = sum(draft.stored.values()) * 1e-6 * measured.storing
     dearer = ground.flops * 1e-9 / measured.example
     work = Work(
         flops=ground.flops,
@@ -141,7 +144,7 @@ def planned(ground: Ground, draft: Drafted, measured: Calibration, passes: float
         step=measured.step / one,
     )
     fixed = {
-        "probe": one + views + solving(ground.levels, ground.folds, len(splits.classes)) * measured.product,
+        "probe": one + views + storing + solving(ground.levels, ground.folds, len(splits.classes)) * measured.product,
         "heads": _heads(ground, draft, measured),
         "baselines": 2 * work.look(len(splits.test)) * one + measured.start if len(splits.test) else 0.0,
         "test": work.look(_WHOLE) * one,
@@ -172,6 +175,20 @@ def _with_race(ground: Ground, plan: Planned, drafts: Sequence[Draft]) -> Planne
         for draft, own, epoch, ends in zip(drafts, inputs, epochs, races, strict=True)
     )
     return replace(plan, schedule=bought, entries=entries)
+
+
+def rate_test(entries: Sequence[Entry], rows: int) -> tuple[Entry, float] | None:
+    """The entry that trains most of those that say no learning rate, and the passes of a range test on it.
+
+    None: there is none, or the test would take too large a share of what they do.
+    """
+    entered = [entry for entry in entries if entry.stretches and "lr" not in entry.scheme.settings]
+    if not entered:
+        return None
+    most = max(entered, key=lambda entry: entry.epoch)
+    passes = TEST_STEPS * most.settings.batch / rows * most.epoch
+    whole = sum(entry.epoch * entry.stretches[-1] for entry in entries if entry.stretches)
+    return (most, passes) if passes <= _TESTING * whole else None
 
 
 def _over(draft: Draft, ends: Sequence[int]) -> Draft:

@@ -25,13 +25,12 @@ from regraft.tasks.scores import measured
 from regraft.tasks.truth import Truth, truth_of
 from regraft.train.learner import Rows
 from regraft.train.loop import train
-from regraft.train.range_test import STEPS, range_test
+from regraft.train.range_test import range_test
 from regraft.trials.ground import Ground
-from regraft.trials.planning import Entry
+from regraft.trials.planning import Entry, rate_test
 from regraft.trials.stored import Stored
 from regraft.trials.trial import State, Trial
 
-_TESTING = 0.1  # share of the race that a range test may take
 _FASTEST = 1e-3  # learning rate: what was learned before is soon lost
 
 
@@ -86,20 +85,18 @@ def with_tested_rate(entries: Sequence[Entry], starts: Sequence[GraphNetwork], t
     The rate of an entry whose scheme says it stays. So do all where the test would take more than a small share of
     what the race does.
     """
-    entered = [entry for entry in entries if "lr" not in entry.scheme.settings]
-    if not entered:
+    found = rate_test(entries, len(track.ground.splits.train))
+    if found is None:
         return list(entries)
-    most = max(entered, key=lambda entry: entry.epoch)
-    whole = sum(entry.epoch * entry.stretches[-1] for entry in entries)
-    looks = STEPS * most.settings.batch / len(track.ground.splits.train)
-    if looks * most.epoch > _TESTING * whole:
-        return list(entries)
+    most, _ = found
     kept = track.folder / "rate.json"  # a race that is resumed goes on with it, whatever a test would say now
     if not kept.is_file():
         write_json(kept, {"lr": _tested_rate(most, starts[list(entries).index(most)], track)})
-    found = read_json(kept)["lr"]
-    track.progress.say(f"learning rate {found:.1g}, by a range test of: {most.scheme.name}")
-    return [replace(one, settings=replace(one.settings, lr=found)) if one in entered else one for one in entries]
+    lr = read_json(kept)["lr"]
+    track.progress.say(f"learning rate {lr:.1g}, by a range test of: {most.scheme.name}")
+    return [
+        one if "lr" in one.scheme.settings else replace(one, settings=replace(one.settings, lr=lr)) for one in entries
+    ]
 
 
 def _tested_rate(entry: Entry, start: GraphNetwork, track: Track) -> float:
