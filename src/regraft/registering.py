@@ -67,8 +67,7 @@ def register(
     if weights is not None:  # what is published of the source is not said of these
         origin = f"{facts.origin}, weights {weights}"
         facts = replace(facts, origin=origin, licence=None, about={})
-    if imagenet is not None:
-        facts = replace(facts, about=_with_imagenet(facts.about, imagenet))
+    facts = replace(facts, about=_with_imagenet(facts.about, imagenet))
     return shelf.add(network, own if name is None else name, _with(facts, tags, licence, parents))
 
 

@@ -16,6 +16,9 @@ from regraft.zoo.scores import damaged_scores
 from regraft.zoo.stored import read_graph
 from regraft.zoo.tensors import Row, fault, place_of
 
+# What a look meets where rows are not whole any more, or hold values of other types.
+_GONE_WRONG = (sqlite3.DatabaseError, UnicodeDecodeError, TypeError, AttributeError)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
@@ -33,12 +36,7 @@ def verified(connection: sqlite3.Connection, folder: Path) -> Verified:
     for look in (_catalog, _graphs, _cards, partial(_tensors, folder=folder), damaged_scores):
         try:
             problems.extend(look(connection))
-        except (
-            sqlite3.DatabaseError,
-            UnicodeDecodeError,
-            TypeError,
-            AttributeError,
-        ) as error:  # rows gone wrong, or of other types
+        except _GONE_WRONG as error:
             problems.append(f"the catalog: {error}")
     count = "SELECT count(*), (SELECT count(*) FROM cards), coalesce(sum(size), 0) FROM tensors"
     kept, models, size = connection.execute(f"{count} WHERE id IN (SELECT tensor FROM uses)").fetchone()
