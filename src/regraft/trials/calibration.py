@@ -190,7 +190,7 @@ def _step(ground: Ground, plan: Plan) -> float:
         torch.autograd.grad(learner.step(batch).loss, weights, allow_unused=True)
 
     step()
-    return min(seconds_of(step) for _ in range(2)) / size
+    return min(seconds_of(step) for _ in range(4)) / size
 
 
 def _drawn(ground: Ground, name: str, size: int) -> torch.Tensor:
