@@ -113,6 +113,8 @@ def test_metrics_and_data_that_anybody_may_have_written(zoo: Zoo, tmp_path: Path
     saved.write(net(), tmp_path / "out", {"metrics": {"test": {"accuracy": "good"}, "x": 3}, "data": [], "classes": 7})
     card = regraft.register(tmp_path / "out")
     assert (card.metrics, card.data, card.accuracy) == ({"test": {}}, None, None)
+    saved.write(net(), tmp_path / "list", {"metrics": [0.5]})
+    assert regraft.register(tmp_path / "list", imagenet=0.25).metrics == {"imagenet": {"accuracy": 0.25}}
 
 
 def test_a_name_in_a_card_leads_nowhere(zoo: Zoo, tmp_path: Path) -> None:

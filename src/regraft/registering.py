@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import filter as matching
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -123,10 +122,10 @@ def published(package: str, pattern: str = "*") -> list[str]:
     """The addresses of the models a package publishes weights of, by a pattern as a shell has it.
 
     Raises:
-        RegraftError: the package is not installed, or keeps no list.
+        RegraftError: the package is not installed, publishes none, or its hub cannot be reached.
     """
     package = package.removesuffix(":")
-    return [f"{package}:{name}" for name in matching(pytorch.model_names(package), pattern)]
+    return [f"{package}:{name}" for name in pytorch.model_names(package, pattern)]
 
 
 def _with(facts: Facts, tags: Sequence[str], licence: str | None, parents: Sequence[str] = ()) -> Facts:
@@ -143,7 +142,8 @@ def _with_imagenet(about: Mapping[str, Any], accuracy: float | None) -> dict[str
     """What is told of a model, with its accuracy on ImageNet if that is known."""
     if accuracy is None:
         return dict(about)
-    return {**about, "metrics": {**about.get("metrics", {}), "imagenet": {"accuracy": accuracy}}}
+    metrics = about.get("metrics")  # anybody may have written them
+    return {**about, "metrics": {**(metrics if isinstance(metrics, dict) else {}), "imagenet": {"accuracy": accuracy}}}
 
 
 def _told(source: Address | GraphNetwork, network: GraphNetwork, zoo: Zoo) -> tuple[str, Facts]:

@@ -130,10 +130,7 @@ REFUSED = {
     "list --remote timm --tag x": (
         "a package says the names of its models only\n  got: --tag\n  to do: leave that out\n"
     ),
-    "list --remote hf": (
-        "hf keeps no list of its models\n  expected: timm or torchvision\n"
-        "  to do: look for a name at https://huggingface.co/models, and give it: hf:USER/NAME\n"
-    ),
+    "list --remote caffe": "caffe publishes no models\n  expected: timm, torchvision or hf\n",
 }
 
 
@@ -162,6 +159,11 @@ def test_a_package_is_listed_and_a_weight_that_cannot_be_pulled_is_said(
     assert found == {"models": [{"name": "torchvision:mobilenet_v3_large"}, {"name": "torchvision:mobilenet_v3_small"}]}
     assert {"name": "timm:resnet18.a1_in1k"} in ran(capsys, "zoo", "list", "resnet18*", "--remote", "timm")["models"]
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    error = ran(capsys, "zoo", "list", "*vit*", "--remote", "hf", code=2)["error"]
+    assert (error["what"], error["where"]) == ("the hub does not say which models it has", "http://127.0.0.1:9")
+    assert error["fix"] == "give one by its name, hf:USER/NAME, or a folder you have, hf:FOLDER"
     error = ran(capsys, "zoo", "add", "timm:resnet18.a1_in1k", code=2)["error"]
     assert error["what"] == "the pretrained weights cannot be fetched"
     assert error["fix"] == "give them: --weights FILE; or take fresh ones: --weights random"

@@ -161,13 +161,15 @@ def test_features_of_something_else_are_refused(place: Place) -> None:
     store = extract(net, TOPS, examples, spec, place).store
     folder = store.folder
     index = json.loads((folder / "index.json").read_text())
-    index["key"]["trunk"] = "another"
+    index["key"]["preparation"]["range"] = [0.0, 2.0]
     (folder / "index.json").write_text(json.dumps(index))
     with pytest.raises(UnreadableFile) as caught:
         extract(net, TOPS, examples, spec, place)
-    assert re.sub("trunk [0-9a-f]{32}", "trunk HASH", str(caught.value)) == (
-        f"these features were computed from something else\n  where: {folder}\n  expected: trunk HASH\n"
-        f"  got: trunk another\n  to do: remove {folder}, or keep features elsewhere"
+    said = re.sub(r"preparation {.*('range': \[.*?\]).*}", r"preparation {\1}", str(caught.value))
+    assert said == (
+        f"these features were computed from something else\n  where: {folder}\n"
+        "  expected: preparation {'range': [0.0, 1.0]}\n  got: preparation {'range': [0.0, 2.0]}\n"
+        f"  to do: remove {folder}, or keep features elsewhere"
     )
 
 
@@ -277,7 +279,7 @@ def test_a_full_disk_leaves_whole_chunks_and_room_lets_it_go_on(small_disk: Path
         "  got: No space left on device\n"
         "  to do: free some space and run the same command again; nothing was left half written"
     )
-    assert sorted(files(folder)) == [".lock", "000000.chunk", "000001.chunk", "index.json"]
+    assert sorted(files(folder)) == [".lock", "000000.chunk", "000001.chunk", "contents", "index.json"]
     (small_disk / "ballast").unlink()
     extract(net, TOPS, examples, spec, place)
     assert files(folder) == expected

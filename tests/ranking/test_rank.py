@@ -19,8 +19,9 @@ from regraft.data import Splits
 from regraft.data.arrays import labelled
 from regraft.data.examples import whole
 from regraft.errors import BadArgument, BadData, MissingFile
+from regraft.features import Engine
 from regraft.network import GraphNetwork
-from regraft.ranking import Ranking
+from regraft.ranking import Ranking, probing
 from regraft.ranking.picture import draw
 from regraft.run import Progress
 from regraft.trials.ground import Choices, ground_of
@@ -106,6 +107,33 @@ def test_what_was_found_out_is_remembered_and_only_what_is_new_is_computed(zoo: 
     zoo.gc()
     zoo.add(sibling(BASE, 1), "new")
     assert ranked(zoo, splits).run == CUTS
+
+
+def test_of_more_examples_only_the_new_ones_are_computed(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(zoo.path.parent))
+    computed: list[int] = []
+    call = Engine.__call__
+
+    def counted(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
+        computed.append(len(batch))
+        return call(engine, batch)
+
+    def choice(*_: object, **__: object) -> None:
+        raise AssertionError("an engine is known")
+
+    splits = digit_splits(80, 20)
+    fewer = Splits(
+        train=splits.train.examples.some(splits.train.indices[7:]),
+        validation=splits.validation,
+        test=splits.test,
+        classes=splits.classes,
+    )
+    ranked(zoo, fewer, pattern="base", top=1)
+    monkeypatch.setattr(Engine, "__call__", counted)
+    monkeypatch.setattr(probing, "choose", choice)
+    found = ranked(zoo, splits, pattern="base", top=1)
+    assert sum(computed) == 7
+    assert found.models[0].score.accuracy == pytest.approx(alone(zoo.open("base"), splits), abs=1e-9)
 
 
 def test_the_better_half_goes_on_to_more_data(zoo: Zoo) -> None:

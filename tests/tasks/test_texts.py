@@ -198,9 +198,14 @@ def test_a_repository_whose_files_were_fetched_before(tmp_path: Path) -> None:
     bert_in(snapshot)
     (tmp_path / "models--me--bert" / "refs").mkdir()
     (tmp_path / "models--me--bert" / "refs" / "main").write_text("0123abc")
-    code = "import regraft; print(regraft.open('hf:me/bert').inputs['input_ids'].layout)"
+    (snapshot / "README.md").write_text("---\nlanguage: en\nlicense: mit\n---\n# Bert\n")
+    code = """
+import regraft
+print(regraft.open("hf:me/bert").inputs["input_ids"].layout, regraft.register("hf:me/bert").licence)
+"""
     environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path)}
+    environment["REGRAFT_ZOO"] = str(tmp_path / "zoo")
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         environment.pop(name, None)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    assert done.stdout == "tokens\n", done.stderr[-2000:]
+    assert done.stdout == "tokens mit\n", done.stderr[-2000:]

@@ -75,7 +75,8 @@ def list_(
     ] = None,
     sort: Annotated[str, Option(help="By name, params, flops, size, accuracy or added.")] = "name",
     remote: Annotated[
-        str | None, Option(metavar="PACKAGE", help="What a package publishes in place of the zoo: timm, torchvision.")
+        str | None,
+        Option(metavar="PACKAGE", help="What a package publishes, not the zoo: timm, torchvision, hf."),
     ] = None,
     zoo: Place = None,
     json: Json = False,

@@ -13,3 +13,4 @@ from regraft.features.engines import make_engine as make_engine
 from regraft.features.extraction import Place as Place
 from regraft.features.extraction import extract as extract
 from regraft.features.features import Features as Features
+from regraft.features.known import earlier_engine as earlier_engine

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from regraft.errors import BadArgument, MissingExtra, ShapeMismatch, UnsupportedOp
-from regraft.features.key import trunk_hash
+from regraft.features.key import tensor_hashes
 from regraft.formats.onnx.export import EngineModel, engine_model
 from regraft.network import GraphNetwork, InputSpec
 
@@ -40,9 +40,9 @@ class Trunk:
         self.spec = spec
 
     @cached_property
-    def hash(self) -> str:
-        """A hash of all that is computed."""
-        return trunk_hash(self.network, self.tensors, [self.spec.name])
+    def hashes(self) -> tuple[str, ...]:
+        """For each tensor a hash of all that computes it."""
+        return tensor_hashes(self.network, self.tensors, [self.spec.name])
 
     def module(self) -> nn.Module:
         """The trunk in torch, with the network's own weights."""
@@ -114,7 +114,7 @@ class Engine:
 
     def require(self, trunk: Trunk) -> None:
         """Raise BadArgument where another trunk, or one with another input, is to be run."""
-        if (trunk.hash, trunk.spec) != (self.trunk.hash, self.trunk.spec):
+        if (trunk.hashes, trunk.spec) != (self.trunk.hashes, self.trunk.spec):
             raise BadArgument(
                 "this engine was made for another trunk",
                 expected=f"{', '.join(trunk.tensors)} from {trunk.spec}",

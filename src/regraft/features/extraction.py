@@ -14,12 +14,12 @@ import numpy as np
 
 from regraft.data import PLAIN, Examples, View, prepare
 from regraft.data.windows import text_windows
-from regraft.errors import UnreadableFile
 from regraft.features.cache import BUDGET, make_room
 from regraft.features.engines import BATCH, Engine, Trunk, make_engine
 from regraft.features.features import Features
 from regraft.features.key import FeatureKey, feature_key
-from regraft.features.store import FeatureStore, Stored, stored_tensors
+from regraft.features.known import Known
+from regraft.features.store import FeatureStore, Stored, is_sound, stored_tensors
 from regraft.features.trimming import Trimmed, Trimming
 from regraft.network import GraphNetwork, InputSpec
 from regraft.run import Progress
@@ -47,6 +47,7 @@ def extract(  # noqa: PLR0913 - each but five has a default
     view: View = PLAIN,
     *,
     within: bool = False,
+    reuse: bool = False,
 ) -> Features:
     """The values of `tensors` for all examples, from the store if they are there, else computed and stored.
 
@@ -62,6 +63,8 @@ def extract(  # noqa: PLR0913 - each but five has a default
         view: how pictures are looked at; each has a store of its own.
         engine: what computes them, made for this trunk and input; None: torch on the device of the place.
         within: what lies beyond the end of a text is never read; it is 0 then, and mostly not computed.
+        reuse: rows that other stores hold, of the same examples by the same engine, are copied and not computed. They
+            are equal to rounding only, as they were computed among others.
 
     Raises:
         BadArgument: the engine was made for something else, or the input takes no pictures and so has one view.
@@ -75,26 +78,27 @@ def extract(  # noqa: PLR0913 - each but five has a default
     trunk = Trunk(network, tensors, spec)
     engine = _ready(engine, trunk, place)
     trimmed = trimming_of(engine) if within else None
-    key = feature_key(network, trunk.tensors, examples, spec, (trimmed or engine).name, view)
+    key = feature_key(trunk, examples, engine.kind, (trimmed or engine).name, view)
+    known = Known(place.root if reuse else None, key, examples.hashes)
     run = partial(_run, trimmed or engine, lambda rows: prepare(examples, rows, spec, view))
-    first = range(min(_SHAPED if trimmed else BATCH, len(examples)))
-    stored = stored_tensors(place.root / key.digest)
+    first = np.arange(min(_SHAPED if trimmed else BATCH, len(examples)))
+    stored = stored_tensors(place.root / key.digest) or known.tensors
     begun = [] if stored else list(run([first]))  # what a row looks like is seen on it
     store = _store(key, stored or _rows_of(trunk.tensors, begun[0]), len(examples), place)
-    missing = {chunk for chunk in range(store.chunks) if not _is_sound(store, chunk, progress)}
+    store.list_contents(examples.hashes)
+    missing = {chunk for chunk in range(store.chunks) if not is_sound(store, chunk, progress)}
     size = max(BATCH, store.chunk_rows) if trimmed else BATCH  # of more texts more are of one length
-    groups = [group for group in _groups(store, size) if not missing.isdisjoint(group)]
-    batches = [rows for group in groups for rows in _batches(store, group, size)]
-    done = begun if batches[:1] == [first] else []  # somebody else may have stored it meanwhile
-    computed = chain(done, run(batches[len(done) :]))
-    with progress.task("features", len(examples), len(examples) - sum(map(len, batches))) as advance:
-        for group in groups:
-            parts: list[list[np.ndarray]] = []
-            for rows in _batches(store, group, size):
-                parts.append(next(computed))
-                advance(len(rows))
-            for chunk in missing.intersection(group):
-                store.write(chunk, parts if len(group) == 1 else _part(parts[0], store, group, chunk))
+    chunks = [chunk for group in _groups(store, size) if not missing.isdisjoint(group) for chunk in group]
+    rows = np.concatenate([np.arange(0), *(np.array(store.span(chunk)) for chunk in chunks)])
+    rows = rows[~known.has(rows)]
+    batches = [rows[begin : begin + size] for begin in range(0, len(rows), size)]
+    done = begun if batches and np.array_equal(batches[0], first) else []  # somebody else may have stored it meanwhile
+    with progress.task("features", len(examples), len(examples) - len(rows)) as advance:
+        computed = _Rows(chain(done, run(batches[len(done) :])), advance)
+        for chunk in chunks:
+            parts = _merged(np.array(store.span(chunk)), known, computed)  # of all chunks of a batch
+            if chunk in missing:
+                store.write(chunk, parts)
     return Features(store, windows=windows)
 
 
@@ -131,44 +135,54 @@ def _rows_of(tensors: Sequence[str], batch: list[np.ndarray]) -> list[Stored]:
     ]
 
 
-def _is_sound(store: FeatureStore, chunk: int, progress: Progress) -> bool:
-    """Whether a chunk is stored; a damaged one is told of."""
-    if not store.exists(chunk):
-        return False
-    try:
-        store.check(chunk)
-    except UnreadableFile as error:
-        progress.say(f"{error.what}, and computed anew: {error.where}")
-        return False
-    return True
-
-
 def _groups(store: FeatureStore, size: int) -> list[range]:
-    """The chunks, those of one batch together: the rows of a chunk are some batches, or the other way round."""
+    """The chunks, those of one batch together: the rows of a chunk are some batches, or the other way round.
+
+    A batch is computed as a whole, so that its rows come out the same whenever that is.
+    """
     several = max(1, size // store.chunk_rows)
     return [range(first, min(first + several, store.chunks)) for first in range(0, store.chunks, several)]
 
 
-def _batches(store: FeatureStore, group: range, size: int) -> list[range]:
-    """The rows of a group of chunks, batch by batch."""
-    end = store.span(group[-1]).stop
-    return [range(first, min(first + size, end)) for first in range(store.span(group[0]).start, end, size)]
+class _Rows:
+    """The rows of batches in turn, in other portions."""
+
+    def __init__(self, batches: Iterator[list[np.ndarray]], advance: Callable[[int], None]) -> None:
+        self._batches, self._advance = batches, advance
+        self._left: list[np.ndarray] = []  # of the batch that is in hand
+
+    def take(self, count: int) -> list[list[np.ndarray]]:
+        """So many more, in parts that follow each other."""
+        parts: list[list[np.ndarray]] = []
+        while count:
+            if not self._left or not len(self._left[0]):
+                self._left = next(self._batches)
+                self._advance(len(self._left[0]))
+            parts.append([values[:count] for values in self._left])
+            self._left = [values[count:] for values in self._left]
+            count -= len(parts[-1][0])
+        return parts
 
 
-def _part(batch: list[np.ndarray], store: FeatureStore, group: range, chunk: int) -> list[list[np.ndarray]]:
-    """The part of a batch that one of its chunks holds."""
-    start, rows = store.span(group[0]).start, store.span(chunk)
-    return [[value[rows.start - start : rows.stop - start] for value in batch]]
+def _merged(rows: np.ndarray, known: Known, computed: _Rows) -> list[list[np.ndarray]]:
+    """The values of rows in parts: those that are known, and of the others what is computed."""
+    here = known.has(rows)
+    parts = computed.take(len(rows) - int(here.sum()))
+    if not here.any():
+        return parts
+    order = np.argsort(np.concatenate([np.flatnonzero(here), np.flatnonzero(~here)]))
+    whole = zip(known.rows(rows[here]), *parts, strict=True)
+    return [[np.concatenate(values)[order] for values in whole]]
 
 
 def _run(
-    engine: Engine | Trimmed, make: Callable[[range], np.ndarray], batches: Sequence[range]
+    engine: Engine | Trimmed, make: Callable[[np.ndarray], np.ndarray], batches: Sequence[np.ndarray]
 ) -> Iterator[list[np.ndarray]]:
     """What an engine computes of the batches in turn, each made while it computes the one before."""
     return map(engine, _ahead(batches, make))
 
 
-def _ahead(batches: Sequence[range], make: Callable[[range], np.ndarray]) -> Iterator[np.ndarray]:
+def _ahead(batches: Sequence[np.ndarray], make: Callable[[np.ndarray], np.ndarray]) -> Iterator[np.ndarray]:
     """The batches in turn, the next one always in the making."""
     with ThreadPoolExecutor(1) as pool:
         waiting: deque[Future[np.ndarray]] = deque()

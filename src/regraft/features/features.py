@@ -9,7 +9,7 @@ import numpy as np
 from regraft.data.tags import spread
 from regraft.data.windows import Windows
 from regraft.errors import UnknownName, nearest_names
-from regraft.features.store import FeatureStore
+from regraft.features.store import FeatureStore, Stored
 
 
 class Features:
@@ -30,9 +30,14 @@ class Features:
         return self.store.rows if self.windows is None else len(self.windows.ends)
 
     @property
+    def tensors(self) -> tuple[Stored, ...]:
+        """What is stored of the tensors."""
+        return tuple(self.store.tensors[self._position(name)] for name in self.names)
+
+    @property
     def nbytes(self) -> int:
-        """Bytes of all that is stored of the tensors."""
-        return self.store.rows * sum(self.store.tensors[self._position(name)].nbytes for name in self.names)
+        """Bytes of all that is stored of them."""
+        return self.store.rows * sum(tensor.nbytes for tensor in self.tensors)
 
     def only(self, names: Sequence[str]) -> Features:
         """Some of the tensors, in this order, in the same store.

@@ -7,14 +7,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regraft.data import Examples, View
-from regraft.network import GraphNetwork, InputSpec, Ref
+from regraft.network import GraphNetwork, Ref
 from regraft.network.modes import specialise
 
+if TYPE_CHECKING:
+    from regraft.features.engines import Kind, Trunk
+
 # To be raised whenever a change to regraft changes what is computed from the same things.
-_RULES = 2
+_RULES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +25,15 @@ class FeatureKey:
     """The origin of stored features.
 
     data: hash of the contents of the examples in their order · preparation: how they are brought to the input ·
-    trunk: hash of the operations and weights below the cut · cut: the tensors and their types · engine: what ran it ·
-    view: how pictures were looked at.
+    trunks: for each tensor a hash of the operations and weights below it · cut: the tensors and their types · kind,
+    engine: what ran it, and its whole name · view: how pictures were looked at.
     """
 
     data: str
     preparation: Mapping[str, Any]
-    trunk: str
+    trunks: tuple[str, ...]
     cut: tuple[tuple[str, str], ...]
+    kind: Kind
     engine: str
     view: str
     rules: int = _RULES
@@ -37,51 +41,61 @@ class FeatureKey:
     @property
     def digest(self) -> str:
         """A hash of it all."""
-        return hashlib.blake2b(json.dumps(self.as_json(), sort_keys=True).encode(), digest_size=16).hexdigest()
+        return _digest(json.dumps(self.as_json(), sort_keys=True).encode())
 
     def as_json(self) -> dict[str, Any]:
         """The key as JSON has it, where a tuple is a list."""
         return json.loads(json.dumps(asdict(self)))
 
 
-def feature_key(
-    network: GraphNetwork, tensors: Sequence[str], examples: Examples, spec: InputSpec, engine: str, view: View
-) -> FeatureKey:
-    """The key of the values of `tensors` for all examples, prepared for the input `spec` in a view."""
+def feature_key(trunk: Trunk, examples: Examples, kind: Kind, engine: str, view: View) -> FeatureKey:
+    """The key of what a trunk makes of all examples in a view, computed by an engine of a kind and a name."""
     return FeatureKey(
         data=examples.fingerprint,
-        preparation=replace(spec, name="", origin="unknown").record(),
-        trunk=trunk_hash(network, tensors, [spec.name]),
-        cut=tuple((name, str(network.tensors[name].dtype)) for name in tensors),
+        preparation=replace(trunk.spec, name="", origin="unknown").record(),
+        trunks=trunk.hashes,
+        cut=tuple((name, str(trunk.network.tensors[name].dtype)) for name in trunk.tensors),
+        kind=kind,
         engine=engine,
         view=view.name,
     )
 
 
 def trunk_hash(network: GraphNetwork, tensors: Sequence[str], given: Sequence[str], *, weights: bool = True) -> str:
-    """A hash of all that computes `tensors` from the `given` ones: operations, settings, weights.
+    """A hash of all that computes `tensors`, as `tensor_hashes` has one for each of them."""
+    return _digest(repr(tensor_hashes(network, tensors, given, weights=weights)).encode())
+
+
+def tensor_hashes(
+    network: GraphNetwork, tensors: Sequence[str], given: Sequence[str], *, weights: bool = True
+) -> tuple[str, ...]:
+    """For each tensor a hash of all that computes it from the `given` ones: operations, settings, weights.
 
     Names do not count, nor what only passes a value on, as a settled conditional does.
 
     Args:
         weights: False: of the weights only types and shapes count.
     """
-    digest = hashlib.blake2b(digest_size=16)
-    number: dict[str, str] = {}
-    counted = count()
+    found: dict[str, str] = {}
+    parameters = count()
     for node in specialise(network.graph, tensors, given, training=False):
         if node.function == "identity":
-            number[node.name] = number[next(node.refs())]
+            found[node.name] = found[next(node.refs())]
             continue
-        number[node.name] = str(next(counted))
-        if node.function == "parameter":
+        if node.function == "input":
+            told = f"input {given.index(node.name)}".encode()
+        elif node.function == "parameter":
             value = network.values[node.args[0]]
-            digest.update(f"{value.dtype.str}{value.shape}".encode())
-            digest.update(value.tobytes() if weights else b"")
+            own = value.tobytes() if weights else b"%d" % next(parameters)
+            told = f"{value.dtype.str}{value.shape}".encode() + own
         else:
-            digest.update(repr((node.function, numbered(node.args, number), sorted(node.kwargs.items()))).encode())
-    digest.update(repr([number[name] for name in tensors]).encode())
-    return digest.hexdigest()
+            told = repr((node.function, numbered(node.args, found), sorted(node.kwargs.items()))).encode()
+        found[node.name] = _digest(told)
+    return tuple(found[name] for name in tensors)
+
+
+def _digest(told: bytes) -> str:
+    return hashlib.blake2b(told, digest_size=16).hexdigest()
 
 
 def numbered(args: Any, number: Mapping[str, str]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
@@ -17,11 +17,13 @@ import numpy as np
 
 from regraft.errors import UnreadableFile
 from regraft.features.key import FeatureKey
+from regraft.run import Progress
 from regraft.run.atomic import disk_errors, read_json, sweep, write_json, writing
 from regraft.run.locks import take
 
 _FORMAT = 1
-INDEX, LOCK = "index.json", ".lock"
+INDEX, CONTENTS, LOCK = "index.json", "contents", ".lock"
+HASHES = "S16"  # of the contents of examples
 _FOOTER = struct.Struct("<I")  # the crc32c of all before it
 # A chunk has so many rows, or half of them, a quarter, ... where those would be more bytes than this: so batches of a
 # power of two never have rows in two chunks, or are chunks themselves.
@@ -47,9 +49,9 @@ class Stored:
 class FeatureStore:
     """The folder of one key.
 
-    index.json says what is stored and for what key; 000000.chunk, 000001.chunk, ... hold the rows of each
-    tensor one after the other, and a checksum. A chunk is there as a whole or not at all, and can be written
-    in any order, by anybody.
+    index.json says what is stored and for what key, `contents` of which examples, by their hashes; 000000.chunk,
+    000001.chunk, ... hold the rows of each tensor one after the other, and a checksum. A chunk is there as a whole or
+    not at all, and can be written in any order, by anybody.
 
     Attributes:
         folder: where it lies.
@@ -108,6 +110,18 @@ class FeatureStore:
                     file.write(data)
             file.write(_FOOTER.pack(crc))
         self._sound.add(chunk)
+
+    def list_contents(self, hashes: Iterable[bytes]) -> None:
+        """Note what tells the contents of the examples, in their order, where it is not noted yet."""
+        if not (self.folder / CONTENTS).exists():
+            with writing(self.folder / CONTENTS) as file:
+                file.writelines(hashes)
+
+    def contents(self) -> np.ndarray:
+        """(n) what was noted of the examples, as bytes; empty where that is not all of them."""
+        path = self.folder / CONTENTS
+        size = path.stat().st_size if path.exists() else 0
+        return np.fromfile(path, HASHES) if size == self.rows * np.dtype(HASHES).itemsize else np.empty(0, HASHES)
 
     def exists(self, chunk: int) -> bool:
         """Whether a chunk is stored, damaged or not."""
@@ -205,6 +219,18 @@ def _foreign(folder: Path, found: Any, expected: dict[str, Any]) -> UnreadableFi
         got=", ".join(f"{name} {both[1].get(name)}" for name in differing),
         fix=f"remove {folder}, or keep features elsewhere",
     )
+
+
+def is_sound(store: FeatureStore, chunk: int, progress: Progress) -> bool:
+    """Whether a chunk is stored; a damaged one is told of."""
+    if not store.exists(chunk):
+        return False
+    try:
+        store.check(chunk)
+    except UnreadableFile as error:
+        progress.say(f"{error.what}, and computed anew: {error.where}")
+        return False
+    return True
 
 
 def stored_tensors(folder: Path) -> tuple[Stored, ...] | None:

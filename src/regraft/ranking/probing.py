@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from regraft.data import Splits, prepare
-from regraft.features import Features, Place, Trunk, cache_folder, choose, extract, make_engine, piped
+from regraft.features import Features, Place, Trunk, cache_folder, choose, earlier_engine, extract, make_engine, piped
 from regraft.network import GraphNetwork
 from regraft.ranking.allowance import Allowance
 from regraft.ranking.candidates import Candidate
@@ -90,12 +90,14 @@ def _joined(family: Sequence[Candidate]) -> _Joined:
 
 
 def _features(network: GraphNetwork, splits: Splits, progress: Progress) -> dict[int, Features]:
-    """Its outputs for both parts, by the engine that is fastest here and agrees with torch."""
+    """Its outputs for both parts: what is known of them from before, and what an engine computes of the rest."""
     place, (read,) = Place(root=cache_folder(), device=_device()), network.graph.inputs
-    wanted, count = network.outputs, len(splits.train) + len(splits.validation)
-    engine, _ = choose(network, wanted, read, splits.train.examples, place.device, count)
+    trunk, count = Trunk(network, network.outputs, read), len(splits.train) + len(splits.validation)
+    engine = earlier_engine(place.root, trunk, splits.train.examples, place.device)
+    if engine is None:
+        engine, _ = choose(network, trunk.tensors, read, splits.train.examples, place.device, count)
     return {
-        id(part.examples): extract(network, wanted, part.examples, read, place, progress, engine)
+        id(part.examples): extract(network, trunk.tensors, part.examples, read, place, progress, engine, reuse=True)
         for part in (splits.train, splits.validation)
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -99,8 +100,13 @@ def _families(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
 
 
 def _portion(part: Part, share: float, seed: int) -> Part:
-    """A share of a part, the same of each class; a larger share holds all of a smaller one."""
-    order = np.random.default_rng(seed).permutation(len(part))
+    """A share of a part, the same of each class; a larger share holds all of a smaller one.
+
+    Their contents say which are taken: where examples are added, most of the share stays what it was.
+    """
+    hashes, salt = part.examples.hashes, str(seed).encode()
+    drawn = [hashlib.blake2b(hashes[index], digest_size=8, key=salt).digest() for index in part.indices]
+    order = np.array(sorted(range(len(part)), key=drawn.__getitem__))
     labels = part.labels[order]
     classes = [order[labels == label] for label in np.unique(labels)]
     chosen = np.sort(np.concatenate([own[: ceil(share * len(own))] for own in classes]))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped, 
 from regraft.features.extraction import trimming_of
 from regraft.network import Plan
 from regraft.network.graph import WORD
-from regraft.run.atomic import read_json, write_json, writing
+from regraft.run.atomic import disk_errors, read_json, write_json
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.tagging import targets
 from regraft.train.optimizers import make_optimizer
@@ -119,7 +121,7 @@ def _made(kept: Mapping[str, Any], trunk: Trunk, device: str) -> Engine | None:
 
 def _key(ground: Ground, trunk: Trunk) -> str:
     preparation = {**ground.spec.record(), "name": "", "origin": ""}
-    told = [trunk.hash, preparation, ground.splits.train.examples.fingerprint, total(ground.splits)]
+    told = [trunk.hashes, preparation, ground.splits.train.examples.fingerprint, total(ground.splits)]
     told += [str(ground.device), torch.get_num_threads(), torch.__version__]
     return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
 
@@ -153,16 +155,18 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
 
 
 def _storing(folder: Path) -> float:
-    """Seconds that a million bytes take until they lie on the disk."""
-    data, path = np.random.default_rng(0).bytes(_WRITTEN), folder / "written"
+    """Seconds that a million bytes take until they lie on the disk, in a file without a name, which no kill leaves."""
+    data = np.random.default_rng(0).bytes(_WRITTEN)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as file:
 
-    def write() -> None:
-        with writing(path) as file:
-            file.write(data)
+            def write() -> None:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
 
-    taken = seconds_of(write)
-    path.unlink(missing_ok=True)
-    return taken / (_WRITTEN * 1e-6)
+            return seconds_of(write) / (_WRITTEN * 1e-6)
 
 
 def _training(ground: Ground) -> tuple[float, float]:

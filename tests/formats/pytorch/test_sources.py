@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import warnings
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ from regraft.data.fitting import fitted, frame
 from regraft.errors import BadArgument, UnknownName
 from regraft.formats import saved
 from regraft.network.graph import InputSpec
+from regraft.registering import published
 
 timm = pytest.importorskip("timm")
 torchvision = pytest.importorskip("torchvision")
@@ -152,6 +157,38 @@ def test_without_a_hub_the_way_out_is_said_at_once() -> None:
     assert "MissingFile: the pretrained weights cannot be fetched\n  where: timm:resnet18" in done.stderr
     assert "to do: give them: --weights FILE; or take fresh ones: --weights random" in done.stderr
     assert "Retrying" not in done.stderr
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Answers as the hub does when it is asked for models by a word."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        body = json.dumps([{"id": "google/vit-base", "modelId": "google/vit-base"}, {"id": "me/vitamin"}]).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_the_hub_is_asked_for_a_word_of_the_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with HTTPServer(("127.0.0.1", 0), Hub) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        assert published("hf", "google/vit-*[a-f]*") == ["hf:google/vit-base"]
+        server.shutdown()
+    (asked,) = Hub.asked
+    assert asked.startswith("/api/models?")
+    for part in ("search=google%2Fvit-", "filter=transformers", "sort=downloads", "limit=1000"):
+        assert part in asked
 
 
 def test_weights_that_do_not_fit_are_an_error(tmp_path: Path) -> None:

@@ -112,13 +112,8 @@ def licence(package: str, name: str) -> str | None:
     return sources.licence(package, name)
 
 
-def model_names(package: str) -> list[str]:
-    """The names of the models of a package whose weights are published.
-
-    Raises:
-        MissingExtra: the package is not installed.
-        BadArgument: it keeps no list.
-    """
+def model_names(package: str, pattern: str) -> list[str]:
+    """The names of the models of a package whose weights are published, by a pattern; raises what `sources` does."""
     from regraft.formats.pytorch import sources
 
-    return sources.model_names(package)
+    return sources.model_names(package, pattern)

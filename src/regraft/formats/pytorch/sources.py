@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import filter as matching
 from inspect import signature
 from pathlib import Path
 from types import MethodType
@@ -30,6 +31,8 @@ from regraft.formats.pytorch.processors import processor_picture
 from regraft.network.graph import PICTURE, SENTENCE, InputSpec
 from regraft.network.texts import MASK, TOKENS, TYPES
 
+_LISTED = 1000  # names of a hub
+_README = "README.md"
 _SEED = 0  # of random weights: the same for every call
 
 
@@ -103,29 +106,54 @@ def licence(package: str, name: str) -> str | None:
     if package == "timm":
         config = _package("timm").get_pretrained_cfg(name)
         return (config and config.license) or None
-    readme = Path(name) / "README.md"
-    if package != "hf" or not readme.is_file():
+    if package != "hf":
+        return None
+    readme = _place_of(name, (_README,)) / _README
+    if not readme.is_file():
         return None
     said = re.match(r"---\n(?:(?!---).*\n)*?license: *(\S+)", readme.read_text(encoding="utf-8", errors="replace"))
     return said[1] if said else None
 
 
-def model_names(package: str) -> list[str]:
-    """The names of the models of a package whose weights are published.
+def model_names(package: str, pattern: str) -> list[str]:
+    """The names of the models of a package whose weights are published, by a pattern as a shell has it.
+
+    Of the hub of transformers those that are fetched most often, 1,000 at most.
 
     Raises:
         MissingExtra: the package is not installed.
-        BadArgument: it keeps no list.
+        BadArgument: there is no such package.
+        MissingFile: the hub cannot be reached.
     """
     if package == "timm":
-        return _package("timm").list_pretrained()
-    if package == "torchvision":
-        return _package("torchvision").models.list_models()
-    raise BadArgument(
-        f"{package} keeps no list of its models",
-        expected="timm or torchvision",
-        fix=f"look for a name at {_HUBS['hf']}/models, and give it: hf:USER/NAME" if package == "hf" else None,
-    )
+        names = _package("timm").list_pretrained()
+    elif package == "torchvision":
+        names = _package("torchvision").models.list_models()
+    elif package == "hf":
+        names = _on_hub(word=max(re.split(r"\[.*?\]|[*?]", pattern), key=len))
+    else:
+        raise BadArgument(f"{package} publishes no models", expected="timm, torchvision or hf")
+    return matching(names, pattern)
+
+
+def _on_hub(word: str) -> list[str]:
+    """The names on the hub with a word in them."""
+    _package("transformers")
+    hub, errors = (importlib.import_module(name) for name in ("huggingface_hub", "huggingface_hub.errors"))
+    address = os.environ.get("HF_ENDPOINT", _HUBS["hf"])
+    try:
+        if not _reachable(address):
+            raise OSError("it cannot be reached")
+        api = hub.HfApi(endpoint=address)
+        return [one.id for one in api.list_models(search=word, filter="transformers", sort="downloads", limit=_LISTED)]
+    except (OSError, errors.HTTPError) as error:
+        raise MissingFile(
+            "the hub does not say which models it has",
+            where=address,
+            expected="a connection to it",
+            got=str(error).split("\n")[0][:300],
+            fix="give one by its name, hf:USER/NAME, or a folder you have, hf:FOLDER",
+        ) from error
 
 
 def _labels(config: Any) -> list[str] | None:
