@@ -39,7 +39,7 @@ from regraft.run import Progress
 from regraft.zoo import Zoo
 
 PARTS: Mapping[str, Callable[[int], Splits]] = {"photos": photos, "digits": digits}
-PER_CLASS = {"photos": 160, "digits": 250}
+PER_CLASS = {"photos": 160, "digits": 150}
 BEST = 8  # candidates that are fine-tuned, those that are best when each is probed by itself
 SILENT = Progress(silent=True)
 
@@ -88,7 +88,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks ranking")
     parser.add_argument("--part", choices=list(PARTS), action="append", help="may be given several times; else all")
-    parser.add_argument("--per-class", type=int, help="examples of each class; else 160 photos, 250 digits")
+    parser.add_argument("--per-class", type=int, help="examples of each class; else 160 photos, 150 digits")
     parser.add_argument("--sources", default="*", help="only the sources with such names, as a shell has it")
     parser.add_argument("--siblings", type=int, default=4, help="of each source")
     parser.add_argument("--epochs", type=int, default=2, help="that siblings are trained for")

@@ -22,8 +22,15 @@ from regraft.train.settings import Settings
 SETTINGS = Settings(epochs=6, batch=10, seed=5, lr=0.05, ema=0.9, clip_norm=1.0)
 
 
-def go(toy: Toy, settings: Settings = SETTINGS, run: RunFolder | None = None, *, resume: bool = False) -> Trained:
-    return train(toy.learner, toy.rows, settings, validate=toy.validate, run=run, resume=resume)
+def go(
+    toy: Toy,
+    settings: Settings = SETTINGS,
+    run: RunFolder | None = None,
+    *,
+    resume: bool = False,
+    until: int | None = None,
+) -> Trained:
+    return train(toy.learner, toy.rows, settings, validate=toy.validate, run=run, resume=resume, until=until)
 
 
 class Stopping(Points):
@@ -151,6 +158,22 @@ def test_a_checkpoint_of_another_training(tmp_path: Path) -> None:
         "  got: 0.1\n"
         "  to do: give the same settings, or start anew in another folder"
     )
+
+
+def test_a_schedule_may_change_from_its_next_beginning_on(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run")
+    cycles = replace(SETTINGS, schedule="one-cycle", restarts=(2,), epochs=4)
+    go(make_toy(), cycles, run, until=2)
+    for other in (replace(cycles, restarts=(1,)), replace(cycles, restarts=(3,)), replace(cycles, restarts=())):
+        with pytest.raises(BadArgument, match="cannot be resumed\n  where: epochs\n  expected: 2\n"):
+            go(make_toy(), other, run, resume=True)
+    longer, once = replace(cycles, restarts=(2, 5), epochs=6), make_toy()
+    resumed = make_toy()
+    assert go(resumed, longer, run, resume=True).epochs == 6
+    go(once, longer)
+    assert_same(resumed, once.learner.weights)
+    with pytest.raises(BadArgument, match="where: epochs\n  expected: 2, 5, 6\n  got: 2, 6\n"):
+        go(make_toy(), replace(cycles, epochs=6), run, resume=True)
 
 
 def test_a_checkpoint_over_another_trunk(tmp_path: Path) -> None:

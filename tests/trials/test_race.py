@@ -39,11 +39,11 @@ def solved(ground, stored):
     return {"outputs/kernel": found[:-1].astype("float32"), "outputs/bias": found[-1].astype("float32")}
 
 
-def run_race(ground, stored, solved, folder, *schemes):
+def run_race(ground, stored, solved, folder, *schemes, seconds=None):
     entries = entries_of(ground, *schemes)
     starts = [entry.graft.network.assign(solved) for entry in entries]
     track = Track(ground=ground, stored=stored, folder=folder, progress=SILENT)
-    return entries, race(entries, starts, track)
+    return entries, race(entries, starts, track, seconds)
 
 
 def entries_of(ground, *schemes):
@@ -66,6 +66,20 @@ def test_the_better_half_trains_on(ground, stored, solved, tmp_path):
     assert (last.state, last.note) == ("done", "")
     assert last.score(truth) == max(trial.score(truth) for trial in trials)
     assert max(map(best_until(2), by_epochs[2])) <= min(map(best_until(2), [*by_epochs[4], last]))
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(None, (10, 20, 40)), (1e-6, (10, 13, 16)), (1e6, (10, 22, 47))])
+def test_a_race_that_has_its_time_takes_no_longer_nor_much_less(ground, stored, solved, tmp_path, seconds, epochs):
+    cycles = {"epochs": 40, "restarts": [10, 20], "schedule": "one-cycle", "keep": "last"}
+    schemes = [(f"lr {lr:g}", H3, {**cycles, "lr": lr}) for lr in (1e-5, 1e-3, 3e-3, 1e-4)]
+    entries, trials = run_race(ground, stored, solved, tmp_path, *schemes, seconds=seconds)
+    assert entries[0].stretches == (10, 20, 40)
+    assert sorted(trial.epochs for trial in trials) == [epochs[0], epochs[0], epochs[1], epochs[2]]
+    (last,) = (trial for trial in trials if trial.epochs == epochs[2])
+    rates = [line["lr"] for line in last.learning]
+    assert [place for place, rate in enumerate(rates, 1) if rate < 1e-3 * max(rates)] == list(epochs)
+    _, again = run_race(ground, stored, solved, tmp_path, *schemes, seconds=1.0)  # what was decided stands
+    assert [trial.epochs for trial in again] == [trial.epochs for trial in trials]
 
 
 def best_until(epoch):

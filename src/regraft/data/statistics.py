@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from regraft.errors import BadArgument
 from regraft.network.flow import data_refs
@@ -34,7 +35,9 @@ class Statistics:
         on pictures prepared rightly: 0.3 to 0.6; in another range: 0.9 and more.
         """
         axes = tuple(axis for axis in range(values.ndim) if axis != self.axis % values.ndim)
-        mean, variance = values.mean(axes, dtype=np.float64), values.var(axes, dtype=np.float64) + _FLOOR
+        x = torch.from_numpy(values)  # numpy takes three times as long
+        middle = x.mean(axes, keepdim=True)
+        mean, variance = middle.flatten().double().numpy(), (x - middle).square_().mean(axes).double().numpy() + _FLOOR
         known = self.variance + _FLOOR
         spread = np.abs(np.log(variance) - np.log(known))
         shift = np.abs(mean - self.mean) / np.sqrt(np.maximum(variance, known))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -32,8 +33,7 @@ from regraft.train.schedules import rate
 from regraft.train.settings import Settings
 from regraft.train.stepping import take
 
-# Settings that may differ when a training goes on; the epochs not where a schedule is stretched over them.
-_FREE = ("epochs", "patience", "device", "features")
+_FREE = ("patience", "device", "features")  # settings that may differ when a training goes on
 # Saving may take this share of the time.
 _SAVING = 0.02
 
@@ -302,7 +302,7 @@ class _Training:
         stored = checkpoints.read(self._run.checkpoints) if self._run else None
         if stored is None:
             return
-        _same(stored.identity, self._identity)
+        _same(stored.identity, self._identity, stored.epoch + bool(stored.step))
         put(self._learner.weights, stored.weights)
         self._optimizer.load(stored.slots, stored.powers)
         if self._ema:
@@ -313,9 +313,8 @@ class _Training:
 
 
 def _identity(learner: Learner, rows: Rows, settings: Settings) -> dict[str, Any]:
-    free = _FREE if settings.schedule == "constant" else _FREE[1:]
     return {
-        "settings": {name: value for name, value in settings.as_json().items() if name not in free},
+        "settings": {name: value for name, value in settings.as_json().items() if name not in _FREE},
         "examples": len(rows),
         "trained": list(learner.trained),
         "followed": list(learner.followed),
@@ -323,11 +322,15 @@ def _identity(learner: Learner, rows: Rows, settings: Settings) -> dict[str, Any
     }
 
 
-def _same(stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    known = {**Settings().as_json(), **stored["settings"]}  # older checkpoints have fewer settings
-    one, other = {**stored, **known}, {**now, **now["settings"]}
-    different = [key for key in now["settings"] if one[key] != other[key]]
-    different += [key for key in now if key != "settings" and one[key] != other[key]]
+def _same(stored: Mapping[str, Any], now: Mapping[str, Any], begun: int) -> None:
+    """Make sure that a training goes on as it began, so many epochs of which were begun."""
+    settings = ({**Settings().as_json(), **side["settings"]} for side in (stored, now))  # older ones have fewer
+    one, other = (
+        {**side, **own, "epochs": _settled(own, begun), "restarts": None}
+        for side, own in zip((stored, now), settings, strict=True)
+    )
+    keys = [*now["settings"], *(key for key in now if key != "settings")]
+    different = [key for key in keys if one[key] != other[key]]
     if different:
         raise BadArgument(
             "the run's checkpoint is of another training: it cannot be resumed",
@@ -336,6 +339,14 @@ def _same(stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             got=_short(other[different[0]]),
             fix="give the same settings, or start anew in another folder",
         )
+
+
+def _settled(settings: Mapping[str, Any], begun: int) -> str:
+    """The epochs after which the cycles end that a schedule has begun; later ones may still be changed."""
+    if settings["schedule"] == "constant":
+        return ""
+    bounds = [0, *settings["restarts"], settings["epochs"]]
+    return ", ".join(str(end) for start, end in pairwise(bounds) if start < begun)
 
 
 def _short(value: Any) -> str:

@@ -16,7 +16,7 @@ _PASSES = 10.0  # that a search may take where nothing is said
 _MINUTE = 60.0  # seconds that it may always take: tiny networks get as many passes
 _UNTRAINED, _WHOLE = 0.1, 0.1  # shares of the budget for the untrained trunk, and for each training of everything
 _COMPARED = _UNTRAINED + 2 * _WHOLE
-_LEAST_EPOCHS = 3  # of a stretch, which is a whole cycle of the learning rate
+LEAST_EPOCHS = 3  # of a stretch, which is a whole cycle of the learning rate
 _MOST_EPOCHS = 25  # of the dearest scheme of a race
 _BACKWARD = 2.0  # a step back costs so many steps forward
 
@@ -158,7 +158,7 @@ def schedule(passes: float, fixed: float, epochs: Sequence[float], *, tested: bo
 def _races(passes: float, costs: Sequence[float]) -> tuple[tuple[int, ...], ...]:
     """Epochs after which each stretch of each scheme ends; the dearest are left out until all others can begin."""
     entered = sorted(range(len(costs)), key=lambda one: costs[one])
-    while entered and _LEAST_EPOCHS * costs[entered[-1]] > _shares(passes, len(entered))[0] * 1.25:
+    while entered and LEAST_EPOCHS * costs[entered[-1]] > _shares(passes, len(entered))[0] * 1.25:
         entered.pop()
     # All cost the same in each stretch: whoever stays ahead, the race takes what was forecast.
     shares = _shares(min(passes, _useful(costs, entered)), len(entered)) if entered else []
@@ -167,7 +167,7 @@ def _races(passes: float, costs: Sequence[float]) -> tuple[tuple[int, ...], ...]
         spent, ends = 0.0, list[int]()
         for share in shares:
             spent += share
-            least = (ends[-1] if ends else 0) + _LEAST_EPOCHS
+            least = (ends[-1] if ends else 0) + LEAST_EPOCHS
             ends.append(max(least, round(spent / costs[one])))
         races[one] = tuple(ends)
     return tuple(races)

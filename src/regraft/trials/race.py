@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,12 +28,14 @@ from regraft.tasks.truth import Truth, truth_of
 from regraft.train.learner import Rows
 from regraft.train.loop import train
 from regraft.train.range_test import range_test
+from regraft.trials.budget import LEAST_EPOCHS
 from regraft.trials.ground import Ground
 from regraft.trials.planning import Entry, rate_test
 from regraft.trials.stored import Stored
 from regraft.trials.trial import State, Trial
 
 _FASTEST = 1e-3  # learning rate: what was learned before is soon lost
+_LONGER = 1.25  # times as long as it was planned may what is left of a race be: more epochs are of no use
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,32 +48,55 @@ class Track:
     progress: Progress
 
 
-def race(entries: Sequence[Entry], starts: Sequence[GraphNetwork], track: Track) -> list[Trial]:
+def race(
+    entries: Sequence[Entry], starts: Sequence[GraphNetwork], track: Track, seconds: float | None = None
+) -> list[Trial]:
     """The trials of all entries, in their order.
 
     Args:
         starts: for each entry the network with its first weights: the source's, and those of its head.
+        seconds: that all of it should take; where the first stretches took longer, or less, than their part of them,
+            the others get fewer epochs, or more. None: as long as it takes.
     """
     begins = {entry.number: start for entry, start in zip(entries, starts, strict=True)}
+    planned, done = {entry.number: entry for entry in entries}, 1.0
     trials: dict[int, Trial] = {}
     running, last = list(entries), max((len(entry.stretches) for entry in entries), default=0) - 1
     for stretch in range(last + 1):
-        # Who goes on is written down: after a kill the trials of those have been trained further than they had then.
-        decision = track.folder / f"stretch-{stretch + 1}.json"
-        ahead: list[int] | None = read_json(decision)["ahead"] if decision.is_file() else None
+        # Who goes on, and for how long, is written down: after a kill the trials of those have been trained further
+        # than they had then.
+        kept = track.folder / f"stretch-{stretch + 1}.json"
+        decision: dict[str, Any] | None = read_json(kept) if kept.is_file() else None
         for entry in running:
-            if ahead is None or entry.number not in ahead:
+            if decision is None or entry.number not in decision["ahead"]:
                 trials[entry.number] = _run(entry, begins[entry.number], stretch, track)
         if stretch == last:
             break
-        if ahead is None:
+        if decision is None:
             ahead = _ahead([trials[entry.number] for entry in running], truth_of([track.ground.splits.validation]))
-            write_json(decision, {"ahead": ahead})
+            spent = sum(trial.seconds for trial in trials.values())
+            decision = {"ahead": ahead, "pace": seconds and _pace(seconds, spent, done, last - stretch)}
+            write_json(kept, decision)
         for entry in running:
-            if entry.number not in ahead and trials[entry.number].state == "done":
+            if entry.number not in decision["ahead"] and trials[entry.number].state == "done":
                 trials[entry.number] = _dropped(trials[entry.number], entry)
-        running = [entry for entry in running if entry.number in ahead]
+        running = [entry for entry in running if entry.number in decision["ahead"]]
+        if (pace := decision["pace"]) is not None:
+            running, done = [_paced(entry, planned[entry.number], stretch, pace) for entry in running], done + pace
     return [trials[entry.number] for entry in entries]
+
+
+def _pace(seconds: float, spent: float, done: float, left: int) -> float:
+    """How many times as long as planned the stretches left may be, where `done` planned ones have spent so much."""
+    return min(_LONGER, max(0.0, (seconds - spent) / (spent / done * left)))
+
+
+def _paced(entry: Entry, planned: Entry, stretch: int, pace: float) -> Entry:
+    """An entry that has run a stretch, and is trained so many times as long as planned in those that are left."""
+    left = [max(LEAST_EPOCHS, round(pace * (end - start))) for start, end in pairwise(planned.stretches[stretch:])]
+    stretches = (*entry.stretches[:stretch], *accumulate(left, initial=entry.stretches[stretch]))
+    settings = replace(entry.settings, epochs=stretches[-1], restarts=stretches[:-1])
+    return replace(entry, stretches=stretches, settings=settings)
 
 
 def _ahead(trials: Sequence[Trial], truth: Truth) -> list[int]:

@@ -176,11 +176,13 @@ class _Search:
         with self._clock("heads"), one_thread():
             trials = self._heads(readings, stored)
         with self._clock("thaw"):
-            trials += self._thawed(readings, trials, stored)
+            own = self._plan.drafted.given  # schemes say themselves how long they are trained
+            trials += self._thawed(readings, trials, stored, expected if minutes and not own else None)
         trials = [replace(trial, number=number) for number, trial in enumerate(trials, 1)]
         best = winner(readings, trials, self._truth, self._plan.drafted.rule)
         with self._clock("baselines"):
-            baselines, untrained = self._baselines(readings, trials, stored)
+            epochs = self._plan.schedule.whole / self._plan.work.whole / (self._slowness(trials) if minutes else 1.0)
+            baselines, untrained = self._baselines(readings, trials, stored, epochs)
         with self._clock("test"):
             won = self._judged(best, trials, stored)
         return Found(
@@ -256,8 +258,18 @@ class _Search:
             seconds=0.0,
         )
 
-    def _thawed(self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored) -> list[Trial]:
-        """The race; that of the recipe is run below the best cut, and starts with the best head on it."""
+    def _thawed(
+        self,
+        readings: Sequence[Reading],
+        trials: Sequence[Trial],
+        stored: Stored,
+        expected: Mapping[str, float] | None,
+    ) -> list[Trial]:
+        """The race; that of the recipe is run below the best cut, and starts with the best head on it.
+
+        Args:
+            expected: seconds of each stage, by which the race has to be over; None: it need not.
+        """
         values: Mapping[str, np.ndarray] = {}
         if not self._plan.drafted.given:
             place = top(readings)
@@ -268,17 +280,31 @@ class _Search:
         entries = [entry for entry in self._plan.entries if entry.stretches]
         starts = [entry.graft.network.assign(values or _solved(entry, readings)) for entry in entries]
         track = Track(ground=self._ground, stored=stored, folder=self._run.trials, progress=self._progress)
-        return race(with_tested_rate(entries, starts, track), starts, track)
+        started = time.monotonic()
+        tested, testing = with_tested_rate(entries, starts, track), time.monotonic() - started
+        return race(tested, starts, track, None if expected is None else self._due(expected) - testing)
+
+    def _due(self, expected: Mapping[str, float]) -> float:
+        """Seconds that thawing may take, so that it is over when it was to be."""
+        return expected["thaw"] + sum(expected[stage] - self._clock.seconds[stage] for stage in ("probe", "heads"))
+
+    def _slowness(self, trials: Sequence[Trial]) -> float:
+        """How many times as long as planned the epochs of the race took."""
+        planned = {entry.scheme.name: entry.epoch * self._plan.one_pass for entry in self._plan.entries}
+        raced = [trial for trial in trials if trial.stage == "thaw" and trial.epochs]
+        seconds = sum(trial.epochs * planned[trial.scheme.name] for trial in raced)
+        return sum(trial.seconds for trial in raced) / seconds if raced else 1.0
 
     def _baselines(
-        self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored
+        self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored, epochs: float
     ) -> tuple[list[Baseline], Mapping[str, float]]:
-        ground, bought = self._ground, self._plan.schedule
+        """What the winner is compared with, trained for so many epochs where it is trained."""
+        ground = self._ground
         if not len(ground.splits.test):
             return [], {}
         found = simple(ground.splits, stored, readings[-1])
-        fresh, untrained_curve = untrained_trunk(ground, bought.untrained, self._measured.engine, self._progress)
-        epochs = bought.whole / self._plan.work.whole
+        share = self._plan.schedule.untrained
+        fresh, untrained_curve = untrained_trunk(ground, share, self._measured.engine, self._progress)
         scratch = from_scratch(ground, epochs, self._run.trials, self._progress)
         return [*found, fresh, scratch, self._fine_tuned(trials, stored, epochs)], untrained_curve
 
