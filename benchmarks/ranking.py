@@ -29,7 +29,7 @@ import regraft
 from benchmarks.comparing import paired_bootstrap
 from benchmarks.kept import Kept
 from benchmarks.pool import Size, digits, photos, pool
-from benchmarks.results import write_section
+from benchmarks.results import machine, write_section
 from benchmarks.rivals.photos import ROOT, at_hand
 from benchmarks.rivals.probing import Plain, plain
 from benchmarks.search import code
@@ -146,18 +146,18 @@ def _nothing_known() -> Iterator[Path]:
 # --- the truth ----------------------------------------------------------------------------------------
 
 
-def truth(job: Job, name: str) -> np.ndarray:
-    """(t) which test examples are told right by what a search with its usual budget makes of a model."""
+def truth(job: Job, name: str) -> dict[str, Any]:
+    """What a search with its usual budget makes of a model: {winner, right, on}; a mark for each test example."""
     kept = Kept(Path(__file__).parent / "ranking_truth.jsonl")
-    found = kept.once({"model": name, **job.key}, lambda: _searched(job, name))
-    return np.array([mark == "1" for mark in found["right"]])
+    return kept.once({"model": name, **job.key}, lambda: _searched(job, name))
 
 
 def _searched(job: Job, name: str) -> dict[str, Any]:
     with _nothing_known() as folder:
         winner = regraft.search(job.zoo.open(name), job.splits, out=folder / "run").winner
         right = winner.probability.argmax(1) == job.splits.test.labels
-        return {"winner": winner.trial.scheme.name, "right": "".join("01"[hit] for hit in right.tolist())}
+        marks = "".join("01"[hit] for hit in right.tolist())
+        return {"winner": winner.trial.scheme.name, "right": marks, "on": machine()}
 
 
 def choices(found: Mapping[str, Any], alone: Mapping[str, Plain]) -> dict[str, str | None]:
@@ -207,7 +207,9 @@ another model.
 def regrets(job: Job, taken: Mapping[str, str | None], alone: Mapping[str, Plain], best: int) -> str:
     """How much worse on the test part the model of each way is than the best of all that were fine-tuned."""
     tuned = sorted(alone, key=lambda name: -alone[name].accuracy)[:best]
-    right = {name: truth(job, name) for name in dict.fromkeys([*tuned, *filter(None, taken.values())])}
+    found = {name: truth(job, name) for name in dict.fromkeys([*tuned, *filter(None, taken.values())])}
+    right = {name: np.array([mark == "1" for mark in one["right"]]) for name, one in found.items()}
+    machines = ", ".join(dict.fromkeys(one["on"] for one in found.values()))
     top = max(right, key=lambda name: right[name].mean())
     lines = [
         f"| {way} | {name} | {right[name].mean():.3f} | {paired_bootstrap(right[name], right[top])} |"
@@ -217,7 +219,8 @@ def regrets(job: Job, taken: Mapping[str, str | None], alone: Mapping[str, Plain
     return (
         f"""
 The truth: the {len(tuned)} models that are best by themselves, and what else is taken, were searched with the usual
-budget of `regraft search` and tested on {len(right[top])} examples. The best is {top}, {right[top].mean():.3f}.
+budget of `regraft search` ({machines}) and tested on {len(right[top])} examples.
+The best is {top}, {right[top].mean():.3f}.
 
 | taken by | model | accuracy, fine-tuned | above the best, 95 % |
 |---|---|---|---|

@@ -15,6 +15,7 @@ from regraft.data import Part
 from regraft.errors import BadArgument
 from regraft.run import Progress, RunFolder
 from regraft.tasks.truth import truth_of
+from regraft.trials import calibration
 from regraft.trials.budget import Budget
 from regraft.trials.ground import Choices
 from regraft.trials.schemes import schemes_from_data
@@ -144,6 +145,26 @@ def test_a_search_in_minutes_leaves_the_numbers_alone_that_passes_are_counted_by
     between = search(network, splits, choices=minutes, out=tmp_path / "between", progress=SILENT)
     assert between.calibration.as_json() != first.calibration.as_json()
     assert kept.read_bytes() == before
+
+
+def test_a_race_with_minutes_is_shortened_where_training_is_slower_than_was_measured(
+    network, splits, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    measure = calibration._measured
+
+    def too_fast(*how):
+        found = measure(*how)
+        return {**found, **{name: found[name] / 20 for name in ("lower", "upper", "step", "weights")}}
+
+    monkeypatch.setattr(calibration, "_measured", too_fast)
+    for name, budget, shortened in (("minutes", Budget(minutes=0.03), True), ("passes", Budget(passes=1000), False)):
+        found = search(network, splits, choices=Choices(budget=budget), out=tmp_path / name, progress=SILENT)
+        planned = {entry.number: entry.stretches for entry in found.plan.entries if entry.stretches}
+        decision = json.loads((tmp_path / name / "trials/stretch-1.json").read_text())
+        trained = {trial.epochs for trial in found.trials if trial.stage == "thaw"}
+        assert (decision["pace"] is not None and decision["pace"] < 0.5) == shortened
+        assert (max(trained) < max(ends[-1] for ends in planned.values())) == shortened
 
 
 def test_an_engine_of_another_version_is_chosen_and_measured_anew(network, splits, tmp_path, monkeypatch):
