@@ -95,6 +95,7 @@ def calibration_of(ground: Ground) -> Calibration:
         plain=0.01,
         lower=0.01 / (ground.flops * 1e-9),
         upper=0.01 / (ground.flops * 1e-9),
+        fresh=1.0,
         product=1e-3,
         step=1e-3,
         weights=1e-3,

@@ -5,6 +5,7 @@ import random
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,15 +23,8 @@ from regraft.train.settings import Settings
 SETTINGS = Settings(epochs=6, batch=10, seed=5, lr=0.05, ema=0.9, clip_norm=1.0)
 
 
-def go(
-    toy: Toy,
-    settings: Settings = SETTINGS,
-    run: RunFolder | None = None,
-    *,
-    resume: bool = False,
-    until: int | None = None,
-) -> Trained:
-    return train(toy.learner, toy.rows, settings, validate=toy.validate, run=run, resume=resume, until=until)
+def go(toy: Toy, settings: Settings = SETTINGS, run: RunFolder | None = None, **how: Any) -> Trained:
+    return train(toy.learner, toy.rows, settings, validate=toy.validate, run=run, **how)
 
 
 class Stopping(Points):

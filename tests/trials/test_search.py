@@ -30,11 +30,12 @@ def network():
     return dense_network((8, 16, 12, 10, 3))
 
 
-def rows(network, n=300):
-    """Rows whose classes are told by the second hidden layer, and some noise."""
+def rows(network, n=300, layer="3"):
+    """Rows whose classes are told by a hidden layer, the second one, and some noise."""
     random = np.random.default_rng(0)
     x = random.normal(size=(n, 8)).astype("float32")
-    told = network.run(x, to="3") @ random.normal(size=(12, 3))
+    hidden = network.run(x, to=layer)
+    told = hidden @ random.normal(size=(hidden.shape[1], 3))
     told = (told - told.mean(0)) / told.std(0) + 0.3 * random.normal(size=told.shape)
     return x, told.argmax(1)
 
@@ -147,9 +148,8 @@ def test_a_search_in_minutes_leaves_the_numbers_alone_that_passes_are_counted_by
     assert kept.read_bytes() == before
 
 
-def test_a_race_with_minutes_is_shortened_where_training_is_slower_than_was_measured(
-    network, splits, tmp_path, monkeypatch
-):
+def test_a_race_with_minutes_is_shortened_where_training_is_slower_than_was_measured(network, tmp_path, monkeypatch):
+    splits = row_splits(*rows(network, layer="5"), 180, 60)  # of which two schemes are thawed
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     measure = calibration._measured
 
@@ -158,7 +158,7 @@ def test_a_race_with_minutes_is_shortened_where_training_is_slower_than_was_meas
         return {**found, **{name: found[name] / 20 for name in ("lower", "upper", "step", "weights")}}
 
     monkeypatch.setattr(calibration, "_measured", too_fast)
-    for name, budget, shortened in (("minutes", Budget(minutes=0.03), True), ("passes", Budget(passes=1000), False)):
+    for name, budget, shortened in (("minutes", Budget(minutes=0.2), True), ("passes", Budget(passes=1000), False)):
         found = search(network, splits, choices=Choices(budget=budget), out=tmp_path / name, progress=SILENT)
         planned = {entry.number: entry.stretches for entry in found.plan.entries if entry.stretches}
         decision = json.loads((tmp_path / name / "trials/stretch-1.json").read_text())

@@ -72,8 +72,7 @@ def extract(  # noqa: PLR0913 - each but five has a default
         ShapeMismatch: a tensor has no row for each example.
         BadData: a picture is damaged.
     """
-    progress = progress or Progress(silent=True)
-    windows = text_windows(examples, spec)
+    progress, windows = progress or Progress(silent=True), text_windows(examples, spec)
     examples = windows.examples if windows else examples
     trunk = Trunk(network, tensors, spec)
     engine = _ready(engine, trunk, place)
@@ -88,15 +87,12 @@ def extract(  # noqa: PLR0913 - each but five has a default
     store.list_contents(examples.hashes)
     missing = {chunk for chunk in range(store.chunks) if not is_sound(store, chunk, progress)}
     size = max(BATCH, store.chunk_rows) if trimmed else BATCH  # of more texts more are of one length
-    chunks = [chunk for group in _groups(store, size) if not missing.isdisjoint(group) for chunk in group]
-    rows = np.concatenate([np.arange(0), *(np.array(store.span(chunk)) for chunk in chunks)])
-    rows = rows[~known.has(rows)]
-    batches = [rows[begin : begin + size] for begin in range(0, len(rows), size)]
-    done = begun if batches and np.array_equal(batches[0], first) else []  # somebody else may have stored it meanwhile
-    with progress.task("features", len(examples), len(examples) - len(rows)) as advance:
+    chunks, batches = _work(store, missing, known, size)
+    done = begun if batches and np.array_equal(batches[0], first) else []  # else it was stored or known meanwhile
+    with progress.task("features", len(examples), len(examples) - sum(map(len, batches))) as advance:
         computed = _Rows(chain(done, run(batches[len(done) :])), advance)
         for chunk in chunks:
-            parts = _merged(np.array(store.span(chunk)), known, computed)  # of all chunks of a batch
+            parts = _merged(np.array(store.span(chunk)), known, computed)
             if chunk in missing:
                 store.write(chunk, parts)
     return Features(store, windows=windows)
@@ -133,6 +129,14 @@ def _rows_of(tensors: Sequence[str], batch: list[np.ndarray]) -> list[Stored]:
         Stored(name=name, shape=value.shape[1:], dtype=str(value.dtype))
         for name, value in zip(tensors, batch, strict=True)
     ]
+
+
+def _work(store: FeatureStore, missing: set[int], known: Known, size: int) -> tuple[list[int], list[np.ndarray]]:
+    """The chunks that lie in one batch with missing ones, and the batches of their rows that are not known."""
+    chunks = [chunk for group in _groups(store, size) if not missing.isdisjoint(group) for chunk in group]
+    rows = np.concatenate([np.arange(0), *(np.array(store.span(chunk)) for chunk in chunks)])
+    rows = rows[~known.has(rows)]
+    return chunks, [rows[begin : begin + size] for begin in range(0, len(rows), size)]
 
 
 def _groups(store: FeatureStore, size: int) -> list[range]:

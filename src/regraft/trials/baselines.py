@@ -28,6 +28,7 @@ from regraft.trials.probe import Reading, probe
 from regraft.trials.recipe import FULL
 from regraft.trials.stored import Stored, parts
 
+SCRATCH = "from scratch"
 EPOCHS = 20  # that training the whole network would take
 _LEAST = 20  # examples of a part without which nothing is measured
 
@@ -85,7 +86,7 @@ def from_scratch(ground: Ground, epochs: float, folder: Path, progress: Progress
     """The same architecture with fresh weights, trained for so many epochs or a part of one in a run of `folder`."""
     fresh = untrained(ground.network, ground.seed)
     settings = Settings(epochs=EPOCHS, seed=ground.seed, batch=ground.batch([ground.spec.name]))
-    trained = _Training(name="from scratch", graft=ground.graft(Plan(freeze=None), fresh), settings=settings)
+    trained = _Training(name=SCRATCH, graft=ground.graft(Plan(freeze=None), fresh), settings=settings)
     return trained.judged(ground, epochs, folder, progress)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -32,7 +32,7 @@ from regraft.trials.stored import total
 from regraft.trials.threads import one_thread
 
 _SAMPLE = 32  # examples that are measured on
-_FORMAT = 9
+_FORMAT = 10
 _HEADS, _HIDDEN = 2, 128  # heads trained together, and their hidden layer
 _WRITTEN = 2**25  # bytes, about a chunk of features
 _LEAST, _MOST = 8, 1024  # the vector below it
@@ -50,6 +50,7 @@ class Calibration:
         storing: a million bytes of features, written where they are kept.
         plain: the same by torch as it is, which is how schemes are tried one by one.
         lower, upper: a thousand million operations in training, a third of them forward, below and above the middle.
+        fresh: how many times as long a step of everything takes whose batch norms use the statistics of the batch.
         product: a thousand million multiplications of a head's matrix products.
         step: a step of a head of next to no weights.
         weights: what a million of them add to it.
@@ -63,14 +64,15 @@ class Calibration:
     plain: float
     lower: float
     upper: float
+    fresh: float
     product: float
     step: float
     weights: float
 
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON holds it."""
-        names = ("preparing", "example", "storing", "plain", "lower", "upper", "product", "step", "weights")
-        seconds = {name: getattr(self, name) for name in names}
+        kept = {"engine", "timings"}
+        seconds = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in kept}
         timings = [asdict(timing) for timing in self.timings]
         engine = {"engine": self.engine.kind, "name": self.engine.name}
         return {"format": _FORMAT, **engine, "timings": timings, "seconds": seconds}
@@ -139,7 +141,7 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
     example = min(piped(run, batch, make) for _ in range(2)) / len(indices)
     chosen = {timing.kind: timing.seconds or 0.0 for timing in timings}
     slower = chosen["torch"] / chosen[engine.kind] if chosen[engine.kind] else 1.0
-    lower, upper = _training(ground)
+    lower, upper, fresh = _training(ground)
     step = _head(_LEAST)
     return {
         "preparing": seconds_of(make) / len(indices),
@@ -148,6 +150,7 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
         "plain": example * slower,
         "lower": lower,
         "upper": upper,
+        "fresh": fresh,
         "product": product(),
         "step": step,
         "weights": max(0.0, _head(_MOST) - step) / (_HEADS * _MOST * _HIDDEN * 1e-6),
@@ -169,12 +172,13 @@ def _storing(folder: Path) -> float:
             return seconds_of(write) / (_WRITTEN * 1e-6)
 
 
-def _training(ground: Ground) -> tuple[float, float]:
-    """What operations below and above the middle take in training."""
+def _training(ground: Ground) -> tuple[float, float, float]:
+    """What operations below and above the middle take in training, and times as long a step from scratch takes."""
     middle = ground.middle.flops
     upper = _step(ground, Plan(freeze=None, freeze_below=ground.middle.cut, freeze_statistics=True))
     whole = _step(ground, Plan(freeze=None, freeze_statistics=True))
-    return _each(whole - upper, middle), _each(upper, ground.flops - middle)
+    fresh = _step(ground, Plan(freeze=None)) / whole
+    return _each(whole - upper, middle), _each(upper, ground.flops - middle), fresh
 
 
 def _each(seconds: float, operations: int) -> float:

@@ -81,14 +81,15 @@ def race(
             if entry.number not in decision["ahead"] and trials[entry.number].state == "done":
                 trials[entry.number] = _dropped(trials[entry.number], entry)
         running = [entry for entry in running if entry.number in decision["ahead"]]
-        if (pace := decision["pace"]) is not None:
+        if (pace := decision.get("pace")) is not None:
             running, done = [_paced(entry, planned[entry.number], stretch, pace) for entry in running], done + pace
     return [trials[entry.number] for entry in entries]
 
 
 def _pace(seconds: float, spent: float, done: float, left: int) -> float:
     """How many times as long as planned the stretches left may be, where `done` planned ones have spent so much."""
-    return min(_LONGER, max(0.0, (seconds - spent) / (spent / done * left)))
+    planned = spent / done * left
+    return min(_LONGER, max(0.0, (seconds - spent) / planned)) if planned else 1.0  # else all have diverged at once
 
 
 def _paced(entry: Entry, planned: Entry, stretch: int, pace: float) -> Entry:

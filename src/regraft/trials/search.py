@@ -25,7 +25,7 @@ from regraft.tasks.record import data_record, require_same, source_record
 from regraft.tasks.scores import reported
 from regraft.tasks.truth import truth_of
 from regraft.train.learner import Rows
-from regraft.trials.baselines import Baseline, fine_tuned, from_scratch, simple, untrained_trunk
+from regraft.trials.baselines import SCRATCH, Baseline, fine_tuned, from_scratch, simple, untrained_trunk
 from regraft.trials.budget import Budget
 from regraft.trials.calibration import Calibration, calibrated
 from regraft.trials.choosing import best_head, ties, top, winner
@@ -181,7 +181,7 @@ class _Search:
         trials = [replace(trial, number=number) for number, trial in enumerate(trials, 1)]
         best = winner(readings, trials, self._truth, self._plan.drafted.rule)
         with self._clock("baselines"):
-            epochs = self._plan.schedule.whole / self._plan.work.whole / (self._slowness(trials) if minutes else 1.0)
+            epochs = self._compared_epochs(self._slowness(trials) if minutes else 1.0)
             baselines, untrained = self._baselines(readings, trials, stored, epochs)
         with self._clock("test"):
             won = self._judged(best, trials, stored)
@@ -295,8 +295,16 @@ class _Search:
         seconds = sum(trial.epochs * planned[trial.scheme.name] for trial in raced)
         return sum(trial.seconds for trial in raced) / seconds if raced else 1.0
 
+    def _compared_epochs(self, slowness: float) -> dict[str, float]:
+        """Epochs of the trainings the winner is compared with, by name: those that were settled before a stop."""
+        kept = self._run.trials / "baselines.json"
+        if not kept.is_file():
+            epochs = self._plan.schedule.whole / self._plan.work.whole / slowness
+            write_json(kept, {SCRATCH: epochs / self._measured.fresh, FULL: epochs})
+        return read_json(kept)
+
     def _baselines(
-        self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored, epochs: float
+        self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored, epochs: Mapping[str, float]
     ) -> tuple[list[Baseline], Mapping[str, float]]:
         """What the winner is compared with, trained for so many epochs where it is trained."""
         ground = self._ground
@@ -305,8 +313,8 @@ class _Search:
         found = simple(ground.splits, stored, readings[-1])
         share = self._plan.schedule.untrained
         fresh, untrained_curve = untrained_trunk(ground, share, self._measured.engine, self._progress)
-        scratch = from_scratch(ground, epochs, self._run.trials, self._progress)
-        return [*found, fresh, scratch, self._fine_tuned(trials, stored, epochs)], untrained_curve
+        scratch = from_scratch(ground, epochs[SCRATCH], self._run.trials, self._progress)
+        return [*found, fresh, scratch, self._fine_tuned(trials, stored, epochs[FULL])], untrained_curve
 
     def _fine_tuned(self, trials: Sequence[Trial], stored: Stored, epochs: float) -> Baseline:
         """Full fine-tuning: the trial that did it, or a short one."""

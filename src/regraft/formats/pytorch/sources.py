@@ -7,31 +7,26 @@ because `random` ones are wanted.
 from __future__ import annotations
 
 import importlib
-import os
 import re
-import socket
-import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import filter as matching
 from inspect import signature
 from pathlib import Path
 from types import MethodType
 from typing import Any
-from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor, nn
 
 from regraft.errors import BadArgument, MissingExtra, MissingFile, UnknownName, UnreadableFile, nearest_names
 from regraft.files.tokenizers import pooling_beside, separator_of, tokenizer_at
+from regraft.formats.pytorch.hub import fetching, offline_where_unreachable, on_hub
 from regraft.formats.pytorch.pictures import USUAL, timm_picture, torchvision_picture
 from regraft.formats.pytorch.processors import processor_picture
 from regraft.network.graph import PICTURE, SENTENCE, InputSpec
 from regraft.network.texts import MASK, TOKENS, TYPES
 
-_LISTED = 1000  # names of a hub
 _README = "README.md"
 _SEED = 0  # of random weights: the same for every call
 
@@ -130,30 +125,11 @@ def model_names(package: str, pattern: str) -> list[str]:
     elif package == "torchvision":
         names = _package("torchvision").models.list_models()
     elif package == "hf":
-        names = _on_hub(word=max(re.split(r"\[.*?\]|[*?]", pattern), key=len))
+        _package("transformers")
+        names = on_hub(max(re.split(r"\[.*?\]|[*?]", pattern), key=len))
     else:
         raise BadArgument(f"{package} publishes no models", expected="timm, torchvision or hf")
     return matching(names, pattern)
-
-
-def _on_hub(word: str) -> list[str]:
-    """The names on the hub with a word in them."""
-    _package("transformers")
-    hub, errors = (importlib.import_module(name) for name in ("huggingface_hub", "huggingface_hub.errors"))
-    address = os.environ.get("HF_ENDPOINT", _HUBS["hf"])
-    try:
-        if not _reachable(address):
-            raise OSError("it cannot be reached")
-        api = hub.HfApi(endpoint=address)
-        return [one.id for one in api.list_models(search=word, filter="transformers", sort="downloads", limit=_LISTED)]
-    except (OSError, errors.HTTPError) as error:
-        raise MissingFile(
-            "the hub does not say which models it has",
-            where=address,
-            expected="a connection to it",
-            got=str(error).split("\n")[0][:300],
-            fix="give one by its name, hf:USER/NAME, or a folder you have, hf:FOLDER",
-        ) from error
 
 
 def _labels(config: Any) -> list[str] | None:
@@ -169,7 +145,7 @@ def _timm(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
     known = timm.list_models() + timm.list_pretrained()
     if not timm.is_model(name):
         raise UnknownName(f"timm has no model {name!r}", nearest=nearest_names(name, known), fix="timm.list_models()")
-    with _fetching("timm", name):
+    with fetching("timm", name):
         module = timm.create_model(name, pretrained=pretrained, **create)
     config: Mapping[str, Any] = module.pretrained_cfg
     spec = timm_picture(config)
@@ -186,7 +162,7 @@ def _torchvision(name: str, pretrained: bool, create: Mapping[str, Any]) -> Nati
         )
     weights = _torchvision_weights(torchvision, name)
     options = {"init_weights": True} if name in ("googlenet", "inception_v3") and not pretrained else {}
-    with _fetching("torchvision", name):
+    with fetching("torchvision", name):
         module = torchvision.models.get_model(name, weights=weights if pretrained else None, **options, **create)
     spec, sample = torchvision_picture(weights.transforms() if weights else None)
     return Native(module=module, sample=sample, picture=spec)
@@ -205,7 +181,7 @@ def _hf(name: str, pretrained: bool, create: Mapping[str, Any]) -> Native:
     if not folder.is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise MissingFile("there is no such folder", where=name, expected="a folder with a config.json, or USER/NAME")
     offline = _offline(name)
-    with _fetching("hf", name):
+    with fetching("hf", name):
         config = transformers.AutoConfig.from_pretrained(name, **offline)
         kind = transformers.AutoModelForImageClassification if _tells_pictures(config) else transformers.AutoModel
         if pretrained:
@@ -226,7 +202,7 @@ def _place_of(name: str, files: Sequence[str]) -> Path:
     if Path(name).is_dir():
         return Path(name)
     fetched = importlib.import_module("transformers.utils.hub").cached_file
-    with _fetching("hf", name):
+    with fetching("hf", name):
         for file in files:
             fetched(name, file, _raise_exceptions_for_missing_entries=False)
         return Path(fetched(name, "config.json")).parent
@@ -293,7 +269,7 @@ def _processor(name: str) -> Mapping[str, Any] | None:
     """The record of a model's image processor; None where it has none."""
     base = importlib.import_module("transformers.image_processing_base")
     try:
-        with _offline_where_unreachable("hf"):
+        with offline_where_unreachable("hf"):
             return base.ImageProcessingMixin.get_image_processor_dict(name, **_offline(name))[0]
     except (OSError, ValueError) as error:
         if "valid JSON" in str(error):
@@ -349,11 +325,6 @@ _PACKAGES: Mapping[str, Callable[[str, bool, Mapping[str, Any]], Native]] = {
     "hf": _hf,
 }
 _EXTRAS = {"timm": "timm", "torchvision": "timm", "transformers": "text"}
-_HUBS = {
-    "timm": "https://huggingface.co",
-    "hf": "https://huggingface.co",
-    "torchvision": "https://download.pytorch.org",
-}
 
 
 def _package(name: str) -> Any:
@@ -361,52 +332,3 @@ def _package(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise MissingExtra(f"{name} is needed for this model", fix=f"pip install 'regraft[{_EXTRAS[name]}]'") from error
-
-
-@contextmanager
-def _fetching(package: str, name: str) -> Generator[None]:
-    """While weights are fetched: what goes wrong is said in one way, and nobody waits for a hub that is not there."""
-    address = f"{package}:{name}"
-    try:
-        with warnings.catch_warnings(action="ignore"), _offline_where_unreachable(package):
-            yield
-    except (OSError, RuntimeError, ValueError) as error:
-        if "No pretrained weights" in str(error):
-            raise BadArgument(
-                f"{package} has no pretrained weights for {name}",
-                where=address,
-                fix="--weights FILE, or --weights random",
-            ) from error
-        raise MissingFile(
-            "the pretrained weights cannot be fetched",
-            where=address,
-            expected=f"a connection to {_HUBS[package]}, or the files in the package's cache",
-            got=f"{type(error).__name__}: {error}".split("\n")[0][:300],
-            fix="give them: --weights FILE; or take fresh ones: --weights random",
-        ) from error
-
-
-@contextmanager
-def _offline_where_unreachable(package: str) -> Generator[None]:
-    """Without a connection only the cache is looked into: hubs are else asked six times, for a minute."""
-    if package == "torchvision" or _reachable(os.environ.get("HF_ENDPOINT", _HUBS[package])):
-        yield
-        return
-    constants: Any = importlib.import_module("huggingface_hub.constants")
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = before
-
-
-def _reachable(address: str) -> bool:
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
-        return True  # a proxy is asked instead
-    parts = urlsplit(address)
-    try:
-        socket.create_connection((parts.hostname or "", parts.port or 443), timeout=5).close()
-    except OSError:
-        return False
-    return True
