@@ -148,6 +148,7 @@ def test_a_search_in_minutes_leaves_the_numbers_alone_that_passes_are_counted_by
     assert kept.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_race_with_minutes_is_shortened_where_training_is_slower_than_was_measured(network, tmp_path, monkeypatch):
     splits = row_splits(*rows(network, layer="5"), 180, 60)  # of which two schemes are thawed
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
