@@ -128,7 +128,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--part", choices=PARTS, action="append", help="may be given several times; else all")
     parser.add_argument("--pixels", type=int, help="else 128 for the schemes, 224 elsewhere")
     parser.add_argument("--per-class", type=int, default=200, help="photos of each class, of which there are 200")
-    parser.add_argument("--folds", type=int, default=3, help="how many of the five are run one by one")
+    parser.add_argument("--folds", type=int, default=3, help="how many of the five are timed against others")
     parser.add_argument("--epochs", type=int, help="else 3 for fastai, 10 and 10 for Keras, as the schemes say")
     parser.add_argument("--measured", type=int, default=2, help="epochs of each scheme that are run one by one")
     parser.add_argument("--repeats", type=int, default=1, help="divisions into five on which schemes are compared")
@@ -307,11 +307,10 @@ SAID = {
 
 def program_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
     """A rival in its own environment, against regraft with a fifth of its time and with all of it."""
-    columns = list(zip(*(against(part, turn, kept) for turn in size.turns), strict=True))
+    turns = size.turns[: size.folds]
+    columns = list(zip(*(against(part, turn, kept) for turn in turns), strict=True))
     seconds = [[side["seconds"] for side in column] for column in columns]
-    right = [
-        [turn.right(side["predictions"]) for turn, side in zip(size.turns, column, strict=True)] for column in columns
-    ]
+    right = [[turn.right(side["predictions"]) for turn, side in zip(turns, column, strict=True)] for column in columns]
     name, about = (text.format(value) for text, value in zip(SAID[part], (size.epochs, size.pixels), strict=True))
     rows = [f"| {name} | {spread(seconds[0])} | | {accuracy(right[0])} | |"]
     labels = ("given a fifth of its time", "given as long")
@@ -321,7 +320,7 @@ def program_section(part: str, size: Size, kept: Kept) -> tuple[str, str]:
         rows.append(f"| `regraft search`, {label} | {spread(taken)} | {ratio} | {accuracy(told)} | {gap} |")
         rows.append(f"| the same, without its baselines | {spread(bare)} | {ratios(seconds[0], bare)} | | |")
     head = f"""
-{about}; {size.per_class} photos of each of five classes, five folds. Times are those from after the
+{about}; {size.per_class} photos of each of five classes, {size.folds} folds. Times are those from after the
 imports to the predictions; regraft's hold opening the network and, but for the lower row of each pair, its baselines.
 
 | | seconds, median (least to most) | times as fast | test accuracy | regraft above it, 95 % |
