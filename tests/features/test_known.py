@@ -121,7 +121,7 @@ def test_the_engine_of_before_is_the_one_that_computed_most(place: Place) -> Non
     trunk = Trunk(NET, TOPS, SPEC)
     assert earlier_engine(place.root, trunk, some(FEW), "cpu") is None
     extract(NET, TOPS, some(range(200)), SPEC, place, engine=make_engine("onnxruntime", trunk))
-    extract(NET, TOPS, some(range(40)), SPEC, place)
+    extract(NET, TOPS, some(range(30)), SPEC, place)
     for count, expected in ((300, "onnxruntime"), (40, "onnxruntime")):
         engine = earlier_engine(place.root, trunk, some(range(count)), "cpu")
         assert engine is not None

@@ -10,6 +10,7 @@ from regraft.features.engines import Engine as Engine
 from regraft.features.engines import Kind as Kind
 from regraft.features.engines import Trunk as Trunk
 from regraft.features.engines import make_engine as make_engine
+from regraft.features.engines import same_engine as same_engine
 from regraft.features.extraction import Place as Place
 from regraft.features.extraction import extract as extract
 from regraft.features.features import Features as Features

@@ -140,6 +140,18 @@ def make_engine(kind: Kind, trunk: Trunk, device: str = "cpu") -> Engine:
     return Engine(kind=kind, name=f"{name}, {rows} rows at once", trunk=trunk, least=least, compute=compute)
 
 
+def same_engine(kind: Kind, name: str, trunk: Trunk, device: str) -> Engine | None:
+    """The engine that was chosen for a trunk before; None where it is gone, another version now, or not for the device.
+
+    Only that one is known to compute what torch does.
+    """
+    try:
+        engine = make_engine(kind, trunk, device)
+    except (BadArgument, MissingExtra):
+        return None
+    return engine if engine.name == name else None
+
+
 def _refuse_unfit(kind: Kind, spec: InputSpec, device: str) -> None:
     if kind != "torch" and device != "cpu":
         raise BadArgument(f"{kind} is an engine for the CPU", got=device, fix="take torch")

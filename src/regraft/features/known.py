@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from regraft.data import PLAIN, Examples
-from regraft.errors import BadArgument, MissingExtra, UnreadableFile
-from regraft.features.engines import Engine, Kind, Trunk, make_engine
+from regraft.errors import UnreadableFile
+from regraft.features.engines import Engine, Kind, Trunk, same_engine
 from regraft.features.features import Features
 from regraft.features.key import FeatureKey, feature_key
 from regraft.features.store import HASHES, INDEX, FeatureStore, Stored, is_sound, stored_tensors
@@ -68,17 +67,14 @@ class Known:
 
 
 def earlier_engine(root: Path, trunk: Trunk, examples: Examples, device: str) -> Engine | None:
-    """The engine that computed most of a trunk's rows for examples before, at least half of them; None: there is none.
-
-    It is of the kind that was chosen then; that program may be another version by now.
-    """
-    wanted, counts = np.array(examples.hashes, HASHES), Counter[Kind]()
+    """The engine that computed most of a trunk's rows for examples before, at least half; None where there is none."""
+    wanted, counts = np.array(examples.hashes, HASHES), Counter[tuple[Kind, str]]()
     for other, features in _alike(root, feature_key(trunk, examples, "torch", "", PLAIN)):
-        counts[other.kind] = max(counts[other.kind], int((_places(features.store, wanted) >= 0).sum()))
-    for kind, count in counts.most_common(1):
+        own = other.kind, other.engine
+        counts[own] = max(counts[own], int((_places(features.store, wanted) >= 0).sum()))
+    for (kind, name), count in counts.most_common(1):
         if 2 * count >= len(examples):
-            with suppress(BadArgument, MissingExtra):
-                return make_engine(kind, trunk, device)
+            return same_engine(kind, name, trunk, device)
     return None
 
 

@@ -16,8 +16,7 @@ import torch
 from torch.nn import functional
 
 from regraft.data import Part, prepare
-from regraft.errors import BadArgument, MissingExtra
-from regraft.features import Engine, Timing, Trunk, choose, make_engine, piped, seconds_of
+from regraft.features import Engine, Timing, Trunk, choose, piped, same_engine, seconds_of
 from regraft.features.extraction import trimming_of
 from regraft.network import Plan
 from regraft.network.graph import WORD
@@ -96,7 +95,8 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
     trunk = Trunk(ground.surveyed, tensors, ground.spec)
     path = ground.place.root / "calibrations" / f"{_key(ground, trunk)}.json"
     kept = before or (read_json(path) if path.is_file() else {})
-    engine = _made(kept, trunk, str(ground.device)) if kept.get("format") == _FORMAT else None
+    current = kept.get("format") == _FORMAT
+    engine = same_engine(kept["engine"], kept["name"], trunk, str(ground.device)) if current else None
     if engine:
         timings = tuple(Timing(**timing) for timing in kept["timings"])
     else:
@@ -110,15 +110,6 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
     if not kept:  # else what a budget in passes buys would change with every search in between
         write_json(path, found.as_json())
     return found
-
-
-def _made(kept: Mapping[str, Any], trunk: Trunk, device: str) -> Engine | None:
-    """The engine that was chosen before; None where it is gone, another version now, or not for this device."""
-    try:
-        engine = make_engine(kept["engine"], trunk, device)
-    except (BadArgument, MissingExtra):
-        return None
-    return engine if engine.name == kept["name"] else None
 
 
 def _key(ground: Ground, trunk: Trunk) -> str:

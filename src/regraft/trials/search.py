@@ -181,8 +181,8 @@ class _Search:
         trials = [replace(trial, number=number) for number, trial in enumerate(trials, 1)]
         best = winner(readings, trials, self._truth, self._plan.drafted.rule)
         with self._clock("baselines"):
-            epochs = self._compared_epochs(self._slowness(trials) if minutes else 1.0)
-            baselines, untrained = self._baselines(readings, trials, stored, epochs)
+            slowness = self._slowness(trials) if minutes else 1.0
+            baselines, untrained = self._baselines(readings, trials, stored, slowness)
         with self._clock("test"):
             won = self._judged(best, trials, stored)
         return Found(
@@ -304,13 +304,13 @@ class _Search:
         return read_json(kept)
 
     def _baselines(
-        self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored, epochs: Mapping[str, float]
+        self, readings: Sequence[Reading], trials: Sequence[Trial], stored: Stored, slowness: float
     ) -> tuple[list[Baseline], Mapping[str, float]]:
-        """What the winner is compared with, trained for so many epochs where it is trained."""
+        """What the winner is compared with; epochs take so many times as long as planned."""
         ground = self._ground
         if not len(ground.splits.test):
             return [], {}
-        found = simple(ground.splits, stored, readings[-1])
+        found, epochs = simple(ground.splits, stored, readings[-1]), self._compared_epochs(slowness)
         share = self._plan.schedule.untrained
         fresh, untrained_curve = untrained_trunk(ground, share, self._measured.engine, self._progress)
         scratch = from_scratch(ground, epochs[SCRATCH], self._run.trials, self._progress)
