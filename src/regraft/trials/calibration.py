@@ -106,7 +106,10 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
         kept = {}
     if kept and (before or not anew):
         return Calibration(engine=engine, timings=timings, **kept["seconds"])
-    found = Calibration(engine=engine, timings=timings, **_measured(ground, engine, timings))
+    # a search that is resumed keeps its plan, and so its numbers, whatever engine it has now
+    known = before if before and before.get("format") == _FORMAT else None
+    seconds = known["seconds"] if known else _measured(ground, engine, timings)
+    found = Calibration(engine=engine, timings=timings, **seconds)
     if not kept:  # else what a budget in passes buys would change with every search in between
         write_json(path, found.as_json())
     return found
