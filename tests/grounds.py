@@ -89,6 +89,7 @@ def calibration_of(ground: Ground) -> Calibration:
     return Calibration(
         engine=make_engine("torch", trunk, "cpu"),
         timings=(Timing(kind="torch", start=0.0, seconds=0.01),),
+        start=0.0,
         preparing=0.0,
         example=0.01,
         storing=0.001,

@@ -66,6 +66,17 @@ def test_a_hidden_layer_has_to_be_better_beyond_doubt(hidden, place):
     assert won(PLENTY, *trials) is trials[place]
 
 
+@pytest.mark.parametrize(("folded", "place"), [(602, 0), (720, 1)])
+def test_a_hidden_layer_is_judged_by_the_folds_whatever_the_validation_part_says(folded, place):
+    trials = trial("probe", 130, by_folds=600), trial("heads", 260 - folded // 5, by_folds=folded, layers=2)
+    assert won(PLENTY, *trials) is trials[place]
+
+
+def test_a_hidden_layer_that_went_through_no_folds_is_not_compared_by_them():
+    trials = trial("probe", 100, by_folds=600), trial("heads", 140, layers=2)
+    assert won(PLENTY, *trials) is trials[0]
+
+
 def test_of_given_schemes_the_best_wins():
     trials = trial("heads", 121), trial("thaw", 122, "rolled back"), trial("thaw", 120)
     assert won(FEW, *trials) is trials[1]
@@ -86,7 +97,7 @@ def test_of_given_heads_that_cannot_be_told_apart_the_one_of_fewer_layers_wins()
 def test_a_head_that_went_through_no_folds_wins_by_no_tie():
     left_out, crossed = trial("heads", 128, name="left out"), trial("heads", 129, by_folds=690, layers=2)
     assert won(FEW, left_out, crossed) is crossed
-    assert ties(crossed, (left_out, crossed), TRUTH) == ()
+    assert ties(crossed, (left_out, crossed), TRUTH) == ("left out",)
 
 
 def test_ties_are_told_by_what_the_choice_was_made_by():
@@ -94,11 +105,13 @@ def test_ties_are_told_by_what_the_choice_was_made_by():
     trials = (
         best,
         trial("heads", 90, by_folds=699, name="close by folds"),
+        trial("probe", 90, by_folds=698, name="linear, close by folds"),
+        trial("probe", 130, by_folds=500, name="linear, far by folds"),
         trial("heads", 130, by_folds=500, name="far by folds"),
         trial("thaw", 129, name="close, without folds"),
         trial("thaw", 90, name="far, without folds"),
     )
-    assert ties(best, trials, TRUTH) == ("close by folds", "close, without folds")
+    assert ties(best, trials, TRUTH) == ("close by folds", "linear, close by folds", "close, without folds")
 
 
 @pytest.mark.parametrize("state", ["diverged", "rolled back"])

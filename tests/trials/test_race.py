@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,11 @@ from regraft.run.atomic import write_json
 from regraft.tasks.head import Head, own_copy
 from regraft.tasks.truth import truth_of
 from regraft.train.loop import train
+from regraft.trials.augmentation import Augmentation
 from regraft.trials.planning import drafted, planned
 from regraft.trials.race import Track, race, with_tested_rate
 from regraft.trials.schemes import Scheme
+from regraft.trials.views import Effect, effect_of_crops
 
 H2, H3 = "dnn/hidden2/Relu:0", "dnn/hidden3/Relu:0"
 LOOKED = {"keep": "best", "look_first": True}
@@ -170,3 +174,28 @@ def test_a_rate_that_was_tested_is_taken_again(ground, stored, tmp_path):
     write_json(tmp_path / "rate.json", {"lr": found.settings.lr * 1.4})
     (again,) = with_tested_rate(entries, starts, track)
     assert again.settings.lr == pytest.approx(found.settings.lr * 1.4)
+
+
+def test_beside_another_crop_each_time_the_first_scheme_races_with_plain_pictures(ground, stored, solved, tmp_path):
+    schemes = [(f"below {below}", below, {**LOOKED, "epochs": 6, "lr": 1e-3}) for below in (H3, H2)]
+    cropped = replace(ground, augmentation=Augmentation(kind="bypass"))
+    entries, trials = run_race(cropped, stored, solved, tmp_path / "cropped", *schemes)
+    assert [(entry.scheme.name, entry.plain) for entry in entries] == [
+        (f"below {H3}", False),
+        (f"below {H2}", False),
+        (f"below {H3}, plain pictures", True),
+    ]
+    _, (plain, *_) = run_race(ground, stored, solved, tmp_path / "plain", *schemes)
+    losses = [[line["validation_loss"] for line in trial.learning[:3]] for trial in (plain, trials[2], trials[0])]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert losses[2] != pytest.approx(losses[0], rel=1e-2)
+
+    effect = effect_of_crops(trials)
+    epoch = min(trials[0].epochs, trials[2].epochs)
+    assert effect == Effect(
+        views=None,
+        scheme=f"below {H3}",
+        accuracy=trials[0].learning[epoch]["validation_accuracy"],
+        without=trials[2].learning[epoch]["validation_accuracy"],
+    )
+    assert effect_of_crops(trials[:2]) is None

@@ -89,6 +89,16 @@ def test_the_run_holds_what_was_found(found, out):
     assert list(record["seconds"]) == ["planning", "probe", "heads", "thaw", "baselines", "test"]
 
 
+def test_where_validation_is_small_every_frozen_head_is_judged_by_folds(found):
+    assert found.ground.folds.crossed > 1
+    linear, hidden = ([trial for trial in found.trials if trial.stage == stage] for stage in ("probe", "heads"))
+    assert [trial.crossed for trial in linear] == [reading.hits for reading in found.readings]
+    crossed = [trial for trial in hidden if trial.crossed]
+    assert [len(trial.crossed.of) for trial in crossed] == [len(found.ground.folds.truth)]
+    truth = truth_of([found.ground.splits.validation])
+    assert crossed == [max(hidden, key=lambda trial: trial.score(truth))]
+
+
 def test_the_winner_is_validated_as_its_trial_was(found):
     truth = truth_of([found.ground.splits.validation])
     assert found.winner.validation.accuracy == pytest.approx(found.winner.trial.score(truth)[0])

@@ -83,6 +83,8 @@ def _print(found: Found) -> None:
     output.table(title, ("of", measure, "note"), _compared(results))
     print(words.verdict(results))
     print(f"{words.standing(results)} {words.ties(results)} {words.chosen_on(results)}")
+    if said := words.augmented(results):
+        print(said)
     spent = words.duration(sum(results.seconds.values()))
     print(f"It took {spent}; one by one, the same schemes take {words.saving(results)} as long.")
     print(f"Run:    {found.run}\nReport: {found.run / 'report.html'}\nModel:  {found.model}")

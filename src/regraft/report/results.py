@@ -159,9 +159,10 @@ class Winner:
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """The accuracy on validation of the linear head on one cut, with kept views and without."""
+    """The score on validation of a scheme with kept views, or with another crop each time (None), and without."""
 
-    views: int
+    views: int | None
+    scheme: str
     accuracy: float
     without: float
 

@@ -171,6 +171,16 @@ def chosen_on(results: Results) -> str:
     )
 
 
+def augmented(results: Results) -> str:
+    """What augmentation did; "" where there was none."""
+    found = results.augmentation
+    if found is None:
+        return ""
+    how = "another crop each time" if found.views is None else f"{found.views} kept views of each example"
+    name, (score, without) = quoted([found.scheme]), map(percent, (found.accuracy, found.without))
+    return f"With {how} {name} gets {score} on validation, with pictures as they are {without}."
+
+
 def allowed(results: Results) -> str:
     """The budget that was given."""
     budget = results.budget

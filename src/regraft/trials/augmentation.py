@@ -58,6 +58,11 @@ def augmentation_of(text: str) -> Augmentation:
     )
 
 
+def plainly(name: str) -> str:
+    """What a scheme is called where it is tried once more, with pictures as they are."""
+    return f"{name}, plain pictures"
+
+
 class ViewedRows:
     """Rows of which every look at an example is at one of its views, drawn at random."""
 

@@ -31,7 +31,7 @@ from regraft.trials.stored import total
 from regraft.trials.threads import one_thread
 
 _SAMPLE = 32  # examples that are measured on
-_FORMAT = 10
+_FORMAT = 11
 _HEADS, _HIDDEN = 2, 128  # heads trained together, and their hidden layer
 _WRITTEN = 2**25  # bytes, about a chunk of features
 _LEAST, _MOST = 8, 1024  # the vector below it
@@ -44,6 +44,7 @@ class Calibration:
     Attributes:
         engine: the one that runs the pass.
         timings: what was found out about each engine.
+        start: making the engine ready once more, for other weights.
         preparing: one example, prepared for the network.
         example: the same, and computed by the engine, other examples being prepared meanwhile.
         storing: a million bytes of features, written where they are kept.
@@ -57,6 +58,7 @@ class Calibration:
 
     engine: Engine
     timings: tuple[Timing, ...]
+    start: float
     preparing: float
     example: float
     storing: float
@@ -75,11 +77,6 @@ class Calibration:
         timings = [asdict(timing) for timing in self.timings]
         engine = {"engine": self.engine.kind, "name": self.engine.name}
         return {"format": _FORMAT, **engine, "timings": timings, "seconds": seconds}
-
-    @property
-    def start(self) -> float:
-        """Making the engine ready once more, for other weights."""
-        return next(timing.start or 0.0 for timing in self.timings if timing.kind == self.engine.kind)
 
 
 def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any] | None, *, anew: bool) -> Calibration:
@@ -138,6 +135,7 @@ def _measured(ground: Ground, engine: Engine, timings: Sequence[Timing]) -> dict
     lower, upper, fresh = _training(ground)
     step = _head(_LEAST)
     return {
+        "start": next(timing.start or 0.0 for timing in timings if timing.kind == engine.kind),
         "preparing": seconds_of(make) / len(indices),
         "example": example,
         "storing": _storing(ground.place.root / "calibrations"),

@@ -27,9 +27,11 @@ def top(readings: Sequence[Reading]) -> int:
 
 
 def best_head(linear: Trial, hidden: Sequence[Trial], truth: Truth) -> Trial:
-    """The linear head, or the best head with a hidden layer if it is better beyond doubt on the validation part."""
-    best = max(hidden, key=lambda trial: trial.score(truth), default=linear)
-    return best if is_worse(linear.hits(truth), best.hits(truth)) else linear
+    """The linear head, or the best head with a hidden layer if it is better beyond doubt."""
+    # Where folds decide, a head that went through none was not the best on the validation part.
+    entered = [trial for trial in hidden if trial.crossed or not linear.crossed]
+    best = max(entered, key=lambda trial: trial.crossed_score(truth), default=linear)
+    return best if is_worse(linear.decisive(truth), best.decisive(truth)) else linear
 
 
 def winner(readings: Sequence[Reading], trials: Sequence[Trial], truth: Truth, rule: Rule) -> Trial:
@@ -72,6 +74,6 @@ def ties(best: Trial, trials: Sequence[Trial], truth: Truth) -> tuple[str, ...]:
 
 
 def _as_good(trial: Trial, best: Trial, truth: Truth) -> bool:
-    if best.crossed and trial.stage == best.stage:  # a head that went through no folds was worse beyond doubt
-        return trial.crossed is not None and is_tie(best.crossed, trial.crossed)
+    if best.crossed and trial.crossed:
+        return is_tie(best.crossed, trial.crossed)
     return is_tie(best.hits(truth), trial.hits(truth))

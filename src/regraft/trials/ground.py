@@ -115,9 +115,9 @@ class Ground:
     def crossing(self) -> Folds | None:
         """The folds that dense heads are chosen by; None where the validation part decides alone.
 
-        It does where it is large, and where training pictures are looked at in several views, which folds have none of.
+        It does where it is large, and where heads learn from several views, which folds have none of.
         """
-        return self.folds if self.folds.crossed > 1 and self.augmentation.kind == "off" else None
+        return self.folds if self.folds.crossed > 1 and self.augmentation.kind != "cached" else None
 
     def graft(self, plan: Plan, network: GraphNetwork | None = None) -> Graft:
         """A plan carried out, for the classes of the data."""

@@ -27,18 +27,21 @@ from regraft.trials.stored import PoolRows, Stored
 from regraft.trials.trial import Trial
 
 
-def train_heads(heads: Sequence[DenseHead], stored: Stored, folds: Folds | None = None) -> list[Trial]:
+def train_heads(
+    heads: Sequence[DenseHead], stored: Stored, folds: Folds | None = None, most: int | None = None
+) -> list[Trial]:
     """The trials of all heads, in their order.
 
     Args:
         folds: each head that is not worse than the best on the validation part, beyond doubt, is also trained on what
             each fold learns from, and asked about what it judges; None: none is.
+        most: how many of them are, those that are best on the validation part; None: all.
     """
     trained = [pair for group in _alike(heads) for pair in _together(group, stored)]
     trials = {trial.number: trial for trial, _ in trained}
     epochs = {trial.number: epoch for trial, epoch in trained}
     if folds:
-        left = _promising(heads, trials, truth_of([stored.splits.validation]))
+        left = _promising(heads, trials, truth_of([stored.splits.validation]))[:most]
         for head, hits in (pair for group in _alike(left) for pair in _judged(group, stored, folds, epochs)):
             trials[head.number] = replace(trials[head.number], crossed=hits)
     return [trials[head.number] for head in heads]
@@ -53,9 +56,10 @@ def _alike(heads: Sequence[DenseHead]) -> list[list[DenseHead]]:
 
 
 def _promising(heads: Sequence[DenseHead], trials: Mapping[int, Trial], truth: Truth) -> list[DenseHead]:
-    """The heads that may be the best."""
-    best = max(trials.values(), key=lambda trial: trial.score(truth)).hits(truth)
-    return [head for head in heads if not is_worse(trials[head.number].hits(truth), best)]
+    """The heads that may be the best, those first that look it."""
+    ordered = sorted(heads, key=lambda head: trials[head.number].score(truth), reverse=True)
+    best = trials[ordered[0].number].hits(truth)
+    return [head for head in ordered if not is_worse(trials[head.number].hits(truth), best)]
 
 
 def _together(group: Sequence[DenseHead], stored: Stored) -> list[tuple[Trial, int]]:

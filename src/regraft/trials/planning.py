@@ -13,6 +13,7 @@ from regraft.network.plan import New
 from regraft.network.surgery import Graft
 from regraft.train.range_test import STEPS as TEST_STEPS
 from regraft.train.settings import Settings
+from regraft.trials.augmentation import plainly
 from regraft.trials.budget import Schedule, Work, race_of, schedule
 from regraft.trials.calibration import Calibration
 from regraft.trials.dense import DenseHead, dense_head
@@ -21,7 +22,7 @@ from regraft.trials.ground import Ground
 from regraft.trials.levels import Level
 from regraft.trials.linear import STEPS
 from regraft.trials.probe import SPREADS
-from regraft.trials.recipe import BEST_CUTS, HEAD_BATCH, RATES, Rule, head_epochs, rule_for, thawed
+from regraft.trials.recipe import BEST_CUTS, CROSSED, HEAD_BATCH, RATES, Rule, head_epochs, rule_for, thawed
 from regraft.trials.schemes import Scheme, placed
 from regraft.trials.stored import total
 
@@ -31,13 +32,14 @@ _WHOLE = 64  # examples that the whole network is run on in the final look, forw
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Draft:
-    """A scheme that trains more than a head."""
+    """A scheme that trains more than a head; a plain one does so on pictures as they are, whatever the augmentation."""
 
     number: int
     scheme: Scheme
     level: Level
     graft: Graft
     settings: Settings
+    plain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,6 +71,7 @@ class Entry:
     """A scheme in the race.
 
     Attributes:
+        plain: whether it trains on pictures as they are, whatever the augmentation.
         inputs: the stored tensors, or the network's input, that its steps begin at.
         epoch: what an epoch of it costs, in passes.
         stretches: epochs after which each stretch of the race ends; empty: it is too dear for the budget.
@@ -79,6 +82,7 @@ class Entry:
     level: Level
     graft: Graft
     settings: Settings
+    plain: bool
     inputs: tuple[str, ...]
     epoch: float
     stretches: tuple[int, ...]
@@ -106,7 +110,7 @@ def drafted(ground: Ground, given: Sequence[Scheme] | None) -> Drafted:
     schemes = tuple(thawed(rule, ground.levels, len(ground.levels) - 1)) if given is None else given
     drafts = [_draft(ground, number, scheme) for number, scheme in enumerate(schemes, 1)]
     heads = {d.number: head for d in drafts if (head := dense_head(d.number, d.scheme, d.level, d.graft, d.settings))}
-    racing = tuple(draft for draft in drafts if draft.number not in heads)
+    racing = _with_plain(ground, [draft for draft in drafts if draft.number not in heads])
     stored, unstored = _stored(ground, racing)
     return Drafted(
         rule=rule,
@@ -160,7 +164,8 @@ def rerouted(ground: Ground, plan: Planned, top: int, new: tuple[New, ...] | Non
     What is stored stays as it is: a scheme whose features are not begins at the highest cut below that is.
     """
     schemes = thawed(plan.drafted.rule, ground.levels, top, new)
-    return _with_race(ground, plan, [_draft(ground, number, scheme) for number, scheme in enumerate(schemes, 1)])
+    drafts = [_draft(ground, number, scheme) for number, scheme in enumerate(schemes, 1)]
+    return _with_race(ground, plan, _with_plain(ground, drafts))
 
 
 def _with_race(ground: Ground, plan: Planned, drafts: Sequence[Draft]) -> Planned:
@@ -212,6 +217,15 @@ def _draft(ground: Ground, number: int, scheme: Scheme) -> Draft:
     )
 
 
+def _with_plain(ground: Ground, drafts: Sequence[Draft]) -> tuple[Draft, ...]:
+    """The drafts; where nothing is kept of crops, the first once more without them, which shows what they do."""
+    if ground.augmentation.kind != "bypass" or not drafts:
+        return tuple(drafts)
+    first, number = drafts[0], drafts[-1].number + 1
+    named = replace(first.scheme, name=plainly(first.scheme.name))
+    return *drafts, replace(first, number=number, scheme=named, plain=True)
+
+
 def _epoch(ground: Ground, work: Work, draft: Draft, inputs: Sequence[str]) -> float:
     steps = ceil(len(ground.splits.train) / draft.settings.batch)
     trained = ground.flops_below(draft.graft.features)
@@ -239,18 +253,22 @@ def _bytes(ground: Ground, name: str) -> int:
 
 def _heads(ground: Ground, draft: Drafted, measured: Calibration) -> float:
     """Seconds that the groups of dense heads take; a look at validation is half as dear as training."""
-    examples = len(ground.splits.train.truth) + len(ground.splits.validation.truth) / 2
+    once, folded = len(ground.splits.train.truth) + len(ground.splits.validation.truth) / 2, 0.0
+    if ground.crossing:  # each fold learns from all that others judge
+        folded = ground.folds.crossed * len(ground.folds.truth) - int(ground.folds.judged.sum()) / 2
+
+    def seconds(steps: float, weights: float) -> float:
+        return steps * measured.step + weights * 1e-6 * measured.weights
+
     if draft.given:
-        if ground.crossing:  # each fold learns from all that others judge
-            examples += ground.folds.crossed * len(ground.folds.truth) - int(ground.folds.judged.sum()) / 2
         groups = {head.alike: head.settings for head in draft.heads}
         weights = sum(head.settings.epochs / head.settings.batch * head.weights for head in draft.heads)
         steps = sum(settings.epochs / settings.batch for settings in groups.values())
-    else:
-        widest = max(level.width for level in ground.levels)
-        steps = BEST_CUTS * head_epochs(len(ground.splits.train.truth)) / HEAD_BATCH
-        weights = steps * len(RATES) * draft.rule.width * widest
-    return examples * (steps * measured.step + weights * 1e-6 * measured.weights)
+        return (once + folded) * seconds(steps, weights)
+    steps = head_epochs(len(ground.splits.train.truth)) / HEAD_BATCH
+    weights = steps * draft.rule.width * max(level.width for level in ground.levels)
+    each = once * BEST_CUTS * seconds(steps, len(RATES) * weights)
+    return each + folded * CROSSED * seconds(steps, weights)
 
 
 def solving(levels: Sequence[Level], turns: Folds, classes: int) -> float:

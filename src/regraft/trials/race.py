@@ -28,6 +28,7 @@ from regraft.tasks.truth import Truth, truth_of
 from regraft.train.learner import Rows
 from regraft.train.loop import train
 from regraft.train.range_test import range_test
+from regraft.trials.augmentation import Augmentation
 from regraft.trials.budget import LEAST_EPOCHS
 from regraft.trials.ground import Ground
 from regraft.trials.planning import Entry, rate_test
@@ -131,7 +132,7 @@ def _tested_rate(entry: Entry, start: GraphNetwork, track: Track) -> float:
     """Half of the rate at which an entry's loss no longer falls, if that is not too fast."""
     head = Head(own_copy(start), entry.inputs, entry.graft.logits, track.ground.device)
     learner = head.learner(layer_rates(entry.graft, entry.settings))
-    brink = range_test(learner, track.ground.training(entry.inputs, track.stored), entry.settings).brink
+    brink = range_test(learner, _training(entry, track), entry.settings).brink
     return min(_FASTEST, brink / 2)
 
 
@@ -174,7 +175,7 @@ def _trained(
         try:
             trained = train(
                 head.learner(layer_rates(entry.graft, entry.settings)),
-                ground.training(entry.inputs, track.stored),
+                _training(entry, track),
                 entry.settings,
                 validate=lambda: measured(*head.logits(validation, batch), ground.splits.validation),
                 run=folder,
@@ -187,6 +188,12 @@ def _trained(
     if trained.best_epoch == 0 and stretch + 1 == len(entry.stretches):
         return "rolled back", f"none of {trained.epochs} epochs was better than the start", trained.epochs
     return "done", "", trained.epochs
+
+
+def _training(entry: Entry, track: Track) -> Rows:
+    """What it learns from."""
+    ground = replace(track.ground, augmentation=Augmentation()) if entry.plain else track.ground
+    return ground.training(entry.inputs, track.stored)
 
 
 def _taken(head: Head, rows: Rows, batch: int) -> np.ndarray:

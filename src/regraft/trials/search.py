@@ -36,13 +36,13 @@ from regraft.trials.heads import train_heads
 from regraft.trials.planning import Drafted, Entry, Planned, drafted, planned, rerouted
 from regraft.trials.probe import Reading, probe
 from regraft.trials.race import Track, race, with_tested_rate
-from regraft.trials.recipe import BEST_CUTS, FULL, added_layers, linear
+from regraft.trials.recipe import BEST_CUTS, CROSSED, FULL, added_layers, linear
 from regraft.trials.record import Found, Winner, about
 from regraft.trials.schemes import Scheme
 from regraft.trials.stored import Stored
 from regraft.trials.threads import one_thread
 from regraft.trials.trial import Trial
-from regraft.trials.views import Effect, views_of
+from regraft.trials.views import Effect, effect_of_crops, views_of
 
 _BATCH = 32
 _WARNED = "warning: "
@@ -199,7 +199,7 @@ class _Search:
             seconds=self._clock.seconds,
             naive=self._naive(trials),
             minutes=minutes,
-            augmentation=effect,
+            augmentation=effect or effect_of_crops(trials),
             warnings=tuple(line.removeprefix(_WARNED) for line in self._progress.said if line.startswith(_WARNED)),
             ground=self._ground,
         )
@@ -230,7 +230,7 @@ class _Search:
         rule, rows = self._plan.drafted.rule, len(self._ground.splits.train.truth)
         schemes = added_layers(rule, [reading.level for reading in best], rows)
         heads = [self._dense(number, scheme) for number, scheme in enumerate(schemes, 1)]
-        return [*map(self._linear, readings), *train_heads(heads, stored)]
+        return [*map(self._linear, readings), *train_heads(heads, stored, self._ground.crossing, CROSSED)]
 
     def _dense(self, number: int, scheme: Scheme) -> DenseHead:
         ground = self._ground
@@ -256,6 +256,7 @@ class _Search:
             settings=settings.as_json(),
             epochs=0,
             seconds=0.0,
+            crossed=reading.hits if self._ground.crossing else None,
         )
 
     def _thawed(

@@ -71,6 +71,15 @@ class Trial:
         """What it told right of the validation part."""
         return truth.hits(self.logits.argmax(1))
 
+    def score_after(self, epoch: int) -> float:
+        """The score on the validation part that it had after an epoch of its training."""
+        line = next(line for line in self.learning if line["epoch"] == epoch)
+        return float(_score(line) or 0.0)
+
+    def decisive(self, truth: Truth) -> Hits:
+        """What heads are chosen by: the folds, where it went through some, else the validation part."""
+        return self.crossed or self.hits(truth)
+
     def as_json(self, truth: Truth) -> dict[str, Any]:
         """The trial as results.json holds it."""
         score, loss = self.score(truth)

@@ -1,4 +1,4 @@
-"""Features of further views of the training part, and what they do to accuracy."""
+"""Features of further views of the training part, and what augmentation does to accuracy."""
 
 from __future__ import annotations
 
@@ -13,20 +13,26 @@ from regraft.features import Engine, extract
 from regraft.run import Progress
 from regraft.tasks.evidence import difference
 from regraft.tasks.truth import truth_of
-from regraft.trials.augmentation import Augmentation
+from regraft.trials.augmentation import Augmentation, plainly
 from regraft.trials.ground import Ground
 from regraft.trials.linear import Problem, solve
 from regraft.trials.probe import Reading
+from regraft.trials.recipe import linear
 from regraft.trials.stored import Stored
+from regraft.trials.trial import Trial
 
 _MIRRORED = View(number=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """Accuracy on validation of the linear head on one cut, with all views and with the plain one alone."""
+    """Accuracy on validation of a scheme, with augmentation and with pictures as they are.
 
-    views: int
+    `views` are those that were kept; None: it was another crop each time.
+    """
+
+    views: int | None
+    scheme: str
     accuracy: float
     without: float
 
@@ -88,4 +94,19 @@ def _effect(ground: Ground, stored: Stored, reading: Reading) -> Effect:
     logits = solve(problem, torch.tensor([reading.penalty])).logits(stored.values(validation, vector), 0, 0)
     truth = truth_of([validation])
     accuracy, without = (truth.score(some)[0] for some in (logits, reading.validation))
-    return Effect(views=len(seen), accuracy=accuracy, without=without)
+    name = linear(reading.level, reading.penalty).name
+    return Effect(views=len(seen), scheme=name, accuracy=accuracy, without=without)
+
+
+def effect_of_crops(trials: Sequence[Trial]) -> Effect | None:
+    """That of another crop each time, on the scheme that raced with pictures as they are too; None: none did.
+
+    Both are taken where the one that was trained less had ended.
+    """
+    raced = {trial.scheme.name: trial for trial in trials if trial.epochs}
+    for name, trial in raced.items():
+        if plain := raced.get(plainly(name)):
+            epoch = min(trial.epochs, plain.epochs)
+            accuracy, without = (one.score_after(epoch) for one in (trial, plain))
+            return Effect(views=None, scheme=name, accuracy=accuracy, without=without)
+    return None
