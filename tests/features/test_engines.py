@@ -154,7 +154,8 @@ def test_an_engine_for_another_trunk_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_the_soonest_done_is_chosen() -> None:
+def test_the_soonest_done_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "_BEYOND", np.inf)
     net, examples = network(), digits(40)
     engine, found = choose(net, TOPS, net.inputs["image:0"], examples, "cpu", MANY)
     assert notes(found) == {"torch": None, "torch channels_last": ASIDE, "onnxruntime": None, "openvino": None}
@@ -176,12 +177,23 @@ def colours(count: int) -> Examples:
     return unlabelled(np.random.default_rng(0).integers(0, 256, (count, 3, 8, 8)).astype(np.uint8), "here")
 
 
-def test_channels_last_where_channels_are_second() -> None:
+def test_channels_last_where_channels_are_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "_BEYOND", np.inf)
     net = channels_second()
     before = net.weights["w"].stride()
     _, found = choose(net, ["y:0"], net.inputs["x:0"], colours(33), "cpu", MANY)
     assert not any(notes(found).values())
     assert net.weights["w"].stride() == before
+
+
+def test_where_another_engine_is_far_ahead_the_order_of_channels_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choosing, "_BEYOND", 0.0)
+    net = channels_second()
+    _, found = choose(net, ["y:0"], net.inputs["x:0"], colours(33), "cpu", MANY)
+    note = notes(found)["torch channels_last"] or ""
+    assert re.fullmatch(r"not tried: another is \d+\.\d times as fast as torch", note)
 
 
 def test_for_some_examples_only_the_order_of_channels_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +297,8 @@ RANGES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", RANGES)
-def test_real_networks_at_all_their_cuts(path: str, shared: Path) -> None:
+def test_real_networks_at_all_their_cuts(path: str, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "_BEYOND", np.inf)
     file = shared / "models" / path
     with warnings.catch_warnings(action="ignore"):
         net = regraft.open("torchvision:mobilenet_v2", weights=file) if file.suffix == ".pth" else regraft.open(file)

@@ -16,6 +16,7 @@ from regraft.errors import BadArgument, MissingExtra, ShapeMismatch, Unsupported
 from regraft.features.key import tensor_hashes
 from regraft.formats.onnx.export import EngineModel, engine_model
 from regraft.network import GraphNetwork, InputSpec
+from regraft.network.settling import settled
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,12 +63,13 @@ class Trunk:
         """A trunk for some of the tensors, of the same graph with other weights: it need not be exported again."""
         trunk, exported = Trunk(network, tensors, self.spec), vars(self).get("_export")
         if isinstance(exported, EngineModel):
-            trunk._export = exported.renewed(network.values, trunk.tensors)
+            values = settled(network.towards(*self.tensors)).values
+            trunk._export = exported.renewed(values, trunk.tensors)
         return trunk
 
     @cached_property
     def _export(self) -> EngineModel | UnsupportedOp:
-        cut = self.network.towards(*self.tensors)
+        cut = settled(self.network.towards(*self.tensors))
         # for batches of the one size: with nothing free it is traced and run faster
         fixed = replace(self.spec, shape=(BATCH, *self.spec.shape[1:]))
         inputs = tuple(fixed if one.name == fixed.name else one for one in cut.graph.inputs)
