@@ -14,7 +14,7 @@ from regraft.ranking.allowance import Allowance
 from regraft.ranking.finals import tuned
 from regraft.ranking.memory import Memory
 from regraft.ranking.record import Ranked, Ranking
-from regraft.ranking.rounds import Rounds, shares
+from regraft.ranking.rounds import MORE, Rounds, shares
 from regraft.run import Progress
 from regraft.zoo import Card, Score, Zoo
 
@@ -74,7 +74,7 @@ def rank(  # noqa: PLR0913 - each but one has a default
 
 
 def _halved(cards: Sequence[Card], top: int, rounds: Rounds) -> dict[str, Score]:
-    """The last score of each model, by name: the better half goes on to more data, `top` models at least."""
+    """The last score of each model, by name: the best quarter goes on to more data, `top` models at least."""
     left, scores = cards, dict[str, Score]()
     for share in shares(rounds.splits):
         if share < 1 and len(left) <= top:
@@ -82,7 +82,7 @@ def _halved(cards: Sequence[Card], top: int, rounds: Rounds) -> dict[str, Score]
         found = rounds.scored(left, share)
         scores |= found
         fitting = [card for card in left if card.name in found]
-        left = sorted(fitting, key=lambda card: _place(card, scores))[: max(top, ceil(len(fitting) / 2))]
+        left = sorted(fitting, key=lambda card: _place(card, scores))[: max(top, ceil(len(fitting) / MORE))]
     return scores
 
 

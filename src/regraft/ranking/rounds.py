@@ -1,4 +1,4 @@
-"""Rounds of probing: models on a share of the data, the better half of them on more."""
+"""Rounds of probing: models on a share of the data, the best of them on more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from regraft.ranking.probing import Family, probed
 from regraft.run import Progress
 from regraft.zoo import Card, Score
 
-_MORE = 4  # times as many examples for those that go on
+MORE = 4  # times as many examples for a round, and one of so many models goes on to it: rounds cost about the same
 _LEAST = 20  # training examples of a class, on average, below which models are not told apart
 
 
@@ -98,8 +98,8 @@ class Rounds:
 def shares(splits: Splits) -> list[float]:
     """The parts of the data the rounds see. They hang on the data alone, so that new models meet what is remembered."""
     found = [1.0]
-    while found[0] / _MORE * len(splits.train) >= _LEAST * len(splits.classes):
-        found.insert(0, found[0] / _MORE)
+    while found[0] / MORE * len(splits.train) >= _LEAST * len(splits.classes):
+        found.insert(0, found[0] / MORE)
     return found
 
 
