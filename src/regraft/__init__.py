@@ -309,6 +309,8 @@ def search(  # noqa: PLR0913 - each but two has a default
     from regraft.trials.schemes import as_schemes
     from regraft.trials.search import search as carry_out
 
+    words = {"weights": weights, "input": input}
+    given = tuple(f"--{word}={value}" for word, value in words.items() if value is not None)
     network, input = fed(source, input, weights=weights)
     return carry_out(
         network,
@@ -319,6 +321,7 @@ def search(  # noqa: PLR0913 - each but two has a default
             augmentation=augmentation_of(str(augment)),
             seed=seed,
             name=str(source) if isinstance(source, str | PathLike) else None,
+            given=given,
         ),
         out=None if out is None else Path(out),
         input=input,

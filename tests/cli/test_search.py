@@ -74,7 +74,8 @@ def schemes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def record(regraft, source: Path, rows: Path, schemes: Path, tmp_path_factory) -> dict[str, Any]:
     """What a finished search of six schemes says."""
     out = tmp_path_factory.mktemp("runs") / "first"
-    done = regraft("search", source, rows, "--schemes", schemes, "--passes", "40", "--out", out, "--json")
+    given = ["--weights", source, "--schemes", schemes, "--passes", "40", "--out", out, "--json"]
+    done = regraft("search", source, rows, *given)
     assert done.code == 0, done.err
     assert done.record["run"] == str(out)
     return done.record
@@ -154,10 +155,13 @@ def test_pages_name_the_winner(record: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-def test_fit_takes_the_winner_s_plan(regraft, record: dict[str, Any], source: Path, rows: Path, tmp_path: Path) -> None:
+def test_the_command_takes_the_plan(regraft, record: dict[str, Any], source: Path, rows: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text(record["winner"]["plan_text"], encoding="utf-8")
-    done = regraft("fit", source, rows, "--plan", plan, "--epochs", "2", "--out", tmp_path / "run", "--json")
+    places = {"DATA": rows, "plan.yaml": plan}
+    words = [places.get(word, word) for word in shlex.split(record["winner"]["command"])]
+    assert words[:5] == ["regraft", "fit", str(source), rows, f"--weights={source}"]
+    done = regraft(*words[1:], "--out", tmp_path / "run", "--json")
     assert done.code == 0, done.err
     assert done.record["plan"] == record["winner"]["plan"]
 

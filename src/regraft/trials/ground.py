@@ -46,6 +46,7 @@ class Choices:
         augmentation: how training pictures are looked at.
         seed: of the split, the folds, fresh weights, views and the order of examples.
         name: what the source is called; None: by its format.
+        given: flags that say how it is opened and fed, for who trains the winner again.
     """
 
     schemes: tuple[Scheme, ...] | None = None
@@ -53,6 +54,7 @@ class Choices:
     augmentation: Augmentation = Augmentation()  # noqa: RUF009 - frozen
     seed: int = 0
     name: str | None = None
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,6 +66,7 @@ class Ground:
         surveyed: the same with the vectors of all cuts as outputs.
         levels: its cuts from input to output; the last is the bottleneck.
         name: what the source is called, if anything.
+        given: flags that say how it is opened and fed.
     """
 
     network: GraphNetwork
@@ -77,6 +80,7 @@ class Ground:
     seed: int
     device: torch.device
     name: str | None
+    given: tuple[str, ...]
 
     @property
     def tagged(self) -> bool:
@@ -228,4 +232,5 @@ def ground_of(network: GraphNetwork, splits: Splits, input: str | None, choices:
         seed=choices.seed,
         device=device,
         name=choices.name,
+        given=choices.given,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data import Part, as_flag
+from regraft.data import Part
 from regraft.network import GraphNetwork, New, Plan
 from regraft.network.plan import plan_to_data
 from regraft.tasks.classify import Report
@@ -135,10 +135,8 @@ class Found:
         names = ("seed",) if trial.stage == "probe" else (*_FLAGS, "seed")
         given = {name: trial.settings.get(name) for name in names}
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
-        spec, source = self.ground.spec, self.ground.name or "SOURCE"
-        if spec.origin == "user":
-            flags.append(f"--input={as_flag(spec)}")
-        return shlex.join(["regraft", "fit", source, "DATA", "--plan", "plan.yaml", *flags])
+        source = [self.ground.name or "SOURCE", "DATA", *self.ground.given]
+        return shlex.join(["regraft", "fit", *source, "--plan", "plan.yaml", *flags])
 
     def _winner(self) -> dict[str, Any]:
         import yaml
