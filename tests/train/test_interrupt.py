@@ -30,11 +30,11 @@ class LastMoment(Progress):
 
 
 def test_ctrl_c_in_the_last_moment_is_not_lost(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path / "run")
+    run, before = RunFolder.create(tmp_path / "run"), signal.getsignal(signal.SIGINT)
     toy = make_toy()
     with pytest.raises(KeyboardInterrupt):
         train(toy.learner, toy.rows, SETTINGS, run=run, progress=LastMoment(silent=True))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     again = make_toy()
     train(again.learner, again.rows, SETTINGS, run=run, resume=True)
     assert again.rows.taken == 0
