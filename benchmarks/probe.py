@@ -81,7 +81,7 @@ def probed(fold: Fold, pixels: int, cuts: int | None = None, engine: Kind | None
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         features = extract(ground.surveyed, wanted, examples, ground.spec, Place(root=Path(folder)), engine=made)
-        stored = Stored(splits=ground.splits, features={id(examples): features})
+        stored = Stored(splits=ground.splits, features={id(examples): features}, spec=ground.spec)
         probe(ground.levels, stored, ground.folds, len(fold.classes), silent)
         return {"engine": made.kind, "seconds": time.perf_counter() - started}
 
