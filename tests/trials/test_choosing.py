@@ -94,7 +94,7 @@ def test_of_given_heads_that_cannot_be_told_apart_the_one_of_fewer_layers_wins()
     assert won(FEW, *linear, deep) is deep
 
 
-def test_a_head_that_went_through_no_folds_wins_by_no_tie():
+def test_a_head_that_went_through_no_folds_is_compared_on_the_validation_part():
     left_out, crossed = trial("heads", 128, name="left out"), trial("heads", 129, by_folds=690, layers=2)
     assert won(FEW, left_out, crossed) is crossed
     assert ties(crossed, (left_out, crossed), TRUTH) == ("left out",)

@@ -22,7 +22,7 @@ _LOOKS, _MOST, _FEWEST = 300_000, 30, 10  # at all rows while it is trained, and
 RATES = (3e-3, 1e-3)  # at which each is tried
 _SETTLING = {"schedule": "cosine", "keep": "last", "l2": 1e-3}  # no epoch is chosen by validation
 BEST_CUTS = 2  # on which one is tried
-CROSSED = 1  # hidden layers, those that look best, are judged by folds: this takes as long as four do without
+CROSSED = 1  # hidden layers, those that look best, are judged by folds: each is five trainings more
 _LAYER_DECAY = 0.8  # the lower a block, the smaller its steps
 FULL = "full fine-tune"  # all that is reused up to the bottleneck is trained
 
