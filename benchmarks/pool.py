@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from importlib import resources
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from regraft.zoo import Zoo
 
 ASIDE = 40  # photos of each flower that siblings may learn from
 DIGITS = 5  # times as many digits of each kind, and as many epochs
+TOP = 4  # cuts above which siblings are trained, in turns
 EPOCHS = 5  # that the convolutional network of digits is trained for
 # Top 1, as published by slim, by torchvision of its first weights, in the paper, and with EfficientNet-Lite.
 IMAGENET = {"mobilenet-v1": 0.709, "mobilenet-v2": 0.719, "squeezenet": 0.575, "efficientnet-lite0": 0.751}
@@ -76,7 +78,7 @@ def pool(folder: Path, size: Size) -> Zoo:
         network = zoo.open(name)
         below = network.cut(network.bottleneck()).layers
         cuts = [cut.tensor for cut in network.cuts() if cut.layers < below]
-        for number, cut in enumerate(cuts[max(0, len(cuts) - size.siblings) :]):
+        for number, cut in zip(range(size.siblings), cycle(cuts[-TOP:]), strict=False):
             if f"{name}-{number}" not in zoo:
                 _sibling(zoo, folder, network, f"{name}-{number}", cut, size)
     return zoo

@@ -74,10 +74,8 @@ def probed(fold: Fold, pixels: int, cuts: int | None = None, engine: Kind | None
     ground = ground_of(network(pixels), splits_of(fold), None, Choices(seed=0), silent)
     ground = replace(ground, levels=ground.levels[-(cuts or len(ground.levels)) :])
     wanted, examples = [level.vector for level in ground.levels], ground.splits.train.examples
-    if engine is None:
-        made, _ = choose(ground.surveyed, wanted, ground.spec, examples, "cpu", len(examples))
-    else:
-        made = make_engine(engine, Trunk(ground.surveyed, wanted, ground.spec))
+    trunk = Trunk(ground.surveyed, wanted, ground.spec)
+    made = make_engine(engine, trunk) if engine else choose(trunk, examples, "cpu", len(examples))[0]
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         features = extract(ground.surveyed, wanted, examples, ground.spec, Place(root=Path(folder)), engine=made)

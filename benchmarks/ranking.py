@@ -3,7 +3,8 @@
     python -m benchmarks ranking --part photos --sources 'mobilenet*' --siblings 1
 
 The pool, networks and siblings fine-tuned on data set aside, is kept in out/ranking, as is all that is measured: a run
-that was stopped goes on where it was. Both sides begin with nothing known. The truth, what a search of hours makes of
+that was stopped goes on where it was. Both sides begin with nothing known. They take turns: the ranking, a third of the
+models by themselves, the ranking again. The truth, what a search of hours makes of
 the best candidates, is kept in ranking_truth.jsonl beside this file: no change of the ranking touches it.
 """
 
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,7 @@ from regraft.zoo import Zoo
 PARTS: Mapping[str, Callable[[int], Splits]] = {"photos": photos, "digits": digits}
 PER_CLASS = {"photos": 160, "digits": 150}
 BEST = 8  # candidates that are fine-tuned, those that are best when each is probed by itself
+TURNS = 3  # in which the ranking and the plain way alternate
 SILENT = Progress(silent=True)
 
 
@@ -81,7 +84,9 @@ def main(words: Sequence[str] = ()) -> None:
     zoo = pool(ROOT / "out/ranking" / digest, size)
     for part in given.part or PARTS:
         job = Job(part=part, per_class=given.per_class or PER_CLASS[part], size=size, zoo=zoo)
-        write_section(f"Ranking a zoo: {part}", job.command, section(job, given.best))
+        command = job.command + (f" --alone {given.alone}" if given.alone < size.siblings else "")
+        title = f"Ranking a zoo of {len(zoo.list())}: {part}"
+        write_section(title, command, section(job, given.alone, given.best))
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
@@ -92,36 +97,43 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--sources", default="*", help="only the sources with such names, as a shell has it")
     parser.add_argument("--siblings", type=int, default=4, help="of each source")
     parser.add_argument("--epochs", type=int, default=2, help="that siblings are trained for")
+    parser.add_argument("--alone", type=int, help="siblings of each source that are probed by themselves; else all")
     parser.add_argument("--best", type=int, default=BEST, help="candidates that are fine-tuned for the truth")
-    return parser.parse_args(words)
+    given = parser.parse_args(words)
+    given.alone = given.siblings if given.alone is None else given.alone
+    return given
 
 
 # --- both sides ---------------------------------------------------------------------------------------
 
 
-def ours(job: Job, kept: Kept) -> dict[str, Any]:
-    """The ranking by probing, then with its finals: {seconds, finals, ranking[], first, blocks, run, baselines}."""
-    return kept.once({"side": "regraft", "code": code(), **job.key}, lambda: _ranked(job))
+def ours(job: Job, turn: int, kept: Kept) -> dict[str, Any]:
+    """The ranking by probing: {seconds, ranking[], skipped, blocks, run}, in the first turn with its finals as well."""
+    return kept.once({"side": "regraft", "turn": turn, "code": code(), **job.key}, lambda: _ranked(job, turn == 0))
 
 
-def _ranked(job: Job) -> dict[str, Any]:
+def _ranked(job: Job, to_the_end: bool) -> dict[str, Any]:
     with _nothing_known() as folder:
         fresh = shutil.copytree(job.zoo.path, folder / "zoo")  # what is remembered stays in the copy
         splits, started = job.splits, time.perf_counter()
         probed = regraft.rank(splits, zoo=fresh, finals=False, progress=SILENT)
         between = time.perf_counter()
-        final = regraft.rank(splits, zoo=fresh, progress=SILENT)
-        return {
+        found = {
             "seconds": between - started,
-            "finals": time.perf_counter() - between,
             "ranking": [model.as_json() for model in probed.models],
-            "first": final.models[0].card.name,
-            "finalists": {model.card.name: asdict(model.tuned) for model in final.models if model.tuned},
-            "baselines": {way: model and model.card.name for way, model in final.baselines.items()},
             "skipped": dict(probed.skipped),
             "blocks": probed.blocks,
             "run": probed.run,
         }
+        if to_the_end:
+            final = regraft.rank(splits, zoo=fresh, progress=SILENT)
+            found |= {
+                "finals": time.perf_counter() - between,
+                "first": final.models[0].card.name,
+                "finalists": {model.card.name: asdict(model.tuned) for model in final.models if model.tuned},
+                "baselines": {way: model and model.card.name for way, model in final.baselines.items()},
+            }
+        return found
 
 
 def by_itself(job: Job, name: str, kept: Kept) -> Plain:
@@ -173,35 +185,75 @@ def choices(found: Mapping[str, Any], alone: Mapping[str, Plain]) -> dict[str, s
 # --- what is said -------------------------------------------------------------------------------------
 
 
-def section(job: Job, best: int) -> str:
+def section(job: Job, count: int, best: int) -> str:
     """What both sides took, what was shared, and what the choice loses against the best."""
-    kept = Kept(ROOT / "out/ranking.jsonl")
-    found = ours(job, kept)
-    names = [model["name"] for model in found["ranking"]]
-    alone = {name: by_itself(job, name, kept) for name in names}
-    features, plainly = (sum(getattr(one, half) for one in alone.values()) for half in ("features", "seconds"))
-    seconds, splits = found["seconds"], job.splits
+    kept, splits = Kept(ROOT / "out/ranking.jsonl"), job.splits
+    found = ours(job, 0, kept)
+    names = sorted(model["name"] for model in found["ranking"])
+    drawn = [name for name in names if _sibling(name)[1] < count]
+    turns, alone = list[dict[str, Any]](), dict[str, Plain]()
+    for turn in range(TURNS):
+        turns.append(ours(job, turn, kept))
+        alone |= {name: by_itself(job, name, kept) for name in drawn[turn::TURNS]}
     shared = found["blocks"] - found["run"]
     return f"""
 {len(names)} models, {len(found["skipped"])} left out, for {len(splits.train)} examples to learn from and
 {len(splits.validation)} to choose by. In the plain way each model is probed by itself: every example is decoded for it
 and goes through it once, in PyTorch's eager mode, and scikit-learn fits eight logistic regressions on each of its cuts.
+{_said(names, alone)}
 Of the {found["blocks"]} blocks that the ranking needed, {shared} ({shared / found["blocks"]:.0%}) were shared with
 another model.
 
-| | seconds | times as long as the ranking |
-|---|---|---|
-| each by itself | {plainly:.0f} | **{plainly / seconds:.1f}** |
-| the same without its heads | {features:.0f} | {features / seconds:.1f} |
-| `regraft zoo rank --no-finals` | {seconds:.0f} | |
-| the finals | {found["finals"]:.0f} | |
+{speed(names, alone, turns)}
 
-{regrets(job, choices(found, alone), alone, best)}
+{regrets(job, choices(found, alone), alone, best) if best else ""}
 
 | model | score | learned from | fine-tuned | by itself | seconds by itself |
 |---|---|---|---|---|---|
 {rows(found, alone)}
 """
+
+
+def _sibling(name: str) -> tuple[str, int]:
+    """The source a model comes from, and which of its siblings it is; -1: it is the source."""
+    source, _, number = name.rpartition("-")
+    return (source, int(number)) if number.isdecimal() else (name, -1)
+
+
+def _said(names: Sequence[str], alone: Mapping[str, Plain]) -> str:
+    """How many models were probed by themselves."""
+    if len(alone) == len(names):
+        return ""
+    return (
+        f"{len(alone)} models were probed so, each source and the first of its siblings; the others are taken to need\n"
+        "what these do, on average of their source."
+    )
+
+
+def speed(names: Sequence[str], alone: Mapping[str, Plain], turns: Sequence[Mapping[str, Any]]) -> str:
+    """What both sides took, as a table: the median of the turns, and all of them."""
+    took = [turn["seconds"] for turn in turns]
+    plainly, features = (_of_all(names, alone, half) for half in ("seconds", "features"))
+
+    def times(seconds: float) -> str:
+        return f"{seconds / median(took):.1f} ({seconds / max(took):.1f} to {seconds / min(took):.1f})"
+
+    return f"""
+| | seconds | times as long as the ranking |
+|---|---|---|
+| each by itself | {plainly:.0f} | **{times(plainly)}** |
+| the same without its heads | {features:.0f} | {times(features)} |
+| `regraft zoo rank --no-finals` | {", ".join(f"{seconds:.0f}" for seconds in took)} | |
+| the finals | {turns[0]["finals"]:.0f} | |
+""".strip()
+
+
+def _of_all(names: Sequence[str], alone: Mapping[str, Plain], half: str) -> float:
+    """Seconds of all models by themselves; of those that were not probed so the mean of their source's."""
+    taken: dict[str, list[float]] = {}
+    for name, one in alone.items():
+        taken.setdefault(_sibling(name)[0], []).append(getattr(one, half))
+    return sum(mean(taken[_sibling(name)[0]]) for name in names)
 
 
 def regrets(job: Job, taken: Mapping[str, str | None], alone: Mapping[str, Plain], best: int) -> str:
@@ -232,9 +284,10 @@ The best is {top}, {right[top].mean():.3f}.
 def rows(found: Mapping[str, Any], alone: Mapping[str, Plain]) -> str:
     """The ranking, with what each model is by itself."""
     finalists = {name: f"{one['accuracy']:.3f}" for name, one in found["finalists"].items()}
+    itself = {name: f"{one.accuracy:.3f} | {one.seconds:.0f}" for name, one in alone.items()}
     return "\n".join(
         f"| {model['name']} | {model['score']:.3f} | {model['learned']} | {finalists.get(model['name'], '')} | "
-        f"{alone[model['name']].accuracy:.3f} | {alone[model['name']].seconds:.0f} |"
+        f"{itself.get(model['name'], ' | ')} |"
         for model in found["ranking"]
     )
 

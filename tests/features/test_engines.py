@@ -157,7 +157,7 @@ def test_an_engine_for_another_trunk_is_refused(tmp_path: Path) -> None:
 def test_the_soonest_done_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "_BEYOND", np.inf)
     net, examples = network(), digits(40)
-    engine, found = choose(net, TOPS, net.inputs["image:0"], examples, "cpu", MANY)
+    engine, found = choose(Trunk(net, TOPS, net.inputs["image:0"]), examples, "cpu", MANY)
     assert notes(found) == {"torch": None, "torch channels_last": ASIDE, "onnxruntime": None, "openvino": None}
     times = {timing.kind: timing.seconds or np.inf for timing in found}
     assert engine.kind == min(times, key=times.__getitem__)
@@ -181,7 +181,7 @@ def test_channels_last_where_channels_are_second(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(choosing, "_BEYOND", np.inf)
     net = channels_second()
     before = net.weights["w"].stride()
-    _, found = choose(net, ["y:0"], net.inputs["x:0"], colours(33), "cpu", MANY)
+    _, found = choose(Trunk(net, ["y:0"], net.inputs["x:0"]), colours(33), "cpu", MANY)
     assert not any(notes(found).values())
     assert net.weights["w"].stride() == before
 
@@ -191,7 +191,7 @@ def test_where_another_engine_is_far_ahead_the_order_of_channels_is_not_looked_a
 ) -> None:
     monkeypatch.setattr(choosing, "_BEYOND", 0.0)
     net = channels_second()
-    _, found = choose(net, ["y:0"], net.inputs["x:0"], colours(33), "cpu", MANY)
+    _, found = choose(Trunk(net, ["y:0"], net.inputs["x:0"]), colours(33), "cpu", MANY)
     note = notes(found)["torch channels_last"] or ""
     assert re.fullmatch(r"not tried: another is \d+\.\d times as fast as torch", note)
 
@@ -199,15 +199,26 @@ def test_where_another_engine_is_far_ahead_the_order_of_channels_is_not_looked_a
 def test_for_some_examples_only_the_order_of_channels_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "_TRIFLE", 0.0)
     net = channels_second()
-    _, found = choose(net, ["y:0"], net.inputs["x:0"], colours(33), "cpu", 33)
+    _, found = choose(Trunk(net, ["y:0"], net.inputs["x:0"]), colours(33), "cpu", 33)
     assert [timing.note for timing in found[:2]] == [None, None]
     for timing in found[2:]:
         assert re.fullmatch(r"not tried: torch needs \d\.\d s for 33 examples", timing.note or "")
 
 
+def test_a_trunk_of_more_nodes_has_to_save_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network()
+    trunk, examples = Trunk(net, TOPS, net.inputs["image:0"]), digits(40)
+    monkeypatch.setattr(choosing, "_TRIFLE", 0.0)
+    _, one = choose(trunk, examples, "cpu", MANY)
+    assert one[KINDS.index("openvino")].seconds is not None
+    monkeypatch.setattr(Trunk, "nodes", 10**9)
+    _, many = choose(trunk, examples, "cpu", MANY)
+    assert many[KINDS.index("openvino")].seconds is None
+
+
 def test_for_a_few_examples_only_torch_is_looked_at() -> None:
     net = network()
-    engine, found = choose(net, TOPS, net.inputs["image:0"], digits(40), "cpu", 40)
+    engine, found = choose(Trunk(net, TOPS, net.inputs["image:0"]), digits(40), "cpu", 40)
     assert engine.kind == "torch"
     assert notes(found) == {"torch": None} | dict.fromkeys(OTHERS, "not tried: torch needs 0.0 s for 40 examples")
 
@@ -223,7 +234,7 @@ def test_features_that_differ_are_not_used() -> None:
         shape=(None, 300),
     )
     rows = np.random.default_rng(1).normal(size=(40, 300)).astype(np.float32)
-    engine, found = choose(net, ["product:0", "y:0"], net.inputs["x:0"], unlabelled(rows, "here"), "cpu", MANY)
+    engine, found = choose(Trunk(net, ["product:0", "y:0"], net.inputs["x:0"]), unlabelled(rows, "here"), "cpu", MANY)
     differing = [timing for timing in found if timing.difference and timing.difference > 0.01]
     assert differing
     assert engine.kind not in {timing.kind for timing in differing}
@@ -249,7 +260,7 @@ def test_what_cannot_be_exported_is_run_by_torch() -> None:
     )
     rows = np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32)
     spec = net.inputs["x:0"]
-    engine, found = choose(net, ["y:0"], spec, unlabelled(rows, "here"), "cpu", MANY)
+    engine, found = choose(Trunk(net, ["y:0"], spec), unlabelled(rows, "here"), "cpu", MANY)
     assert engine.kind == "torch"
     reason = "cannot be exported: select (1): y:0"
     assert notes(found) == {"torch": None, "torch channels_last": ASIDE, "onnxruntime": reason, "openvino": reason}
@@ -262,7 +273,7 @@ def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, name, None)
     net = network()
     (spec,) = net.inputs.values()
-    _, timings = choose(net, TOPS, spec, digits(40), "cpu", MANY)
+    _, timings = choose(Trunk(net, TOPS, spec), digits(40), "cpu", MANY)
     assert [timing.note for timing in timings[2:]] == ["not installed: pip install 'regraft[engines]'"] * 2
     with pytest.raises(ImportError) as caught:
         make_engine("openvino", Trunk(net, TOPS, spec))
@@ -306,7 +317,7 @@ def test_real_networks_at_all_their_cuts(path: str, shared: Path, monkeypatch: p
     (spec,) = net.inputs.values()
     spec = with_user(spec, parse_input(RANGES[path])) if RANGES[path] else spec
     photos = open_unlabelled([shared / "data/flowers5/rose"])
-    _, found = choose(net, cuts, spec, photos, "cpu", MANY)
+    _, found = choose(Trunk(net, cuts, spec), photos, "cpu", MANY)
     first = "torch channels_last" if spec.layout == "NHWC" else ""
     assert {kind: note for kind, note in notes(found).items() if note} == ({first: ASIDE} if first else {})
     assert all(timing.difference <= TOLERANCE for timing in found if timing.difference is not None)

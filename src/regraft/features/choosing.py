@@ -15,11 +15,12 @@ from regraft.data import Examples, prepare
 from regraft.errors import BadArgument, MissingExtra, UnsupportedOp
 from regraft.features.engines import BATCH, KINDS, Engine, Kind, Trunk, make_engine
 from regraft.features.trimming import Trimmed
-from regraft.network import GraphNetwork, InputSpec
+from regraft.network import InputSpec
 from regraft.network.proof import TOLERANCE, difference
 
-# Seconds of torch's work below which the trunk is not exported: export and comparison take about as long.
-_WORTH = 10.0
+# Seconds of torch's work below which the trunk is not exported, and how many more for each of its nodes: export and
+# comparison take about as long.
+_WORTH, _NODE = 5.0, 0.01
 # And those below which not even the order of its channels is turned.
 _TRIFLE = 1.0
 _FEW = 8  # rows on which that is seen
@@ -55,16 +56,9 @@ class Timing:
 
 
 def choose(
-    network: GraphNetwork,
-    tensors: Sequence[str],
-    spec: InputSpec,
-    examples: Examples,
-    device: str,
-    count: int,
-    *,
-    within: bool = False,
+    trunk: Trunk, examples: Examples, device: str, count: int, *, within: bool = False
 ) -> tuple[Engine, tuple[Timing, ...]]:
-    """The engine that computes `tensors` for `count` more examples soonest, and what was found out about each.
+    """The engine that runs a trunk on `count` more examples soonest, and what was found out about each.
 
     Each is made ready, compared with torch on a batch of real examples, and timed in turns with the others. For few
     examples only torch is looked at, for very few in one order of the channels alone: to make the others ready would
@@ -77,21 +71,20 @@ def choose(
         ShapeMismatch: a tensor has no row for each example.
         BadData: a picture is damaged.
     """
-    trunk = Trunk(network, tensors, spec)
-    trial = _Trial(trunk, device, lambda: _sample(examples, spec, _FEW))
+    trial = _Trial(trunk, device, lambda: _sample(examples, trunk.spec, _FEW))
     trial.take("torch")
     forecast = trial.seconds("torch") * count
     if within:
         trial.leave(KINDS[1:], "not tried: torch alone computes texts no further than they go")
     elif device != "cpu":
         trial.leave(KINDS[1:], f"not tried: it runs on the CPU alone, and the device is {device}")
-    elif forecast < _WORTH:
+    elif forecast < _WORTH + _NODE * trunk.nodes:
         tried: tuple[Kind, ...] = () if forecast < _TRIFLE else ("torch channels_last",)
         for kind in tried:
             trial.take(kind)
         trial.leave(KINDS[1 + len(tried) :], f"not tried: torch needs {forecast:.1f} s for {count} examples")
     else:
-        trial = _Trial(trunk, device, lambda: _sample(examples, spec, BATCH))
+        trial = _Trial(trunk, device, lambda: _sample(examples, trunk.spec, BATCH))
         turned = KINDS[1]
         for kind in (KINDS[0], *KINDS[2:]):
             trial.take(kind)

@@ -19,7 +19,7 @@ from regraft.network import GraphNetwork, InputSpec
 from regraft.network.settling import settled
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch.fx import GraphModule
 
 Kind = Literal["torch", "torch channels_last", "onnxruntime", "openvino"]
 BATCH = 32  # rows at once; the last batch of a pass may have fewer
@@ -45,7 +45,12 @@ class Trunk:
         """For each tensor a hash of all that computes it."""
         return tensor_hashes(self.network, self.tensors, [self.spec.name])
 
-    def module(self) -> nn.Module:
+    @property
+    def nodes(self) -> int:
+        """How many there are."""
+        return len(self.module().graph.nodes)
+
+    def module(self) -> GraphModule:
         """The trunk in torch, with the network's own weights."""
         return self.network.module(self.tensors, [self.spec.name])
 

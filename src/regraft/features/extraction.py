@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -74,8 +74,8 @@ def extract(  # noqa: PLR0913 - each but five has a default
     """
     progress, windows = progress or Progress(silent=True), text_windows(examples, spec)
     examples = windows.examples if windows else examples
-    trunk = Trunk(network, tensors, spec)
-    engine = _ready(engine, trunk, place)
+    engine = _ready(engine, Trunk(network, tensors, spec), place)
+    trunk = engine.trunk
     trimmed = trimming_of(engine) if within else None
     key = feature_key(trunk, examples, engine.kind, (trimmed or engine).name, view)
     known = Known(place.root if reuse else None, key, examples.hashes)
@@ -102,8 +102,11 @@ def _ready(engine: Engine | None, trunk: Trunk, place: Place) -> Engine:
     """The engine, which was made for this trunk; or torch."""
     if engine is None:
         return make_engine("torch", trunk, place.device)
+    own = engine.trunk
+    if (own.network, own.tensors, own.spec) == (trunk.network, trunk.tensors, trunk.spec):
+        return engine  # whose trunk knows its hashes
     engine.require(trunk)
-    return engine
+    return replace(engine, trunk=trunk)
 
 
 def trimming_of(engine: Engine) -> Trimmed | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from regraft.data import Examples, prepare, whole
 from regraft.errors import BadArgument
-from regraft.features import Engine, Place, cache_folder, choose, extract, make_engine
+from regraft.features import Engine, Place, Trunk, cache_folder, choose, extract, make_engine
 from regraft.network import GraphNetwork, InputSpec
 from regraft.network.fresh import untrained
 from regraft.network.vectors import with_vectors
@@ -47,9 +47,8 @@ class Embedding:
             )
         self._vector, self._progress = vectors[self.at].name, progress
         self._place = Place(root=cache_folder(), device=str(device_of("auto")))
-        self._engine, _ = choose(
-            self._network, [self._vector], self.spec, sets[0], self._place.device, sum(map(len, sets))
-        )
+        trunk = Trunk(self._network, [self._vector], self.spec)
+        self._engine, _ = choose(trunk, sets[0], self._place.device, sum(map(len, sets)))
 
     def points(self, examples: Examples) -> np.ndarray:
         """The points of examples."""

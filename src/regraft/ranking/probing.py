@@ -8,18 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from regraft.data import Splits, prepare
-from regraft.features import (
-    Engine,
-    Features,
-    Place,
-    Trunk,
-    cache_folder,
-    choose,
-    earlier_engine,
-    extract,
-    make_engine,
-    piped,
-)
+from regraft.features import Features, Place, Trunk, cache_folder, choose, earlier_engine, extract, make_engine, piped
 from regraft.network import GraphNetwork
 from regraft.ranking.allowance import Allowance
 from regraft.ranking.candidates import Candidate
@@ -40,94 +29,87 @@ _FEW = 8  # examples on which it is seen how long all will take
 
 @dataclass(frozen=True, kw_only=True)
 class Probed:
-    """The scores of some models of a family in their order; how many blocks they have, and how many were run."""
+    """The scores of a family in its order; how many blocks its models have, and how many were run."""
 
     scores: tuple[Score, ...]
     blocks: int
     run: int
 
 
-class Family:
-    """Models that are fed alike and begin with the same block, as one network.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Joined:
+    """The models of a family as one network.
 
     Attributes:
         network: its outputs are the distinct vectors of their cuts.
+        names: for each model, what the vectors of its cuts are called here.
         levels: a cut for each distinct vector.
     """
 
-    def __init__(self, members: Sequence[Candidate], count: int) -> None:
-        """Join the models; so many examples may be computed by them in all, for which an engine is worth it."""
-        parts = [
-            Part(network=one.surveyed, tensors=tuple(level.vector for level in one.levels), given=one.spec.name)
-            for one in members
-        ]
-        joined = merged(parts, members[0].spec)
-        self._names = {one.card.content: names for one, names in zip(members, joined.names, strict=True)}
-        levels = {
-            name: replace(level, cut=name, vector=name)
-            for one in members
-            for level, name in zip(one.levels, self.names(one), strict=True)
-        }
-        self.network, self.levels, self._count = joined.network, tuple(levels.values()), count
-        self._engine: Engine | None = None
-
-    def holds(self, members: Sequence[Candidate]) -> bool:
-        """Whether all of some models are among its own."""
-        return all(one.card.content in self._names for one in members)
-
-    def names(self, one: Candidate) -> tuple[str, ...]:
-        """What the vectors of a member's cuts are called here."""
-        return self._names[one.card.content]
-
-    def features(self, splits: Splits, progress: Progress) -> dict[int, Features]:
-        """Its outputs for both parts: what is known of them from before, and what an engine computes of the rest."""
-        place, (read,) = Place(root=cache_folder(), device=_device()), self.network.graph.inputs
-        wanted, examples = self.network.outputs, splits.train.examples
-        if self._engine is None:
-            self._engine = earlier_engine(place.root, Trunk(self.network, wanted, read), examples, place.device)
-        if self._engine is None:
-            self._engine, _ = choose(self.network, wanted, read, examples, place.device, self._count)
-        return {
-            id(part.examples): extract(
-                self.network, wanted, part.examples, read, place, progress, self._engine, reuse=True
-            )
-            for part in (splits.train, splits.validation)
-        }
+    network: GraphNetwork
+    names: tuple[tuple[str, ...], ...]
+    levels: tuple[Level, ...]
 
 
 def probed(
-    family: Family,
-    members: Sequence[Candidate],
-    splits: Splits,
-    seed: int,
-    allowance: Allowance,
-    progress: Progress,
+    family: Sequence[Candidate], splits: Splits, seed: int, allowance: Allowance, progress: Progress
 ) -> Probed | None:
-    """Probe the cuts of some of a family on all training and validation examples; None: there is no time."""
-    started, turns = time.monotonic(), folds(splits, seed)
-    wanted = {name for one in members for name in family.names(one)}
-    levels = tuple(level for level in family.levels if level.vector in wanted)
-    if allowance.limited and _forecast(family.network, levels, splits, turns) > allowance.left:
+    """Probe the cuts of all models of a family on all training and validation examples; None: there is no time."""
+    started, joined, turns = time.monotonic(), _joined(family), folds(splits, seed)
+    if allowance.limited and _forecast(joined, splits, turns) > allowance.left:
         return None
-    (read,) = family.network.graph.inputs
-    stored = Stored(splits=splits, features=family.features(splits, progress), spec=read)
-    found = {one.level.vector: one for one in probe(levels, stored, turns, len(splits.classes), progress)}
-    share = (time.monotonic() - started) / len(members)
+    features = _features(joined.network, splits, progress)
+    (read,) = joined.network.graph.inputs
+    stored = Stored(splits=splits, features=features, spec=read)
+    readings = probe(joined.levels, stored, turns, len(splits.classes), progress)
+    found = {reading.level.vector: reading for reading in readings}
+    share = (time.monotonic() - started) / len(family)
     return Probed(
-        scores=tuple(_score(one, [found[name] for name in family.names(one)], turns, share) for one in members),
-        blocks=sum(len(family.names(one)) for one in members),
-        run=len(levels),
+        scores=tuple(
+            _score(one, [found[name] for name in names], turns, share)
+            for one, names in zip(family, joined.names, strict=True)
+        ),
+        blocks=sum(map(len, joined.names)),
+        run=len(joined.levels),
     )
 
 
-def _forecast(network: GraphNetwork, levels: Sequence[Level], splits: Splits, turns: Folds) -> float:
+def _joined(family: Sequence[Candidate]) -> _Joined:
+    spec = family[0].spec
+    parts = [
+        Part(network=one.surveyed, tensors=tuple(level.vector for level in one.levels), given=one.spec.name)
+        for one in family
+    ]
+    trunk = merged(parts, spec)
+    levels = {
+        name: replace(level, cut=name, vector=name)
+        for one, names in zip(family, trunk.names, strict=True)
+        for level, name in zip(one.levels, names, strict=True)
+    }
+    return _Joined(network=trunk.network, names=trunk.names, levels=tuple(levels.values()))
+
+
+def _features(network: GraphNetwork, splits: Splits, progress: Progress) -> dict[int, Features]:
+    """Its outputs for both parts: what is known of them from before, and what an engine computes of the rest."""
+    place, (read,) = Place(root=cache_folder(), device=_device()), network.graph.inputs
+    trunk, count = Trunk(network, network.outputs, read), len(splits.train) + len(splits.validation)
+    engine = earlier_engine(place.root, trunk, splits.train.examples, place.device)
+    if engine is None:
+        engine, _ = choose(trunk, splits.train.examples, place.device, count)
+    return {
+        id(part.examples): extract(network, trunk.tensors, part.examples, read, place, progress, engine, reuse=True)
+        for part in (splits.train, splits.validation)
+    }
+
+
+def _forecast(joined: _Joined, splits: Splits, turns: Folds) -> float:
     """Seconds that probing will take at most: torch's, as it is measured on a few examples, and the heads'."""
-    (read,) = network.graph.inputs
+    (read,) = joined.network.graph.inputs
     make = partial(prepare, splits.train.examples, splits.train.indices[:_FEW], read)
-    engine, batch = make_engine("torch", Trunk(network, network.outputs, read), _device()), make()
+    engine, batch = make_engine("torch", Trunk(joined.network, joined.network.outputs, read), _device()), make()
     engine(batch)
     example = piped(engine, batch, make) / len(batch)
-    heads = solving(levels, turns, len(splits.classes)) * product()
+    heads = solving(joined.levels, turns, len(splits.classes)) * product()
     return example * (len(splits.train) + len(splits.validation)) + heads
 
 

@@ -15,7 +15,7 @@ from regraft.errors import RegraftError
 from regraft.ranking.allowance import Allowance
 from regraft.ranking.candidates import Candidate, opened
 from regraft.ranking.memory import Memory
-from regraft.ranking.probing import Family, probed
+from regraft.ranking.probing import probed
 from regraft.run import Progress
 from regraft.zoo import Card, Score
 
@@ -42,7 +42,6 @@ class Rounds:
     blocks: int = 0
     run: int = 0
     _opened: dict[str, Candidate] = field(default_factory=dict)
-    _joined: list[Family] = field(default_factory=list)
 
     def scored(self, cards: Sequence[Card], share: float) -> dict[str, Score]:
         """The scores on a share of the data, by name; without those of models that do not fit or had no time."""
@@ -51,26 +50,17 @@ class Rounds:
         new = self.candidates([card for card in cards if card.content not in known])
         title = f"probing models on {len(splits.train):,} examples"
         with self.progress.task(title, len(new)) as advance:
-            for members in _families(new):
-                family, seed = self._family(members), self.memory.seed
-                found = probed(family, members, splits, seed, self.allowance, self.progress)
+            for family in _families(new):
+                found = probed(family, splits, self.memory.seed, self.allowance, self.progress)
                 if found is not None:
                     self.blocks, self.run = self.blocks + found.blocks, self.run + found.run
-                    for one, score in zip(members, found.scores, strict=True):
+                    for one, score in zip(family, found.scores, strict=True):
                         known[one.card.content] = score
                         self.memory.keep(one, score, splits)
-                advance(len(members))
+                advance(len(family))
         missed = [card for card in cards if card.content not in known and card.name not in self.skipped]
         self.unfinished |= {card.name: f"scored on {len(splits.train):,} examples" for card in missed}
         return {card.name: known[card.content] for card in cards if card.content in known}
-
-    def _family(self, members: Sequence[Candidate]) -> Family:
-        """The network some models became in a round before, with others that were left behind; else a new one."""
-        known = next((family for family in self._joined if family.holds(members)), None)
-        if known is None:
-            known = Family(members, len(self.splits.train) + len(self.splits.validation))
-            self._joined.append(known)
-        return known
 
     def candidates(self, cards: Sequence[Card]) -> list[Candidate]:
         """The models opened, as far as there is time; those that do not fit are noted."""
@@ -83,8 +73,9 @@ class Rounds:
         return [self._opened[card.name] for card in cards if card.name in self._opened]
 
     def _open(self, card: Card) -> None:
+        memory, others = self.memory, self._opened.values()
         try:
-            self._opened[card.name] = opened(self.memory.zoo, card, self.splits, self.memory.input, self.progress)
+            self._opened[card.name] = opened(memory.zoo, card, self.splits, memory.input, self.progress, others)
         except RegraftError as error:
             self.skipped[card.name] = error.what
 

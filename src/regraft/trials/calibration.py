@@ -99,7 +99,7 @@ def calibrated(ground: Ground, tensors: Sequence[str], before: Mapping[str, Any]
     else:
         examples, device = ground.splits.train.examples, str(ground.device)
         count, within = ground.rows_of_all, ground.tagged
-        engine, timings = choose(ground.surveyed, tensors, ground.spec, examples, device, count, within=within)
+        engine, timings = choose(trunk, examples, device, count, within=within)
         kept = {}
     if kept and (before or not anew):
         return Calibration(engine=engine, timings=timings, **kept["seconds"])
