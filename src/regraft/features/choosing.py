@@ -27,7 +27,7 @@ _FEW = 8  # rows on which that is seen
 # Turns in which engines are timed: after the first, for no more than this share of the pass that the best would take.
 _TURNS, _TIMING = 3, 0.1
 # An engine so many times slower than the fastest, in its first run already, is not looked at again.
-_HOPELESS = 2.5
+_HOPELESS = 2.0
 # Turning the order of channels makes torch up to 1.6 times as fast: where another is so many times, it is not tried.
 _BEYOND = 2.0
 _SHORT = 0.1  # seconds

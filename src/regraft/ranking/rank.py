@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from regraft.data import Splits, open_splits
 from regraft.errors import BadArgument, BadData
@@ -74,36 +75,41 @@ def rank(  # noqa: PLR0913 - each but one has a default
 
 
 def _halved(cards: Sequence[Card], top: int, rounds: Rounds) -> dict[str, Score]:
-    """The last score of each model, by name: the best quarter goes on to more data, `top` models at least."""
+    """The last score of each model, by name: the best quarter of the starts goes on to more data, `top` at least."""
     left, scores = cards, dict[str, Score]()
     for share in shares(rounds.splits):
         if share < 1 and len(left) <= top:
             continue
         found = rounds.scored(left, share)
         scores |= found
-        fitting = [card for card in left if card.name in found]
-        left = sorted(fitting, key=lambda card: _place(card, scores))[: max(top, ceil(len(fitting) / MORE))]
+        fitting = sorted((card for card in left if card.name in found), key=lambda card: _place(card, scores))
+        starts = _starts(fitting, scores, rounds.memory.zoo)
+        left = starts[: max(top, ceil(len(starts) / MORE))]
     return scores
+
+
+def _starts(cards: Sequence[Card], scores: Mapping[str, Score], zoo: Zoo) -> list[Card]:
+    """The models without those that are one network, up to their best cut, with one before."""
+    found: dict[Any, Card] = {}
+    for card in cards:
+        cuts = zoo.details(card.name).cuts
+        score = scores[card.name]
+        count = next((number for number, cut in enumerate(cuts, 1) if cut["tensor"] == score.cut), len(cuts))
+        start = replace(score, seconds=0.0), tuple(cut["block"] for cut in cuts[:count])
+        found.setdefault(start, card)
+    return list(found.values())
 
 
 def _with_finals(models: Sequence[Ranked], rounds: Rounds) -> list[Ranked]:
     """The models with the best of them fine-tuned, the better of these first; as they are where there is only one."""
-    whole = [model for model in models if model.score.learned == len(rounds.splits.train)]
-    # siblings that are one network up to their best cut are one start
-    starts = {_start(model, rounds.memory.zoo): model for model in reversed(whole)}
-    finalists = sorted(starts.values(), key=models.index)[:_FINALISTS]
+    scores = {model.card.name: model.score for model in models if model.score.learned == len(rounds.splits.train)}
+    whole = [model.card for model in models if model.card.name in scores]
+    finalists = _starts(whole, scores, rounds.memory.zoo)[:_FINALISTS]
     if len(finalists) < _FINALISTS:
         return list(models)
-    found = tuned([model.card for model in finalists], [model.score for model in finalists], rounds)
+    found = tuned(finalists, [scores[card.name] for card in finalists], rounds)
     with_them = [replace(model, tuned=found.get(model.card.content)) for model in models]
     return sorted(with_them, key=lambda model: -model.tuned.accuracy if model.tuned else 0.0)
-
-
-def _start(model: Ranked, zoo: Zoo) -> tuple[Score, tuple[str, ...]]:
-    """What tells a model up to its best cut from others: its score, and its blocks up to there."""
-    cuts = zoo.details(model.card.name).cuts
-    count = next((number for number, cut in enumerate(cuts, 1) if cut["tensor"] == model.score.cut), len(cuts))
-    return replace(model.score, seconds=0.0), tuple(cut["block"] for cut in cuts[:count])
 
 
 def _place(card: Card, scores: dict[str, Score]) -> tuple[float, ...]:
