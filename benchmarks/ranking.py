@@ -74,6 +74,21 @@ class Job:
         return f"python -m benchmarks ranking --part {self.part} --per-class {self.per_class} {pooled}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What both sides took, one after the other: the ranking of all models, and some by themselves."""
+
+    seconds: float
+    alone: Mapping[str, Plain]
+
+    def of_all(self, names: Sequence[str], half: str) -> float:
+        """Seconds of all models by themselves, each the mean of those of its source that were probed so."""
+        taken: dict[str, list[float]] = {}
+        for name, one in self.alone.items():
+            taken.setdefault(_sibling(name)[0], []).append(getattr(one, half))
+        return sum(mean(taken[_sibling(name)[0]]) for name in names)
+
+
 def main(words: Sequence[str] = ()) -> None:
     """Make the pool, measure the parts named, else all, and write their sections."""
     if not at_hand():
@@ -84,7 +99,7 @@ def main(words: Sequence[str] = ()) -> None:
     zoo = pool(ROOT / "out/ranking" / digest, size)
     for part in given.part or PARTS:
         job = Job(part=part, per_class=given.per_class or PER_CLASS[part], size=size, zoo=zoo)
-        command = job.command + (f" --alone {given.alone}" if given.alone < size.siblings else "")
+        command = f"{job.command} --alone {given.alone} --best {given.best}"
         title = f"Ranking a zoo of {len(zoo.list())}: {part}"
         write_section(title, command, section(job, given.alone, given.best))
 
@@ -191,20 +206,26 @@ def section(job: Job, count: int, best: int) -> str:
     found = ours(job, 0, kept)
     names = sorted(model["name"] for model in found["ranking"])
     drawn = [name for name in names if _sibling(name)[1] < count]
-    turns, alone = list[dict[str, Any]](), dict[str, Plain]()
-    for turn in range(TURNS):
-        turns.append(ours(job, turn, kept))
-        alone |= {name: by_itself(job, name, kept) for name in drawn[turn::TURNS]}
+    many = min(TURNS, count + 1)  # each has some of every source
+    turns = [
+        Turn(
+            seconds=ours(job, turn, kept)["seconds"],
+            alone={name: by_itself(job, name, kept) for name in drawn[turn::many]},
+        )
+        for turn in range(many)
+    ]
+    alone = {name: one for turn in turns for name, one in turn.alone.items()}
     shared = found["blocks"] - found["run"]
     return f"""
-{len(names)} models, {len(found["skipped"])} left out, for {len(splits.train)} examples to learn from and
+{len(names)} models, {len(found["skipped"])} left out; {len(splits.train)} examples to learn from, and
 {len(splits.validation)} to choose by. In the plain way each model is probed by itself: every example is decoded for it
 and goes through it once, in PyTorch's eager mode, and scikit-learn fits eight logistic regressions on each of its cuts.
-{_said(names, alone)}
-Of the {found["blocks"]} blocks that the ranking needed, {shared} ({shared / found["blocks"]:.0%}) were shared with
-another model.
+{len(alone)} models were probed so, some in each of {many} turns with the ranking; the others are taken to need what
+these do, on average of their source.
+Of the {found["blocks"]} blocks that the ranking needed, {shared} ({shared / found["blocks"]:.0%}) were shared
+with another model.
 
-{speed(names, alone, turns)}
+{speed(names, turns, found["finals"])}
 
 {regrets(job, choices(found, alone), alone, best) if best else ""}
 
@@ -220,40 +241,28 @@ def _sibling(name: str) -> tuple[str, int]:
     return (source, int(number)) if number.isdecimal() else (name, -1)
 
 
-def _said(names: Sequence[str], alone: Mapping[str, Plain]) -> str:
-    """How many models were probed by themselves."""
-    if len(alone) == len(names):
-        return ""
-    return (
-        f"{len(alone)} models were probed so, each source and the first of its siblings; the others are taken to need\n"
-        "what these do, on average of their source."
-    )
+def speed(names: Sequence[str], turns: Sequence[Turn], finals: float) -> str:
+    """What both sides took, as a table: the median of the turns, from the lowest to the highest."""
+    took = [turn.seconds for turn in turns]
 
-
-def speed(names: Sequence[str], alone: Mapping[str, Plain], turns: Sequence[Mapping[str, Any]]) -> str:
-    """What both sides took, as a table: the median of the turns, and all of them."""
-    took = [turn["seconds"] for turn in turns]
-    plainly, features = (_of_all(names, alone, half) for half in ("seconds", "features"))
-
-    def times(seconds: float) -> str:
-        return f"{seconds / median(took):.1f} ({seconds / max(took):.1f} to {seconds / min(took):.1f})"
+    def line(what: str, half: str) -> str:
+        plainly = [turn.of_all(names, half) for turn in turns]
+        times = [seconds / own for seconds, own in zip(plainly, took, strict=True)]
+        return f"| {what} | {_spread(plainly, 0)} | {_spread(times, 1)} |"
 
     return f"""
 | | seconds | times as long as the ranking |
 |---|---|---|
-| each by itself | {plainly:.0f} | **{times(plainly)}** |
-| the same without its heads | {features:.0f} | {times(features)} |
-| `regraft zoo rank --no-finals` | {", ".join(f"{seconds:.0f}" for seconds in took)} | |
-| the finals | {turns[0]["finals"]:.0f} | |
+{line("each by itself", "seconds")}
+{line("the same without its heads", "features")}
+| `regraft zoo rank --no-finals` | {_spread(took, 0)} | |
+| the finals | {finals:.0f} | |
 """.strip()
 
 
-def _of_all(names: Sequence[str], alone: Mapping[str, Plain], half: str) -> float:
-    """Seconds of all models by themselves; of those that were not probed so the mean of their source's."""
-    taken: dict[str, list[float]] = {}
-    for name, one in alone.items():
-        taken.setdefault(_sibling(name)[0], []).append(getattr(one, half))
-    return sum(mean(taken[_sibling(name)[0]]) for name in names)
+def _spread(values: Sequence[float], digits: int) -> str:
+    low, middle, high = (f"{value:.{digits}f}" for value in (min(values), median(values), max(values)))
+    return f"{middle} ({low} to {high})"
 
 
 def regrets(job: Job, taken: Mapping[str, str | None], alone: Mapping[str, Plain], best: int) -> str:
@@ -282,13 +291,14 @@ The best is {top}, {right[top].mean():.3f}.
 
 
 def rows(found: Mapping[str, Any], alone: Mapping[str, Plain]) -> str:
-    """The ranking, with what each model is by itself."""
+    """The models that were scored on most examples, with what each is by itself."""
     finalists = {name: f"{one['accuracy']:.3f}" for name, one in found["finalists"].items()}
     itself = {name: f"{one.accuracy:.3f} | {one.seconds:.0f}" for name, one in alone.items()}
     return "\n".join(
         f"| {model['name']} | {model['score']:.3f} | {model['learned']} | {finalists.get(model['name'], '')} | "
         f"{itself.get(model['name'], ' | ')} |"
         for model in found["ranking"]
+        if model["learned"] == found["ranking"][0]["learned"]
     )
 
 

@@ -148,6 +148,13 @@ def test_the_best_quarter_goes_on_to_more_data(zoo: Zoo) -> None:
     assert whole.run == CUTS + 1  # of the two that were left behind
 
 
+def test_of_siblings_that_are_one_network_up_to_their_best_cut_one_goes_on(zoo: Zoo) -> None:
+    found = ranked(zoo, digit_splits(80, 20), pattern="[bho]*", top=2)
+    assert {model.card.name: model.score.learned for model in found.models} == {"base": 400, "other": 400, "head": 100}
+    first = {model.card.name: model.score for model in ranked(zoo, digit_splits(20, 20), pattern="[bho]*").models}
+    assert first["base"].accuracy == first["head"].accuracy > first["other"].accuracy
+
+
 def test_what_does_not_fit_is_left_out_with_the_reason(
     zoo: Zoo, small_encoder: Callable[[str], Path], tmp_path: Path
 ) -> None:
