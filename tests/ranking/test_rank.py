@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +23,11 @@ from regraft.features import Engine
 from regraft.network import GraphNetwork
 from regraft.ranking import Ranking, probing
 from regraft.ranking.picture import draw
+from regraft.ranking.rounds import Rounds
 from regraft.run import Progress
 from regraft.trials.ground import Choices, ground_of
 from regraft.trials.probe import probe
-from regraft.zoo import Facts, Zoo
+from regraft.zoo import Card, Facts, Score, Zoo
 
 RANGE = "range=0..1"
 BASE, OTHER = dense_network((784, 24, 20, 16, 10)), dense_network((784, 40, 10), seed=1)
@@ -153,6 +154,21 @@ def test_of_siblings_that_are_one_network_up_to_their_best_cut_one_goes_on(zoo: 
     assert {model.card.name: model.score.learned for model in found.models} == {"base": 400, "other": 400, "head": 100}
     first = {model.card.name: model.score for model in ranked(zoo, digit_splits(20, 20), pattern="[bho]*").models}
     assert first["base"].accuracy == first["head"].accuracy > first["other"].accuracy
+
+
+def test_a_model_may_be_removed_meanwhile(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored = Rounds.scored
+
+    def then_removed(rounds: Rounds, cards: Sequence[Card], share: float) -> dict[str, Score]:
+        found = scored(rounds, cards, share)
+        if "top" in zoo:
+            zoo.remove("top")
+        return found
+
+    monkeypatch.setattr(Rounds, "scored", then_removed)
+    found = ranked(zoo, digit_splits(80, 20), top=3)
+    assert set(names(found)) == {"base", "head", "other", "top"}
+    assert max(model.score.learned for model in found.models) == 400
 
 
 def test_what_does_not_fit_is_left_out_with_the_reason(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from regraft.data import Splits, open_splits
-from regraft.errors import BadArgument, BadData
+from regraft.errors import BadArgument, BadData, UnknownName
 from regraft.ranking.allowance import Allowance
 from regraft.ranking.finals import tuned
 from regraft.ranking.memory import Memory
@@ -92,12 +92,18 @@ def _starts(cards: Sequence[Card], scores: Mapping[str, Score], zoo: Zoo) -> lis
     """The models without those that are one network, up to their best cut, with one before."""
     found: dict[Any, Card] = {}
     for card in cards:
-        cuts = zoo.details(card.name).cuts
-        score = scores[card.name]
-        count = next((number for number, cut in enumerate(cuts, 1) if cut["tensor"] == score.cut), len(cuts))
-        start = replace(score, seconds=0.0), tuple(cut["block"] for cut in cuts[:count])
-        found.setdefault(start, card)
+        found.setdefault(_start(card, scores[card.name], zoo), card)
     return list(found.values())
+
+
+def _start(card: Card, score: Score, zoo: Zoo) -> Any:
+    """What tells a model up to its best cut from others: its score, and its blocks up to there."""
+    try:
+        cuts = zoo.details(card.name).cuts
+    except UnknownName:  # somebody has removed it meanwhile
+        return card.name
+    count = next((number for number, cut in enumerate(cuts, 1) if cut["tensor"] == score.cut), len(cuts))
+    return replace(score, seconds=0.0), tuple(cut["block"] for cut in cuts[:count])
 
 
 def _with_finals(models: Sequence[Ranked], rounds: Rounds) -> list[Ranked]:
