@@ -3,9 +3,9 @@
     python -m benchmarks ranking --part photos --sources 'mobilenet*' --siblings 1
 
 The pool, networks and siblings fine-tuned on data set aside, is kept in out/ranking, as is all that is measured: a run
-that was stopped goes on where it was. Both sides begin with nothing known. They take turns: the ranking, a third of the
-models by themselves, the ranking again. The truth, what a search of hours makes of
-the best candidates, is kept in ranking_truth.jsonl beside this file: no change of the ranking touches it.
+that was stopped goes on where it was. Both sides begin with nothing known, and take turns: the ranking, a third of the
+models by themselves, the ranking again. The truth, what a search with the usual budget makes of the best candidates, is
+kept in ranking_truth.jsonl beside this file: no change of the ranking touches it.
 """
 
 from __future__ import annotations

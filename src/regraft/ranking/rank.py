@@ -40,7 +40,7 @@ def rank(  # noqa: PLR0913 - each but one has a default
         data: as `fit` takes them; their test part is not looked at.
         zoo: the folder of the zoo; None: the user's own, or what REGRAFT_ZOO names.
         pattern: of the models' names, as a shell has it.
-        top: how many models at least are scored on all data.
+        top: how many starts at least are scored on all data; models that are one network up to their best cut are one.
         minutes: how long it may take; nothing is begun that will take longer. None: as long as it takes.
         finals: whether the two best are fine-tuned for a short while, which decides between them.
         input: how pictures are fed to models that neither say it nor let it be guessed.
@@ -82,9 +82,10 @@ def _halved(cards: Sequence[Card], top: int, rounds: Rounds) -> dict[str, Score]
             continue
         found = rounds.scored(left, share)
         scores |= found
-        fitting = sorted((card for card in left if card.name in found), key=lambda card: _place(card, scores))
-        starts = _starts(fitting, scores, rounds.memory.zoo)
-        left = starts[: max(top, ceil(len(starts) / MORE))]
+        if share < 1:
+            fitting = sorted((card for card in left if card.name in found), key=lambda card: _place(card, scores))
+            starts = _starts(fitting, scores, rounds.memory.zoo)
+            left = starts[: max(top, ceil(len(starts) / MORE))]
     return scores
 
 
