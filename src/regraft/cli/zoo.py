@@ -218,7 +218,7 @@ def import_(
 def rank(
     data: Annotated[Path, Argument(metavar="DATA", help="Folders of pictures by class, .zip, .npz, a table, ...")],
     pattern: Annotated[str, Argument(metavar="PATTERN", help="Of names, as a shell has it: 'mobile*'.")] = "*",
-    top: Annotated[int, Option(help="How many models at least are scored on all data.")] = 5,
+    top: Annotated[int, Option(help="How many starts at least are scored on all data.")] = 5,
     minutes: Annotated[float | None, Option(help="How long it may take; what there is no time for is said.")] = None,
     finals: Annotated[bool, Option(help="Fine-tune the two best for a short while, which decides.")] = True,
     input: Input = None,
